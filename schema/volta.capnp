@@ -1,0 +1,110 @@
+@0xd61b2f0e9a5c4473;
+# The wire between `volta agent` and `volta server`.
+#
+# A connection begins with a preface of 8 bytes each way, before any Cap'n Proto byte (src/rpc/preface.hpp).
+# Then Cap'n Proto two-party RPC; the server's bootstrap capability is Ingest. Limits on both sides:
+# messages of at most 8 MiB, nesting 16, 10 s for preface and open together.
+#
+# Fields are only ever added. Times are unix milliseconds UTC, durations milliseconds.
+
+using Cxx = import "/capnp/c++.capnp";
+$Cxx.namespace("volta::wire");
+
+interface Ingest {
+  open @0 (hello :Hello, control :AgentControl) -> (answer :Answer);
+  # Says who the agent is. Once per connection, before anything else.
+}
+
+struct Hello {
+  token @0 :Data;           # 32 bytes; the server knows the host by it
+  run @1 :Data;             # 16 random bytes, chosen by each start of the agent
+  hostName @2 :Text;        # a hint for people, never an identity
+  agentVersion @3 :Text;
+  clockMs @4 :Int64;        # the agent's wall clock as it speaks
+  factsJson @5 :Text;       # host facts, one JSON object, at most 64 KiB
+  lastSeq @6 :UInt64;       # newest batch of this run that the agent has made; 0: none yet
+}
+
+struct Answer {
+  union {
+    welcome @0 :Welcome;
+    refusal @1 :Refusal;
+  }
+}
+
+struct Welcome {
+  session @0 :Session;
+  hostId @1 :Text;
+  durableSeq @2 :UInt64;    # highest committed batch of this run; 0: none
+  clockMs @3 :Int64;        # the server's wall clock
+}
+
+struct Refusal {
+  reason @0 :Reason;
+  text @1 :Text;            # a sentence for the person at the agent
+  retryAfterMs @2 :UInt32;  # 0: the agent's own back-off
+
+  enum Reason {
+    wrongToken @0;
+    disabledHost @1;
+    wrongVersion @2;
+    plaintext @3;
+    tooBusy @4;
+    badHello @5;
+  }
+}
+
+interface Session {
+  # Calls are handled in the order sent.
+
+  define @0 (series :List(SeriesDef)) -> ();
+  # Names the next slots of this connection's layout, beginning with 0. Slots are never redefined.
+
+  push @1 (batch :Batch) -> (outcome :Outcome);
+  # Answered after the COMMIT that holds the batch; at most 8 unanswered. Deliberately not `-> stream`,
+  # which hides errors and says nothing about durability.
+}
+
+struct SeriesDef {
+  name @0 :Text;
+  labels @1 :List(Label);   # sorted by key, without `host`
+  kind @2 :Kind;
+  type @3 :ValueType;
+  scale @4 :Int8;           # value = raw / 10^scale
+  unit @5 :Text;
+  quality @6 :Quality;
+
+  struct Label {
+    key @0 :Text;
+    value @1 :Text;
+  }
+  enum Kind { counter @0; gauge @1; }
+  enum ValueType { int64 @0; uint64 @1; float64 @2; }
+  enum Quality { measured @0; derived @1; estimated @2; }
+}
+
+struct Batch {
+  seq @0 :UInt64;           # 1, 2, 3 ... within the run
+  keySeq @1 :UInt64;        # the keyframe it counts from; equal to seq: it is one
+  slots @2 :UInt32;         # series of the layout that it knows of
+  firstMs @3 :Int64;        # time of its first and last tick
+  lastMs @4 :Int64;
+  points @5 :UInt32;        # values inside, gaps not counted; at most 50,000
+  payload @6 :Data;         # at most 4 MiB; format: src/model/batch_codec.cpp
+}
+
+struct Outcome {
+  durableSeq @0 :UInt64;    # committed up to and including this batch
+  fault @1 :Fault;          # not `none`: this batch is refused for good, the session goes on
+  text @2 :Text;
+  newRun @3 :Bool;          # a clone or a rolled-back agent was noticed: begin a new run
+  retryAfterMs @4 :UInt32;  # > 0: not stored now, send it again after that
+
+  enum Fault { none @0; malformed @1; tooLarge @2; tooManySeries @3; unknownKeyframe @4; }
+}
+
+interface AgentControl {
+  # All that a server can ever ask of an agent.
+  live @0 (on :Bool) -> ();             # flush every tick, or back to the configured flush
+  retryAfter @1 (pauseMs :UInt32) -> ();
+}
