@@ -1,0 +1,285 @@
+#include "app/command_line.hpp"
+
+#include <algorithm>
+#include <functional>
+#include <iostream>
+#include <memory>
+
+#include <CLI/CLI.hpp>
+
+#include "app/commands.hpp"
+#include "app/process.hpp"
+#include "base/error.hpp"
+#include "base/text.hpp"
+
+namespace volta {
+namespace {
+
+using Run = std::function<int()>;
+
+// What is common to the three roles.
+struct RoleFlags {
+  std::string config, data, log_level, log_format;
+  std::vector<std::pair<CLI::Option*, SettingsSource::Flag>> bound;
+  std::vector<std::unique_ptr<std::string>> texts;
+
+  void bind(CLI::App* command, const std::string& flag, const std::string& key,
+            const std::string& help, const std::string& type) {
+    texts.push_back(std::make_unique<std::string>());
+    CLI::Option* option = command->add_option(flag, *texts.back(), help)->type_name(type);
+    bound.emplace_back(option, SettingsSource::Flag{key, "", flag});
+  }
+  void bind_switch(CLI::App* command, const std::string& flag, const std::string& key,
+                   const std::string& help) {
+    texts.push_back(std::make_unique<std::string>("true"));
+    bound.emplace_back(command->add_flag(flag, help), SettingsSource::Flag{key, "", flag});
+  }
+  void common(CLI::App* command) {
+    command->add_option("--config", config, "Configuration file (TOML)")->type_name("FILE");
+    bind(command, "--data", "paths.data", "Data directory", "DIR");
+    bind(command, "--log-level", "log.level", "debug, info, warning or error", "LEVEL");
+    bind(command, "--log-format", "log.format", "logfmt or json", "FORMAT");
+  }
+  void roots(CLI::App* command) {
+    bind(command, "--procfs", "paths.procfs", "Root of procfs", "DIR");
+    bind(command, "--sysfs", "paths.sysfs", "Root of sysfs", "DIR");
+    bind(command, "--rootfs", "paths.rootfs", "What mount points and /etc are relative to", "DIR");
+  }
+  [[nodiscard]] RoleOptions options() const {
+    RoleOptions out;
+    if (!config.empty()) out.config = config;
+    for (std::size_t i = 0; i < bound.size(); ++i) {
+      if (bound[i].first->count() == 0) continue;
+      SettingsSource::Flag flag = bound[i].second;
+      flag.text = *texts[i];
+      out.flags.push_back(std::move(flag));
+    }
+    return out;
+  }
+};
+
+void add_local(CLI::App& app, Run& run) {
+  CLI::App* command =
+      app.add_subcommand("local", "Agent, server and dashboard of this machine in one process");
+  auto flags = std::make_shared<RoleFlags>();
+  flags->bind(command, "--listen", "http.listen", "Where the page answers [127.0.0.1:8420]",
+              "ADDR:PORT");
+  flags->bind_switch(command, "--insecure-http", "http.insecure",
+                     "Serve plain HTTP beyond loopback too");
+  flags->common(command);
+  flags->roots(command);
+  command->footer(
+      "Examples:\n  volta local\n  volta local --listen 127.0.0.1:9000 --data ~/volta-data");
+  command->callback([&run, flags] { run = [flags] { return run_local(flags->options()); }; });
+}
+
+void add_server(CLI::App& app, Run& run) {
+  CLI::App* command =
+      app.add_subcommand("server", "The centre of many hosts: ingest, store, API, dashboard");
+  auto flags = std::make_shared<RoleFlags>();
+  auto show_key = std::make_shared<bool>(false);
+  flags->bind(command, "--listen", "http.listen",
+              "Where the page and the API answer [127.0.0.1:8420]", "ADDR:PORT");
+  flags->bind(command, "--rpc-listen", "rpc.listen", "Where agents arrive [127.0.0.1:8421]",
+              "ADDR:PORT");
+  flags->bind_switch(command, "--insecure-http", "http.insecure",
+                     "Serve plain HTTP beyond loopback too");
+  flags->bind_switch(command, "--insecure-plaintext", "rpc.insecure_plaintext",
+                     "Accept unencrypted agents beyond loopback");
+  command->add_flag("--show-access-key", *show_key, "Print the page's access key and exit");
+  flags->common(command);
+  command->footer(
+      "Examples:\n  volta server\n  volta server --listen 0.0.0.0:8420 --rpc-listen 0.0.0.0:8421 "
+      "--insecure-http --insecure-plaintext\n"
+      "  volta server --show-access-key");
+  command->callback([&run, flags, show_key] {
+    run = [flags, show_key] { return run_server(flags->options(), *show_key); };
+  });
+}
+
+void add_agent(CLI::App& app, Run& run) {
+  CLI::App* command =
+      app.add_subcommand("agent", "Measures this machine and sends it to a server, or to stdout");
+  auto flags = std::make_shared<RoleFlags>();
+  auto readings = std::make_shared<ReadingsOptions>();
+  auto once = std::make_shared<bool>(false);
+  flags->bind(command, "--server", "agent.server", "The server", "HOST:PORT");
+  flags->bind(command, "--token-file", "agent.token_file", "File with the host token, mode 0600",
+              "FILE");
+  flags->bind(command, "--flush", "agent.flush",
+              "How long samples are gathered before they are sent [10s]", "DURATION");
+  flags->bind_switch(command, "--insecure-plaintext", "rpc.insecure_plaintext",
+                     "Speak unencrypted beyond loopback");
+  flags->common(command);
+  flags->roots(command);
+  command->add_flag("--once", *once, "Print one sample of every metric to stdout and exit");
+  CLI::Option* samples =
+      command->add_option("--samples", readings->samples, "Print N samples to stdout and exit")
+          ->check(CLI::Range(1L, 1000000000L))
+          ->type_name("N");
+  command->add_option("--interval", readings->interval, "Between samples on stdout [1s]")
+      ->type_name("DURATION");
+  command->add_option("--format", readings->format, "text, json or prometheus [text]")
+      ->check(CLI::IsMember({"text", "json", "prometheus"}))
+      ->type_name("FORMAT");
+  command->footer(
+      "Examples:\n  volta agent --server host.example:8421 --token-file /etc/volta/token\n  volta "
+      "agent --once --format prometheus\n"
+      "  volta agent --samples 10 --interval 500ms --format json");
+  command->callback([&run, flags, readings, once, samples] {
+    const bool to_stdout = *once || samples->count() > 0;
+    run = [flags, readings, to_stdout] {
+      if (!to_stdout) return run_agent(flags->options());
+      readings->role = flags->options();
+      return run_readings(*readings);
+    };
+  });
+}
+
+void add_host(CLI::App& app, Run& run) {
+  CLI::App* command = app.add_subcommand("host", "The hosts of a server, also while it runs");
+  auto options = std::make_shared<HostOptions>();
+  auto data = std::make_shared<std::string>();
+  const auto add = [&](const std::string& name, const std::string& help, bool needs_name) {
+    CLI::App* action = command->add_subcommand(name, help);
+    if (needs_name) action->add_option("NAME", options->name, "The host's name")->required();
+    action->add_option("--data", *data, "The server's data directory")->type_name("DIR");
+    action->add_flag("--json", options->json, "JSON on stdout");
+    if (name == "add" || name == "rotate")
+      action->add_flag("--token", options->token, "Print the token alone");
+    action->callback([&run, options, data, name] {
+      options->action = name;
+      if (!data->empty()) options->data = *data;
+      run = [options] { return run_host(*options); };
+    });
+  };
+  add("add", "Makes a host and prints its token, this once", true);
+  add("list", "All hosts with their state", false);
+  add("disable", "Refuses the host's agent until enabled", true);
+  add("enable", "Lets the host's agent in again", true);
+  add("remove", "Removes the host with all its data", true);
+  add("rotate", "Makes a new token; the old one is void", true);
+  command->require_subcommand(1);
+  command->footer(
+      "Examples:\n  volta host add web-1 --token > token && chmod 600 token\n  volta host list "
+      "--json\n  volta host disable web-1");
+}
+
+void add_small(CLI::App& app, Run& run) {
+  CLI::App* metrics = app.add_subcommand("metrics", "The metric catalogue: names, units, meaning");
+  auto json = std::make_shared<bool>(false);
+  metrics->add_flag("--json", *json, "JSON on stdout");
+  metrics->footer("Examples:\n  volta metrics\n  volta metrics --json");
+  metrics->callback([&run, json] { run = [json] { return run_metrics(*json); }; });
+
+  CLI::App* version = app.add_subcommand("version", "Version and build");
+  version->add_flag("--json", *json, "JSON on stdout");
+  version->callback([&run, json] { run = [json] { return run_version(*json); }; });
+
+  CLI::App* health = app.add_subcommand("health", "Asks a running volta whether it is ready");
+  auto asked = std::make_shared<HealthOptions>();
+  health->add_option("--url", asked->url, "Its address [http://127.0.0.1:8420]")->type_name("URL");
+  health->add_flag("--json", asked->json, "Print the components as JSON");
+  health->footer("Examples:\n  volta health\n  volta health --url http://127.0.0.1:9000 --json");
+  health->callback([&run, asked] { run = [asked] { return run_health(*asked); }; });
+
+  CLI::App* config = app.add_subcommand("config", "Checks, shows or writes a configuration");
+  auto options = std::make_shared<ConfigOptions>();
+  auto file = std::make_shared<std::string>();
+  for (const auto& [name, help] :
+       {std::pair("check", "Says what is wrong with a configuration"),
+        std::pair("show", "Every setting in force and where it comes from"),
+        std::pair("init", "A complete file with every default, to stdout")}) {
+    CLI::App* action = config->add_subcommand(name, help);
+    action->add_option("--role", options->role, "local, server or agent [local]")
+        ->check(CLI::IsMember({"local", "server", "agent"}))
+        ->type_name("ROLE");
+    if (std::string(name) != "init")
+      action->add_option("--config", *file, "Configuration file (TOML)")->type_name("FILE");
+    action->callback([&run, options, file, action_name = std::string(name)] {
+      options->action = action_name;
+      if (!file->empty()) options->config = *file;
+      run = [options] { return run_config(*options); };
+    });
+  }
+  config->require_subcommand(1);
+  config->footer(
+      "Examples:\n  volta config init --role agent > agent.toml\n  volta config check --role agent "
+      "--config agent.toml");
+}
+
+// The command that the words lead to, as far as they do.
+const CLI::App* innermost(const CLI::App& app) {
+  const auto parsed = app.get_subcommands();
+  return parsed.empty() ? &app : innermost(*parsed.front());
+}
+
+// "did you mean ...?" for the first word that no command or flag is.
+std::string suggestion(const CLI::App& app, const std::string& word) {
+  std::vector<std::string> names;
+  for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; }))
+    names.push_back(command->get_name());
+  for (const CLI::Option* option : app.get_options()) {
+    for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
+  }
+  std::vector<std::string_view> candidates(names.begin(), names.end());
+  const auto near = nearest(word.substr(0, word.find('=')), candidates);
+  return near ? "; did you mean " + std::string(*near) + "?" : "";
+}
+
+int explain(const CLI::App& app, const CLI::ParseError& error) {
+  const CLI::App* command = innermost(app);
+  const std::string path = command == &app ? "volta" : "volta " + command->get_name();
+  std::string text = error.what();
+  const auto extras = dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr
+                          ? app.remaining(true)
+                          : std::vector<std::string>();
+  if (!extras.empty()) {
+    const std::string& word = extras.front();
+    text = (word.starts_with("-") ? "unknown flag " : "unknown command ") + word +
+           suggestion(*command, word);
+  }
+  std::cerr << path << ": " << text << "\nRun '" << path << " --help' for what there is.\n";
+  return code(Exit::usage);
+}
+
+int run_guarded(const Run& run) {
+  try {
+    return run();
+  } catch (const StartFailure& failure) {
+    std::cerr << "volta: " << failure.what() << '\n';
+    return code(failure.exit());
+  } catch (const std::exception& failure) {
+    std::cerr << "volta: " << failure.what() << '\n';
+    return code(Exit::failed);
+  }
+}
+
+}  // namespace
+
+int run_command_line(int argc, char** argv) {
+  CLI::App app("See where a computer's energy goes.", "volta");
+  app.set_version_flag("--version", std::string("volta ") + kVersion + " (" + kRevision + ")");
+  app.footer("Start with: volta local\nHelp on a command: volta COMMAND --help");
+  app.require_subcommand(0, 1);
+  app.get_formatter()->column_width(34);
+  Run run;
+  add_local(app, run);
+  add_server(app, run);
+  add_agent(app, run);
+  add_host(app, run);
+  add_small(app, run);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    if (error.get_exit_code() == 0) return app.exit(error);  // help and version
+    return explain(app, error);
+  }
+  if (!run) {
+    std::cerr << app.help();
+    return code(Exit::usage);
+  }
+  return run_guarded(run);
+}
+
+}  // namespace volta

@@ -1,0 +1,64 @@
+// One function per role and small command. The command line fills the options; each returns the
+// exit code.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "app/settings.hpp"
+
+namespace volta {
+
+extern const char* const kVersion;   // "0.1.0"
+extern const char* const kRevision;  // short commit, or "unknown"
+
+// A role's settings from --config, environment and flags; logs warnings, sets up logging. Throws
+// StartFailure.
+Settings load_settings(const std::string& role, const std::optional<std::string>& config,
+                       std::vector<SettingsSource::Flag> flags);
+
+struct RoleOptions {
+  std::optional<std::string> config;
+  std::vector<SettingsSource::Flag> flags;  // --listen and the like, as settings
+};
+int run_local(const RoleOptions& options);
+int run_server(const RoleOptions& options, bool show_access_key);
+int run_agent(const RoleOptions& options);
+
+// volta agent --once | --samples N: readings on stdout, no server.
+struct ReadingsOptions {
+  RoleOptions role;
+  long samples = 1;
+  std::string interval = "1s";
+  std::string format = "text";  // text, json, prometheus
+};
+int run_readings(const ReadingsOptions& options);
+
+struct HostOptions {
+  std::string action;  // add, list, disable, enable, remove, rotate
+  std::string name;
+  std::optional<std::string> data;
+  bool json = false;
+  bool token = false;  // print the token alone
+};
+int run_host(const HostOptions& options);
+
+struct ConfigOptions {
+  std::string action;  // check, show, init
+  std::string role = "local";
+  std::optional<std::string> config;
+};
+int run_config(const ConfigOptions& options);
+
+int run_metrics(bool json);
+int run_version(bool json);
+
+struct HealthOptions {
+  std::string url = "http://127.0.0.1:8420";
+  bool json = false;
+};
+int run_health(const HealthOptions& options);
+
+}  // namespace volta

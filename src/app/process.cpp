@@ -1,0 +1,71 @@
+#include "app/process.hpp"
+
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <cstdlib>
+#include <cstring>
+
+#include <malloc.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/unique_fd.hpp"
+
+namespace volta {
+namespace {
+
+sigset_t stop_signals() {
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGINT);
+  sigaddset(&set, SIGTERM);
+  sigaddset(&set, SIGHUP);
+  return set;
+}
+
+}  // namespace
+
+void block_stop_signals() {
+  const sigset_t set = stop_signals();
+  pthread_sigmask(SIG_BLOCK, &set, nullptr);
+  std::signal(SIGPIPE, SIG_IGN);
+}
+
+void wait_for_stop(const std::function<void()>& every_second) {
+  const sigset_t set = stop_signals();
+  while (true) {
+    const timespec second{1, 0};
+    const int signal = sigtimedwait(&set, nullptr, &second);
+    if (signal == SIGINT || signal == SIGTERM) return;
+    if (signal < 0 && every_second) every_second();
+  }
+}
+
+void notify_systemd(std::string_view state) {
+  const char* path =
+      std::getenv("NOTIFY_SOCKET");  // NOLINT(concurrency-mt-unsafe): nobody sets variables
+  if (path == nullptr || (path[0] != '/' && path[0] != '@')) return;
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  const std::size_t length = std::strlen(path);
+  if (length >= sizeof address.sun_path) return;
+  std::memcpy(address.sun_path, path, length);
+  if (path[0] == '@') address.sun_path[0] = '\0';
+  const UniqueFd socket(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  // Nobody is told if this fails: systemd will notice by itself.
+  ::sendto(socket.get(), state.data(), state.size(), MSG_NOSIGNAL,
+           reinterpret_cast<const sockaddr*>(&address),
+           static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + length));
+}
+
+void notify_watchdog() {
+  static const bool wanted =
+      std::getenv("WATCHDOG_USEC") != nullptr;  // NOLINT(concurrency-mt-unsafe): as above
+  if (wanted) notify_systemd("WATCHDOG=1");
+}
+
+void limit_malloc_arenas(int arenas) { mallopt(M_ARENA_MAX, arenas); }
+
+}  // namespace volta

@@ -1,0 +1,54 @@
+// What every long-running role does around its parts: signals, the ready line, sd_notify, the exit
+// code.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+
+namespace volta {
+
+// CONTRACTS "Exit codes".
+enum class Exit : int {
+  done = 0,
+  failed = 1,
+  usage = 2,
+  configuration = 3,
+  no_energy_source = 4,
+  unreachable = 5,
+  refused = 6,
+  data_directory = 7,
+  store_too_new = 8,
+  over_budget = 9,
+};
+constexpr int code(Exit exit) { return static_cast<int>(exit); }
+
+// Ends a role's start with a sentence for the user and the exit code that belongs to it.
+class StartFailure : public std::runtime_error {
+ public:
+  StartFailure(Exit exit, const std::string& text) : std::runtime_error(text), exit_(exit) {}
+  [[nodiscard]] Exit exit() const { return exit_; }
+
+ private:
+  Exit exit_;
+};
+
+// Blocks SIGINT, SIGTERM and SIGHUP for this thread and all it starts later, ignores SIGPIPE. Call
+// before the first thread.
+void block_stop_signals();
+
+// Waits for SIGINT or SIGTERM (SIGHUP is taken and ignored), calling `every_second` meanwhile.
+void wait_for_stop(const std::function<void()>& every_second);
+
+// "READY=1", "STOPPING=1" ... to systemd, where it listens ($NOTIFY_SOCKET).
+void notify_systemd(std::string_view state);
+
+// Whether systemd wants to hear WATCHDOG=1, and then tells it.
+void notify_watchdog();
+
+// glibc keeps an arena a thread; two are enough here and keep the memory flat.
+void limit_malloc_arenas(int arenas);
+
+}  // namespace volta
