@@ -1,0 +1,66 @@
+#!/usr/bin/env bash
+# Installs what the tests need, builds, and runs every test. The last line is `N passed, N failed`.
+#   packaging/test.sh [SUITE ...]     suites: tidy units asan tsan e2e e2e-asan e2e-tsan web lint; default: all
+. "$(dirname "$0")/common.sh"
+
+TEST_PACKAGES="catch2 clang-format-14 clang-tidy-14 prometheus chromium curl file python3-websockets"
+ALL="tidy units web e2e asan e2e-asan tsan e2e-tsan lint"
+SUITES=${*:-$ALL}
+LOGS="$TOP/build/logs"
+SUMMARY="$TOP/build/logs/summary"
+
+wants() { [[ " $SUITES " == *" $1 "* ]]; }
+
+# suite NAME COMMAND...: its last line counts; without such a line it counts as one case.
+suite() {
+  local name=$1 log="$LOGS/$1.log" status=0 begun=$SECONDS; shift
+  say "suite $name"
+  "$@" >"$log" 2>&1 || status=$?
+  local line
+  line=$(grep -E '^[0-9]+ passed, [0-9]+ failed' "$log" | tail -1 || true)
+  if [ -z "$line" ]; then
+    if [ "$status" = 0 ]; then line='1 passed, 0 failed'; else line='0 passed, 1 failed'; fi
+  elif [ "$status" != 0 ] && [[ $line == *' 0 failed'* ]]; then
+    line="${line/ 0 failed/ 1 failed}"
+  fi
+  [[ $line == *' 0 failed'* ]] || { echo "--- $name failed; the end of build/logs/$name.log:"; tail -60 "$log"; }
+  printf '%-10s %s (%d s)\n' "$name" "$line" $((SECONDS - begun)) | tee -a "$SUMMARY"
+}
+
+check_format() {
+  local bad
+  bad=$(cd "$TOP" && find src test -name '*.cpp' -o -name '*.hpp' | grep -v /corpus/ | xargs clang-format-14 --dry-run 2>&1 | grep -c 'code should be clang-formatted' || true)
+  [ "$bad" = 0 ] || { echo "$bad places are not as clang-format-14 would write them"; return 1; }
+}
+
+tidy() { python3 "$TOP/test/tidy.py" && python3 "$TOP/test/tidy.py" --self-test && check_format; }
+
+sanitized() { configure_and_build "$1" -DCMAKE_BUILD_TYPE=RelWithDebInfo -DVOLTA_SANITIZE="$2" -DVOLTA_WERROR=ON; }
+
+mkdir -p "$LOGS"
+: >"$SUMMARY"
+prepare_build
+# shellcheck disable=SC2086
+install_packages $TEST_PACKAGES
+"$TOP/packaging/run.sh" --build-only
+E2E=(python3 "$TOP/test/e2e/run.py" --binary)
+export ASAN_OPTIONS=detect_stack_use_after_return=1:abort_on_error=0 UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1 TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1
+
+if wants tidy; then suite tidy tidy; fi
+if wants units; then configure_and_build test -DCMAKE_BUILD_TYPE=RelWithDebInfo -DVOLTA_STATIC=OFF -DVOLTA_WERROR=ON; suite units python3 "$TOP/test/run_units.py" "$TOP/build/test"; fi
+if wants web; then suite web "$TOP/test/web/run.sh" "$TOP/build/release/volta"; fi
+if wants e2e; then suite e2e "${E2E[@]}" "$TOP/build/release/volta"; fi
+if wants asan || wants e2e-asan; then sanitized asan address,undefined; fi
+if wants asan; then suite asan python3 "$TOP/test/run_units.py" "$TOP/build/asan"; fi
+if wants e2e-asan; then suite e2e-asan "${E2E[@]}" "$TOP/build/asan/volta"; fi
+if wants tsan || wants e2e-tsan; then sanitized tsan thread; fi
+if wants tsan; then suite tsan python3 "$TOP/test/run_units.py" "$TOP/build/tsan"; fi
+if wants e2e-tsan; then suite e2e-tsan "${E2E[@]}" "$TOP/build/tsan/volta"; fi
+if wants lint; then suite lint "$TOP/packaging/lint.sh"; fi
+
+cat "$SUMMARY"
+read -r PASSED FAILED SKIPPED < <(awk '{for(i=2;i<=NF;i++){w=$(i+1);gsub(/[,()]/,"",w);if(w=="passed")p+=$i;if(w=="failed")f+=$i;if(w=="skipped")s+=$i}}END{print p+0,f+0,s+0}' "$SUMMARY")
+LINE="$PASSED passed, $FAILED failed"
+[ "$SKIPPED" = 0 ] || LINE+=", $SKIPPED skipped"
+echo "$LINE"
+[ "$FAILED" = 0 ]

@@ -1,0 +1,113 @@
+#include "app/settings.hpp"
+
+#include <catch2/catch.hpp>
+
+#include "support/temp_dir.hpp"
+
+namespace volta {
+namespace {
+
+struct Given {
+  std::string role = "local";
+  std::string file;
+  std::vector<std::pair<std::string, std::string>> environment;
+  std::vector<SettingsSource::Flag> flags;
+};
+
+Result<Settings> read(const Given& given) {
+  const test::TempDir dir;
+  dir.write("c.toml", given.file);
+  SettingsSource source{given.role, dir.path() / "c.toml", given.environment, given.flags};
+  return read_settings(source);
+}
+
+TEST_CASE("flags win over the environment, that over the file, that over defaults") {
+  Given given;
+  CHECK(read(given)->text("http.listen") == "127.0.0.1:8420");
+  given.file = "[http]\nlisten = \"127.0.0.1:1\"\n";
+  CHECK(read(given)->text("http.listen") == "127.0.0.1:1");
+  given.environment = {{"VOLTA_HTTP_LISTEN", "127.0.0.1:2"}};
+  CHECK(read(given)->text("http.listen") == "127.0.0.1:2");
+  given.flags = {{"http.listen", "127.0.0.1:3", "--listen"}};
+  const auto settings = read(given);
+  CHECK(settings->text("http.listen") == "127.0.0.1:3");
+  CHECK(settings->all().at("http.listen").origin == "--listen");
+}
+
+TEST_CASE("what is refused names its place and what is allowed") {
+  const auto refusal = [](const std::string& file) {
+    Given given;
+    given.file = file;
+    const auto settings = read(given);
+    REQUIRE_FALSE(settings);
+    return settings.error().text;
+  };
+  using Catch::Matchers::Contains;
+  CHECK_THAT(refusal("\n[http]\nlisten = 5\n"),
+             Contains("c.toml:3: http.listen must be HOST:PORT"));
+  CHECK_THAT(refusal("[http]\nlisten = \"x\"\n"),
+             Contains("c.toml:2: http.listen = 'x' is not HOST:PORT"));
+  CHECK_THAT(refusal("[retention]\nraw = \"soon\"\n"), Contains("duration such as"));
+  CHECK_THAT(refusal("[retention]\nraw = -1\n"), Contains("duration such as"));
+  CHECK_THAT(refusal("[http]\ninsecure = \"yes\"\n"), Contains("true or false"));
+  CHECK_THAT(refusal("[log]\nlevel = \"loud\"\n"),
+             Contains("not one of debug, info, warning, error"));
+  CHECK_THAT(refusal("[agent]\ncores = [0, \"5-2\"]\n"),
+             Contains("\"all\" or a list of core numbers"));
+  CHECK_THAT(refusal("[groups.cpu]\nperiod = \"1ms\"\n"), Contains("at least 10ms"));
+  CHECK_THAT(refusal("[labels]\n\"a-b\" = \"x\"\n"), Contains("labels.a-b"));
+  CHECK_THAT(refusal("[labels]\nrack = 5\n"), Contains("must be a text in quotes"));
+  CHECK_THAT(refusal("a = \n"), Contains("c.toml:1: not TOML"));
+}
+
+TEST_CASE("an unknown key is a warning that names the nearest known one") {
+  Given given;
+  given.file = "[http]\nlisten2 = \"x\"\n[retention]\nrow = \"1d\"\n[grops.cpu]\nenabled = false\n";
+  const auto settings = read(given);
+  REQUIRE(settings);
+  std::string all;
+  for (const std::string& warning : settings->warnings()) all += warning + "\n";
+  using Catch::Matchers::Contains;
+  CHECK_THAT(all, Contains("c.toml:2: unknown key http.listen2; did you mean http.listen?"));
+  CHECK_THAT(all, Contains("c.toml:4: unknown key retention.row; did you mean retention.raw?"));
+  CHECK_THAT(all, Contains("unknown key grops"));
+}
+
+TEST_CASE("values are read by their type") {
+  Given given;
+  given.file =
+      "[retention]\nraw = 0\nsize = \"1GiB\"\n[agent]\ncores = [0, \"2-4\"]\n[metrics]\ndisable = "
+      "[\"a\", \"b\"]\n[labels]\nrack = \"r1\"\n";
+  const auto settings = read(given);
+  REQUIRE(settings);
+  CHECK(settings->duration("retention.raw").count() == 0);
+  CHECK(settings->size("retention.size") == 1ULL << 30U);
+  CHECK(settings->cores("agent.cores") == std::vector<int>{0, 2, 3, 4});
+  CHECK(settings->list("metrics.disable") == std::vector<std::string>{"a", "b"});
+  CHECK(settings->labels().at("rack") == "r1");
+}
+
+TEST_CASE("the template of every role is a good configuration, also with every # removed") {
+  for (const std::string role : {"local", "server", "agent"}) {
+    Given given;
+    given.role = role;
+    given.file = settings_template(role);
+    CHECK(read(given));
+    std::string bare;
+    for (std::size_t at = 0; at < given.file.size(); ++at) {
+      const bool line_start = at == 0 || given.file[at - 1] == '\n';
+      if (line_start && given.file[at] == '#' && at + 1 < given.file.size() &&
+          given.file[at + 1] != ' ')
+        continue;
+      bare += given.file[at];
+    }
+    given.file = bare;
+    const auto settings = read(given);
+    CAPTURE(role, settings ? "" : settings.error().text);
+    CHECK(settings);
+    if (settings) CHECK(settings->warnings().empty());
+  }
+}
+
+}  // namespace
+}  // namespace volta

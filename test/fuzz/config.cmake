@@ -1,0 +1,1 @@
+volta_fuzz(config LINK volta_app)
