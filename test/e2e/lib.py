@@ -1,0 +1,215 @@
+"""What the end-to-end cases share: the real binary as a process, HTTP, and a small WebSocket client."""
+import base64
+import http.client
+import json
+import os
+import pathlib
+import re
+import signal
+import socket
+import struct
+import subprocess
+import tempfile
+import threading
+import time
+
+TEST = pathlib.Path(__file__).resolve().parent.parent
+HOSTS = TEST / "fixtures/host"
+BINARY = ""      # set by run.py
+SLOW = 1         # how much longer things may take (sanitizers), set by run.py
+UPDATE = bool(os.environ.get("VOLTA_UPDATE_GOLDEN"))
+
+
+class Skip(Exception):
+    """This case cannot run here; the text says why."""
+
+
+def wait_until(what, condition, seconds=10.0):
+    """The first true answer of condition(), asked until the time is over."""
+    end = time.monotonic() + seconds * SLOW
+    while True:
+        answer = condition()
+        if answer:
+            return answer
+        if time.monotonic() > end:
+            raise AssertionError(f"{what} did not come within {seconds * SLOW} s")
+        time.sleep(0.02)
+
+
+class Volta:
+    """A running role. Its stderr is read by a thread; `ready` holds the ready line's key=value pairs."""
+
+    def __init__(self, *arguments, env=None, wait=True):
+        self.lines = []
+        environment = {**os.environ, "HOME": "/nonexistent", **(env or {})}
+        self.process = subprocess.Popen([BINARY, *map(str, arguments)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                                        errors="replace", env=environment)
+        self.reader = threading.Thread(target=self._read, daemon=True)
+        self.reader.start()
+        self.ready = {}
+        if wait:
+            line = wait_until(f"ready line of {arguments[0]}", lambda: self._ready_or_dead(), 20)
+            self.ready = dict(re.findall(r"(\w+)=(\S+)", line))
+
+    def _read(self):
+        for line in self.process.stderr:
+            self.lines.append(line.rstrip("\n"))
+
+    def _ready_or_dead(self):
+        for line in list(self.lines):
+            if re.search(r"volta \w+ ready", line):
+                return line
+        if self.process.poll() is not None:
+            raise AssertionError(f"ended with {self.process.returncode} before it was ready:\n" + "\n".join(self.lines[-20:]))
+        return None
+
+    @property
+    def stderr(self):
+        return "\n".join(self.lines)
+
+    def port(self, key="http"):
+        return int(self.ready[key].rsplit(":", 1)[1])
+
+    def kill(self):
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait(10)
+
+    def stop(self, expected=0):
+        """SIGTERM; checks the exit code. Sanitizer reports on stderr fail the case."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        try:
+            status = self.process.wait(15 * SLOW)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            raise AssertionError("did not stop on SIGTERM:\n" + "\n".join(self.lines[-20:]))
+        self.reader.join(5)
+        assert status == expected, f"exit code {status}, expected {expected}:\n" + "\n".join(self.lines[-40:])
+        assert "Sanitizer" not in self.stderr and "runtime error" not in self.stderr, self.stderr[-6000:]
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, *_):
+        if self.process.poll() is None:
+            if kind is None:
+                self.stop()
+            else:
+                self.process.kill()
+                self.process.wait(10)
+                print("--- its stderr:\n" + "\n".join(self.lines[-30:]))
+
+
+def run(*arguments, env=None, expected=0, stdin=None, timeout=30):
+    """A small command: its stdout, after checking the exit code. `expected` None: returns (code, stdout, stderr)."""
+    done = subprocess.run([BINARY, *map(str, arguments)], capture_output=True, text=True, errors="replace", timeout=timeout * SLOW,
+                          env={**os.environ, "HOME": "/nonexistent", **(env or {})}, input=stdin)
+    assert "Sanitizer" not in done.stderr and "runtime error" not in done.stderr, done.stderr[-6000:]
+    if expected is None:
+        return done.returncode, done.stdout, done.stderr
+    assert done.returncode == expected, f"{arguments}: exit code {done.returncode}, expected {expected}\n{done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
+class Folder(tempfile.TemporaryDirectory):
+    def __enter__(self):
+        return pathlib.Path(super().__enter__())
+
+
+def request(port, target, method="GET", body=None, headers=None, key=None):
+    """(status, headers, body text) of one request."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20 * SLOW)
+    headers = dict(headers or {})
+    if key:
+        headers["Authorization"] = f"Bearer {key}"
+    if isinstance(body, (dict, list)):
+        body = json.dumps(body)
+        headers["Content-Type"] = "application/json"
+    connection.request(method, target, body=body, headers=headers)
+    answer = connection.getresponse()
+    text = answer.read().decode("utf-8", "replace")
+    connection.close()
+    return answer.status, {k.lower(): v for k, v in answer.getheaders()}, text
+
+
+def get(port, target, key=None, status=200):
+    """The JSON of a GET that must be answered with `status`."""
+    got, _, text = request(port, target, key=key)
+    assert got == status, f"GET {target}: {got} {text[:500]}"
+    return json.loads(text) if text else None
+
+
+def raw(port, data, host="127.0.0.1", wait=5.0):
+    """What comes back on a fresh connection to which these bytes were sent, until it is closed or the time is over."""
+    with socket.create_connection((host, port), timeout=wait * SLOW) as link:
+        link.sendall(data)
+        out = b""
+        try:
+            while chunk := link.recv(65536):
+                out += chunk
+        except (TimeoutError, ConnectionError):
+            pass
+        return out
+
+
+class WebSocket:
+    """RFC 6455 client without extensions; text messages only."""
+
+    def __init__(self, port, target="/api/v1/ws", headers=None, protocol="volta.v1.json"):
+        self.link = socket.create_connection(("127.0.0.1", port), timeout=20 * SLOW)
+        lines = {"Host": f"127.0.0.1:{port}", "Upgrade": "websocket", "Connection": "Upgrade", "Origin": f"http://127.0.0.1:{port}",
+                 "Sec-WebSocket-Key": base64.b64encode(os.urandom(16)).decode(), "Sec-WebSocket-Version": "13",
+                 "Sec-WebSocket-Protocol": protocol, **(headers or {})}
+        head = f"GET {target} HTTP/1.1\r\n" + "".join(f"{k}: {v}\r\n" for k, v in lines.items() if v is not None) + "\r\n"
+        self.link.sendall(head.encode())
+        self.buffer = b""
+        while b"\r\n\r\n" not in self.buffer:
+            chunk = self.link.recv(65536)
+            if not chunk:
+                break
+            self.buffer += chunk
+        head, _, self.buffer = self.buffer.partition(b"\r\n\r\n")
+        self.status = int(head.split()[1]) if head else 0
+        self.head = head.decode("latin-1")
+
+    def send(self, message, opcode=1):
+        data = message if isinstance(message, bytes) else (message if isinstance(message, str) else json.dumps(message)).encode()
+        mask = os.urandom(4)
+        size = len(data)
+        head = bytes([0x80 | opcode]) + (bytes([0x80 | size]) if size < 126 else bytes([0xFE]) + struct.pack(">H", size) if size < 65536
+                                         else bytes([0xFF]) + struct.pack(">Q", size))
+        self.link.sendall(head + mask + bytes(b ^ mask[i % 4] for i, b in enumerate(data)))
+
+    def _take(self, count):
+        while len(self.buffer) < count:
+            chunk = self.link.recv(65536)
+            if not chunk:
+                raise ConnectionError("closed")
+            self.buffer += chunk
+        out, self.buffer = self.buffer[:count], self.buffer[count:]
+        return out
+
+    def frame(self):
+        """(opcode, payload) of the next frame."""
+        first, second = self._take(2)
+        size = second & 0x7F
+        if size == 126:
+            size = struct.unpack(">H", self._take(2))[0]
+        elif size == 127:
+            size = struct.unpack(">Q", self._take(8))[0]
+        return first & 0x0F, self._take(size)
+
+    def receive(self):
+        """The next text message as JSON; pings are answered. A close frame raises ConnectionError with its code."""
+        while True:
+            opcode, payload = self.frame()
+            if opcode == 9:
+                self.send(payload, 10)
+            elif opcode == 8:
+                code = struct.unpack(">H", payload[:2])[0] if len(payload) >= 2 else 0
+                raise ConnectionError(f"closed with {code} {payload[2:].decode(errors='replace')}")
+            elif opcode == 1:
+                return json.loads(payload)
+
+    def close(self):
+        self.link.close()
