@@ -1,0 +1,20 @@
+// Secrets in files of mode 0600: the access key that volta makes, the host token that an operator
+// brings.
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+#include "model/link.hpp"
+
+namespace volta {
+
+// DIR/access-key, made at the first start: 43 characters of base64url, 256 random bits. The file
+// gets the directory's owner. Throws SystemFailure.
+std::string load_or_make_access_key(const std::filesystem::path& dir);
+
+// The token in the file: 64 hex digits, white space around them allowed. Throws StartFailure with
+// what to do: no such file, others may read it, not a token.
+HostToken read_token_file(const std::filesystem::path& path);
+
+}  // namespace volta
