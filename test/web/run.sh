@@ -1,0 +1,55 @@
+#!/usr/bin/env bash
+# test/web/run.sh VOLTA: type check, units and sizes of the page, then Chromium against the mock server and against VOLTA
+# itself. The last line is `N passed, N failed`.
+. "$(dirname "$0")/../../packaging/common.sh"
+VOLTA=$(realpath "$1")
+ensure_node
+PASSED=0 FAILED=0
+
+# part NAME COMMAND...: counts its last `N passed, N failed`, or itself as one.
+part() {
+  local name=$1 out status=0; shift
+  out=$("$@" 2>&1) || status=$?
+  printf '%s\n' "$out"
+  local line
+  line=$(grep -oE '^[0-9]+ passed, [0-9]+ failed' <<<"$out" | tail -1 || true)
+  if [ -n "$line" ]; then
+    PASSED=$((PASSED + ${line%% *})); line=${line#*, }; FAILED=$((FAILED + ${line%% *}))
+    if [ "$status" != 0 ] && [ "${line%% *}" = 0 ]; then FAILED=$((FAILED + 1)); fi
+  elif [ "$status" = 0 ]; then PASSED=$((PASSED + 1)); else FAILED=$((FAILED + 1)); fi
+  echo "$name: exit $status"
+}
+
+units() {
+  local out status=0
+  out=$(npx vitest run 2>&1) || status=$?
+  printf '%s\n' "$out"
+  local passed failed
+  passed=$(sed -nE 's/.*Tests .* ([0-9]+) passed.*/\1/p' <<<"$(sed 's/\x1b\[[0-9;]*m//g' <<<"$out")")
+  failed=$(sed -nE 's/.*Tests .* ([0-9]+) failed.*/\1/p' <<<"$(sed 's/\x1b\[[0-9;]*m//g' <<<"$out")")
+  [ "$status" = 0 ] || failed=${failed:-1}
+  echo "${passed:-0} passed, ${failed:-0} failed"
+  return "$status"
+}
+
+cd "$TOP/web"
+[ -d node_modules ] || npm ci --no-audit --no-fund --silent
+part types npm run --silent check
+part units units
+part sizes npm run --silent size
+cd "$TOP"
+part mock node test/web/dashboard.test.mjs
+
+DATA=$(mktemp -d)
+"$VOLTA" local --listen 127.0.0.1:0 --data "$DATA/d" 2>"$DATA/log" &
+PID=$!
+trap 'kill $PID 2>/dev/null; wait $PID 2>/dev/null; rm -rf "$DATA"' EXIT
+for _ in $(seq 100); do
+  URL=$(sed -nE 's/.*ready.* http=([0-9.:]+).*/http:\/\/\1/p' "$DATA/log" | head -1)
+  [ -z "$URL" ] || break
+  sleep 0.1
+done
+[ -n "$URL" ] || { cat "$DATA/log"; fail "volta local did not become ready"; }
+VOLTA_URL="$URL" part "real binary" node test/web/dashboard.test.mjs
+echo "$PASSED passed, $FAILED failed"
+[ "$FAILED" = 0 ]
