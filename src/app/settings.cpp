@@ -146,7 +146,7 @@ class SettingsReader {
   }
 
  private:
-  const SettingSpec* find(std::string_view key) const {
+  [[nodiscard]] const SettingSpec* find(std::string_view key) const {
     const auto found = std::find_if(specs_.begin(), specs_.end(),
                                     [&](const SettingSpec& spec) { return spec.key == key; });
     return found == specs_.end() ? nullptr : &*found;
@@ -186,7 +186,7 @@ class SettingsReader {
     for (const auto& [name, node] : table) {
       const std::string key =
           prefix.empty() ? std::string(name.str()) : prefix + "." + std::string(name.str());
-      const std::string place = file + ":" + std::to_string(node.source().begin.line);
+      std::string place = file + ":" + std::to_string(node.source().begin.line);
       if (prefix == "labels") {
         if (Result<void> label = put_label(std::string(name.str()), node, place); !label)
           return label;
@@ -194,7 +194,8 @@ class SettingsReader {
         if (Result<void> inner = walk(key, *node.as_table(), file); !inner) return inner;
       } else if (const SettingSpec* spec = find(key)) {
         const auto text = toml_text(spec->type, node);
-        if (!text) return Error{place + ": " + key + " must be " + type_words(spec->type)};
+        if (!text)
+          return Error{place.append(": ").append(key).append(" must be ") + type_words(spec->type)};
         if (Result<void> set = put(*spec, *text, place); !set) return set;
       } else {
         warn_unknown(place, key);
@@ -216,7 +217,7 @@ class SettingsReader {
     return {};
   }
 
-  bool is_section(const std::string& key) const {
+  [[nodiscard]] bool is_section(const std::string& key) const {
     return std::any_of(specs_.begin(), specs_.end(),
                        [&](const SettingSpec& spec) { return spec.key.starts_with(key + "."); });
   }

@@ -10,10 +10,9 @@ namespace volta {
 
 }  // namespace volta
 
-// VOLTA_ASSERT(condition) or VOLTA_ASSERT(condition, std::string with the values that matter).
-#define VOLTA_ASSERT(condition, ...)                                                              \
-  do {                                                                                            \
-    if (!(condition)) [[unlikely]] {                                                              \
-      ::volta::assertion_failed(#condition, __FILE__, __LINE__, ::std::string_view{__VA_ARGS__}); \
-    }                                                                                             \
-  } while (false)
+// VOLTA_ASSERT(condition) or VOLTA_ASSERT(condition, std::string with the values that matter). An
+// expression, so that it adds no nesting.
+#define VOLTA_ASSERT(condition, ...)                                                        \
+  (static_cast<bool>(condition) ? static_cast<void>(0)                                      \
+                                : ::volta::assertion_failed(#condition, __FILE__, __LINE__, \
+                                                            ::std::string_view{__VA_ARGS__}))

@@ -14,10 +14,8 @@ namespace volta::log {
 namespace {
 
 // Written once before any thread starts; atomics only so that a late read is never a race.
-std::atomic<Level> least_level{
-    Level::info};  // NOLINT(cppcoreguidelines-avoid-non-const-global-variables)
-std::atomic<Format> line_format{
-    Format::logfmt};  // NOLINT(cppcoreguidelines-avoid-non-const-global-variables)
+std::atomic<Level> least_level{Level::info};      // NOLINT
+std::atomic<Format> line_format{Format::logfmt};  // NOLINT
 
 constexpr std::array<std::string_view, 4> kLevelNames = {"debug", "info", "warning", "error"};
 

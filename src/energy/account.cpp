@@ -1,7 +1,7 @@
 #include "energy/account.hpp"
 
 #include <algorithm>
-#include <cstdlib>
+#include <cmath>
 
 #include "energy/host_model.hpp"
 #include "model/metric_ids.hpp"
@@ -88,7 +88,7 @@ void Account::emit(Tick& tick, const ZoneInfo& info, Outputs& outputs, std::int6
   }
   tick.set(outputs.energy, energy_uj);
   if (power_mw) tick.set(outputs.power, *power_mw);
-  tick.set(outputs.error, static_cast<std::int64_t>(info.error_ratio * 1e4 + 0.5));
+  tick.set(outputs.error, std::llround(info.error_ratio * 1e4));
 }
 
 void Account::emit_repairs(Tick& tick, Zone& zone) {
@@ -164,8 +164,6 @@ void Account::run_host(Tick& tick) {
     if (package)
       add_host(tick, "rapl", Quality::derived, kPackageErrorRatio,
                *package + sum_of("dram").value_or(0));
-  } else if (model && zones_.empty()) {
-    add_host(tick, "model", Quality::estimated, kModelErrorRatio, *model);
   } else if (model && std::all_of(zones_.begin(), zones_.end(), [](const Zone& zone) {
                return zone.meter.dead() || zone.info.source == "battery" ||
                       zone.info.zone == "rail";
@@ -189,8 +187,8 @@ void Account::add_host(Tick& tick, std::string_view source, Quality quality, dou
   last_host_at_ = tick.boottime();
   std::optional<std::int64_t> power_mw;
   if (!first && interval.count() > 0) {
-    power_mw = static_cast<std::int64_t>(
-        static_cast<double>(delta_uj) * 1e6 / static_cast<double>(interval.count()) + 0.5);
+    power_mw =
+        std::llround(static_cast<double>(delta_uj) * 1e6 / static_cast<double>(interval.count()));
   }
   for (HostSource& entry :
        hosts_) {  // those not in force stand still, so that their sum is the host's energy

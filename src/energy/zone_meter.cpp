@@ -1,6 +1,7 @@
 #include "energy/zone_meter.hpp"
 
 #include <algorithm>
+#include <cmath>
 
 namespace volta {
 namespace {
@@ -111,8 +112,7 @@ void ZoneMeter::add(const ZoneReading& reading, const TickDisturbance& disturban
 
 std::optional<std::int64_t> ZoneMeter::power_mw() const {
   if (!delta_uj_ || interval_.count() <= 0) return std::nullopt;
-  return static_cast<std::int64_t>(static_cast<double>(*delta_uj_) / seconds(interval_) / 1000.0 +
-                                   0.5);
+  return std::llround(static_cast<double>(*delta_uj_) / seconds(interval_) / 1000.0);
 }
 
 }  // namespace volta

@@ -27,7 +27,7 @@ struct NewToken {
 class FleetView {
  public:
   virtual ~FleetView() = default;
-  virtual std::vector<HostStatus> hosts() const = 0;  // by name
+  [[nodiscard]] virtual std::vector<HostStatus> hosts() const = 0;  // by name
   virtual Result<NewToken> add_host(const std::string& name) = 0;
   virtual Result<NewToken> rotate_token(std::string_view name_or_uid) = 0;  // the live link closes
   virtual Result<void> set_disabled(std::string_view name_or_uid, bool disabled) = 0;

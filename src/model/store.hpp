@@ -32,11 +32,11 @@ struct HostRecord {
 class HostDirectory {
  public:
   virtual ~HostDirectory() = default;
-  virtual std::vector<HostRecord> list() const = 0;  // by name
-  virtual std::optional<HostRecord> find(std::string_view name_or_uid) const = 0;
-  virtual std::optional<HostRecord> find(HostId id) const = 0;
+  [[nodiscard]] virtual std::vector<HostRecord> list() const = 0;  // by name
+  [[nodiscard]] virtual std::optional<HostRecord> find(std::string_view name_or_uid) const = 0;
+  [[nodiscard]] virtual std::optional<HostRecord> find(HostId id) const = 0;
   // In time that does not depend on how much of it matches.
-  virtual std::optional<HostRecord> find_by_token(const Sha256& token_hash) const = 0;
+  [[nodiscard]] virtual std::optional<HostRecord> find_by_token(const Sha256& token_hash) const = 0;
   // Refuses a name that is taken, empty, longer than 253 bytes or has characters other than
   // [A-Za-z0-9._-].
   virtual Result<HostRecord> add(const std::string& name, const Sha256& token_hash) = 0;
@@ -74,7 +74,7 @@ class Journal {
   // The series' id, new or as it was; the row is committed no later than the first batch that uses
   // it.
   virtual SeriesId resolve(HostId host, const SeriesDef& series) = 0;
-  virtual RunState run_state(HostId host, const RunId& run) const = 0;
+  [[nodiscard]] virtual RunState run_state(HostId host, const RunId& run) const = 0;
   // Queues for the next group commit. Entries of one run must come in rising sequence. False: the
   // queue (64 MiB) is full or the store is read-only now; nothing was taken, `done` is not called.
   virtual bool append(JournalEntry entry) = 0;
@@ -90,7 +90,8 @@ class SeriesIndex {
  public:
   virtual ~SeriesIndex() = default;
   // All series of a host whose name matches the glob, ordered by name, then labels.
-  virtual std::vector<SeriesRecord> find(HostId host, std::string_view name_glob) const = 0;
+  [[nodiscard]] virtual std::vector<SeriesRecord> find(HostId host,
+                                                       std::string_view name_glob) const = 0;
 };
 
 // Samples of one series, in rising time, one per time (of duplicates the last accepted).
@@ -112,12 +113,14 @@ class RangeReader {
  public:
   virtual ~RangeReader() = default;
   // Samples with start_ms <= time <= end_ms, a column per asked series in the order asked.
-  virtual std::vector<SampleColumn> read(HostId host, std::span<const SeriesId> series,
-                                         std::int64_t start_ms, std::int64_t end_ms) const = 0;
+  [[nodiscard]] virtual std::vector<SampleColumn> read(HostId host,
+                                                       std::span<const SeriesId> series,
+                                                       std::int64_t start_ms,
+                                                       std::int64_t end_ms) const = 0;
   // The newest sample of each series of the host that has one in memory.
-  virtual std::vector<LatestSample> latest(HostId host) const = 0;
+  [[nodiscard]] virtual std::vector<LatestSample> latest(HostId host) const = 0;
   // Time of the oldest sample still kept for the host; empty: there is none.
-  virtual std::optional<std::int64_t> oldest_ms(HostId host) const = 0;
+  [[nodiscard]] virtual std::optional<std::int64_t> oldest_ms(HostId host) const = 0;
 };
 
 // Who hears of batches as they come in, before they are committed. Called on the ingest's thread:

@@ -57,7 +57,8 @@ OutboundResponse CurlClient::perform(const OutboundRequest& request) {
   Sink sink{&response.body, request.most_bytes};
   std::unique_ptr<curl_slist, ListCloser> headers;
   for (const auto& [name, value] : request.headers) {
-    const std::string line = name + ": " + value;
+    std::string line = name;
+    line.append(": ").append(value);
     headers.reset(curl_slist_append(headers.release(), line.c_str()));
   }
   curl_easy_setopt(curl, CURLOPT_URL, request.url.c_str());

@@ -89,6 +89,7 @@ Result<RangeAnswer> Range::range(const RangeQuestion& question) const {
     return Error{"the range holds " + std::to_string(points) +
                  " steps, more than 11000; ask for a longer step or a shorter range"};
   }
+  answer.timestamps_ms.reserve(static_cast<std::size_t>(points));
   for (std::int64_t i = 0; i < points; ++i)
     answer.timestamps_ms.push_back(first + i * question.step_ms);
 
@@ -103,6 +104,7 @@ Result<RangeAnswer> Range::range(const RangeQuestion& question) const {
   answer.unit = records.front().def.unit + (is_rate ? "/s" : "");
 
   std::vector<SeriesId> ids;
+  ids.reserve(records.size());
   for (const SeriesRecord& record : records) ids.push_back(record.id);
   const std::int64_t lookback = std::max(kLookbackMs, question.step_ms);
   const std::int64_t end = first + points * question.step_ms - 1;
