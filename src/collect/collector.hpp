@@ -22,6 +22,7 @@ struct HostRoots {
 
 struct CollectOptions {
   std::vector<int> cores;            // per-core series only for these; empty: all
+  bool per_core = true;              // series of each core at all
   bool partitions = false;           // block devices: partitions too
   bool network_filesystems = false;  // filesystems of other machines too
 };

@@ -5,6 +5,10 @@
 namespace volta {
 
 Slot Layout::define(SeriesDef series) {
+  for (const auto& [key, value] : common_) {
+    if (label_value(series.labels, key).empty()) series.labels.emplace_back(key, value);
+  }
+  std::sort(series.labels.begin(), series.labels.end());
   std::string text = series.name + label_text(series.labels);
   const auto found = by_text_.find(text);
   if (found != by_text_.end()) return found->second;
@@ -28,6 +32,12 @@ std::uint32_t Tick::announce(ZoneInfo zone) {
     return static_cast<std::uint32_t>(zones_.size() - 1);
   }
   return static_cast<std::uint32_t>(found - zones_.begin());
+}
+
+void Tick::drop(const std::vector<bool>& dropped) {
+  std::erase_if(readings_, [&](const Reading& reading) {
+    return reading.slot < dropped.size() && dropped[reading.slot];
+  });
 }
 
 void Tick::rewind(Mark mark) {

@@ -18,6 +18,8 @@ namespace volta {
 // of a device that went away keeps its slot and has gaps from then on. One thread.
 class Layout {
  public:
+  // Put on every series defined from now on that has no such label itself. Sorted or not.
+  void set_common_labels(Labels labels) { common_ = std::move(labels); }
   // The slot of this series, new or as it was. Looks up by text: call it when a device appears, not
   // per tick.
   Slot define(SeriesDef series);
@@ -27,6 +29,7 @@ class Layout {
   [[nodiscard]] std::uint32_t size() const { return static_cast<std::uint32_t>(series_.size()); }
 
  private:
+  Labels common_;
   std::vector<SeriesDef> series_;
   std::map<std::string, Slot, std::less<>> by_text_;
 };
@@ -103,6 +106,8 @@ class Tick {
   };
   [[nodiscard]] Mark mark() const { return {readings_.size(), zone_readings_.size()}; }
   void rewind(Mark mark);
+  // Takes out the readings whose slot is set in `dropped` (slots beyond its end stay).
+  void drop(const std::vector<bool>& dropped);
 
  private:
   Layout* layout_;

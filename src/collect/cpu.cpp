@@ -1,0 +1,162 @@
+#include "collect/cpu.hpp"
+
+#include <algorithm>
+#include <vector>
+
+#include "collect/kept_file.hpp"
+#include "collect/numbers.hpp"
+#include "collect/sources.hpp"
+#include "model/metric_ids.hpp"
+
+namespace volta {
+namespace {
+
+constexpr std::size_t kUser = 0, kNice = 1, kIdle = 3, kIowait = 4, kSteal = 7, kGuest = 8,
+                      kGuestNice = 9;
+constexpr std::size_t kLeastColumns = 4;
+
+// One "cpu" or "cpuN" line: its slots and what it showed last.
+struct Line {
+  std::array<Slot, kCpuModes> slots{};
+  CpuTimes shown{};
+  bool wanted = true;
+  bool defined = false;
+};
+
+class CpuCollector final : public Collector {
+ public:
+  CpuCollector(const HostRoots& roots, const CollectOptions& options)
+      : file_(roots.proc / "stat"), cores_(options.cores), per_core_(options.per_core) {}
+
+  void sample(Tick& out) override {
+    std::string_view rest = file_.read();
+    std::uint32_t online = 0;
+    while (const auto line = next_line(rest)) {
+      std::string_view columns = *line;
+      const std::string_view name = next_field(columns);
+      if (name == "cpu") {
+        take_total(out, columns);
+      } else if (name.starts_with("cpu")) {
+        ++online;
+        take_core(out, name.substr(3), columns);
+      } else {
+        take_count(out, name, columns);
+      }
+    }
+    out.load().cpus = online;
+  }
+
+  [[nodiscard]] std::uint64_t skipped() const override { return skipped_; }
+
+ private:
+  void take_total(Tick& out, std::string_view columns) {
+    const auto times = parse_cpu_times(columns);
+    if (!times) {
+      ++skipped_;
+      return;
+    }
+    emit(out, total_, *times, [&](std::size_t mode) {
+      return out.define(metrics::cpu_seconds_total,
+                        {{"mode", std::string(kCpuModeNames.at(mode))}});
+    });
+    std::uint64_t all = 0;
+    for (std::size_t mode = 0; mode < kCpuModes; ++mode) {
+      if (mode != kSteal) all += total_.shown.at(mode);
+    }
+    out.load().total_ticks = all;
+    out.load().busy_ticks = all - total_.shown.at(kIdle) - total_.shown.at(kIowait);
+  }
+
+  void take_core(Tick& out, std::string_view number, std::string_view columns) {
+    if (!per_core_) return;
+    const auto core = parse_integer<std::size_t>(number);
+    const auto times = parse_cpu_times(columns);
+    constexpr std::size_t kMostCores = 8192;  // the kernel's largest NR_CPUS
+    if (!core || *core >= kMostCores || !times) {
+      ++skipped_;
+      return;
+    }
+    if (*core >= lines_.size()) lines_.resize(*core + 1);
+    Line& line = lines_[*core];
+    if (!line.defined) {
+      line.wanted = cores_.empty() || std::find(cores_.begin(), cores_.end(),
+                                                static_cast<int>(*core)) != cores_.end();
+    }
+    if (!line.wanted) return;
+    emit(out, line, *times, [&](std::size_t mode) {
+      return out.define(
+          metrics::cpu_core_seconds_total,
+          {{"cpu", std::string(number)}, {"mode", std::string(kCpuModeNames.at(mode))}});
+    });
+  }
+
+  // Idle and iowait may go back (nohz, hotplug): a counter never does, so the larger value stays.
+  template <typename Define>
+  static void emit(Tick& out, Line& line, const CpuTimes& times, const Define& define) {
+    for (std::size_t mode = 0; mode < kCpuModes; ++mode) {
+      if (!line.defined) line.slots.at(mode) = define(mode);
+      line.shown.at(mode) = std::max(line.shown.at(mode), times.at(mode));
+      out.set_unsigned(line.slots.at(mode), line.shown.at(mode));
+    }
+    line.defined = true;
+  }
+
+  void take_count(Tick& out, std::string_view name, std::string_view columns) {
+    struct Count {
+      std::string_view name;
+      MetricId metric;
+    };
+    static constexpr std::array<Count, 5> kCounts = {
+        {{"ctxt", metrics::context_switches_total},
+         {"intr", metrics::interrupts_total},
+         {"processes", metrics::forks_total},
+         {"procs_running", metrics::processes_running},
+         {"procs_blocked", metrics::processes_blocked}}};
+    for (std::size_t i = 0; i < kCounts.size(); ++i) {
+      if (kCounts.at(i).name != name) continue;
+      const auto value =
+          next_unsigned(columns);  // of "intr" only the sum, the first of its numbers
+      if (!value) {
+        ++skipped_;
+        return;
+      }
+      auto& slot = count_slots_.at(i);
+      if (!slot) slot = out.define(kCounts.at(i).metric, {});
+      out.set_unsigned(*slot, *value);
+    }
+  }
+
+  KeptFile file_;
+  std::vector<int> cores_;
+  bool per_core_;
+  Line total_;
+  std::vector<Line> lines_;  // by core number
+  std::array<std::optional<Slot>, 5> count_slots_;
+  std::uint64_t skipped_ = 0;
+};
+
+}  // namespace
+
+std::optional<CpuTimes> parse_cpu_times(std::string_view columns) {
+  CpuTimes times{};
+  std::size_t count = 0;
+  for (; count < kCpuModes; ++count) {
+    std::string_view before = columns;
+    if (next_field(before).empty()) break;
+    const auto value = next_unsigned(columns);
+    if (!value) return std::nullopt;
+    times.at(count) = *value;
+  }
+  if (count < kLeastColumns) return std::nullopt;
+  times.at(kUser) -= std::min(times.at(kUser), times.at(kGuest));
+  times.at(kNice) -= std::min(times.at(kNice), times.at(kGuestNice));
+  return times;
+}
+
+std::unique_ptr<Collector> open_cpu(const HostRoots& roots, const CollectOptions& options) {
+  KeptFile probe(roots.proc / "stat");
+  if (!probe.try_read()) return nullptr;
+  return std::make_unique<CpuCollector>(roots, options);
+}
+
+}  // namespace volta

@@ -1,0 +1,40 @@
+// Kernel files of the form "Name value" a line: meminfo, vmstat. The order of names is the same at
+// each read, so each line's meaning is found once and then only checked.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace volta {
+
+class NamedValues {
+ public:
+  // The names that matter; a value's index is its name's here.
+  explicit NamedValues(std::span<const std::string_view> names)
+      : names_(names.begin(), names.end()) {}
+
+  // Values of the names that are there; empty where missing or malformed. Valid until the next
+  // call.
+  std::span<const std::optional<std::uint64_t>> parse(std::string_view text);
+  // Malformed values so far.
+  [[nodiscard]] std::uint64_t skipped() const { return skipped_; }
+
+ private:
+  struct Line {
+    std::string name;
+    std::optional<std::size_t> index;
+  };
+  std::optional<std::size_t> index_of(std::size_t line, std::string_view name);
+
+  std::vector<std::string_view> names_;
+  std::vector<Line> lines_;
+  std::vector<std::optional<std::uint64_t>> values_;
+  std::uint64_t skipped_ = 0;
+};
+
+}  // namespace volta

@@ -1,0 +1,20 @@
+// /proc/net/dev and /sys/class/net: what network interfaces carried, their link's speed and state.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+namespace volta {
+
+struct InterfaceLine {
+  std::string_view name;
+  // bytes, packets, errors, drops; received, then sent
+  std::array<std::uint64_t, 8> values{};
+};
+
+// A line "  eth0: 1 2 3 ..." with its 16 columns; empty if it is a heading or malformed.
+std::optional<InterfaceLine> parse_interface_line(std::string_view line);
+
+}  // namespace volta

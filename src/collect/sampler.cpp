@@ -1,0 +1,247 @@
+#include "collect/sampler.hpp"
+
+#include <algorithm>
+#include <cerrno>
+
+#include <poll.h>
+#include <sched.h>
+#include <sys/eventfd.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "base/error.hpp"
+#include "base/log.hpp"
+#include "base/text.hpp"
+#include "model/metric_ids.hpp"
+
+namespace volta {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::nanoseconds;
+using std::chrono::seconds;
+
+constexpr nanoseconds kOpenAgain = seconds(60);       // a source that is not there
+constexpr nanoseconds kLongestBackOff = seconds(60);  // a source that fails
+constexpr nanoseconds kLogAgain = seconds(60);
+constexpr nanoseconds kSlow = milliseconds(100);
+constexpr unsigned kSlowCalls = 3;
+constexpr int kSlowFactor = 10;
+// Woken up within this of the due time, a tick carries the due time: equal steps compress to
+// nothing.
+constexpr std::int64_t kOnTimeMs = 20;
+constexpr std::int64_t kClockJumpMs = 500;
+constexpr unsigned long kTimerSlackNs = 200'000;  // lets the kernel join our wake-up with others
+
+milliseconds group_period(const SamplerOptions& options, std::string_view group) {
+  const auto chosen = options.periods.find(group);
+  if (chosen != options.periods.end()) return chosen->second;
+  for (const MetricGroup& known : metric_groups()) {
+    if (known.name == group) return known.period;
+  }
+  return seconds(1);
+}
+
+// The first multiple of the period after `now_ms`.
+std::int64_t next_multiple(std::int64_t now_ms, milliseconds period) {
+  return (now_ms / period.count() + 1) * period.count();
+}
+
+}  // namespace
+
+Sampler::Sampler(SamplerOptions options, std::span<const CollectorEntry> entries,
+                 const Clock& clock, TickSink& sink, std::function<void(Tick&)> stage)
+    : options_(std::move(options)),
+      clock_(clock),
+      sink_(sink),
+      stage_(std::move(stage)),
+      tick_(layout_),
+      self_period_(group_period(options_, "self")),
+      stop_event_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+  if (!stop_event_) throw SystemFailure("create", "an eventfd", errno);
+  layout_.set_common_labels(options_.labels);
+  for (const CollectorEntry& entry : entries) {
+    if (options_.disabled_groups.count(entry.group) > 0) continue;
+    Source source;
+    source.entry = &entry;
+    source.period = group_period(options_, entry.group);
+    sources_.push_back(std::move(source));
+  }
+}
+
+Sampler::~Sampler() { stop(); }
+
+void Sampler::start() {
+  thread_ = std::thread([this] { loop(); });
+}
+
+void Sampler::stop() {
+  const std::uint64_t one = 1;
+  if (::write(stop_event_.get(), &one, sizeof one) < 0) {
+    log::error("the sampling thread cannot be told to stop", {{"reason", error_text(errno)}});
+  }
+  if (thread_.joinable()) thread_.join();
+}
+
+bool Sampler::wait(nanoseconds patience) {
+  pollfd event{stop_event_.get(), POLLIN, 0};
+  const auto whole = std::chrono::duration_cast<seconds>(patience);
+  const timespec timeout{whole.count(), (patience - whole).count()};
+  return ::ppoll(&event, 1, &timeout, nullptr) <= 0;
+}
+
+void Sampler::loop() {
+  ::prctl(PR_SET_NAME, "volta-sample");
+  ::prctl(PR_SET_TIMERSLACK, kTimerSlackNs);
+  if (!options_.cores.empty()) {
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    for (const int core : options_.cores) CPU_SET(static_cast<std::size_t>(core), &set);
+    if (::sched_setaffinity(0, sizeof set, &set) != 0) {
+      log::warning("the sampling thread cannot run on the chosen cores",
+                   {{"reason", error_text(errno)}});
+    }
+  }
+  sample_all();
+  if (!wait(kPrime)) return;
+  sample_all();
+  while (true) {
+    const std::int64_t next = run_due();
+    // The wall clock may be set while we sleep: run_due then aligns anew.
+    const std::int64_t sleep_ms = std::clamp<std::int64_t>(next - clock_.wall_ms(), 0, 60'000);
+    if (!wait(milliseconds(sleep_ms))) return;
+  }
+}
+
+void Sampler::sample_all() {
+  tick(clock_.wall_ms(), [](const Source&) { return true; });
+}
+
+void Sampler::align(std::int64_t now_ms) {
+  for (Source& source : sources_) source.due_ms = next_multiple(now_ms, source.period);
+}
+
+std::int64_t Sampler::run_due() {
+  const std::int64_t now = clock_.wall_ms();
+  const nanoseconds boot = clock_.boottime();
+  const std::int64_t expected =
+      expected_wall_ms_ + std::chrono::duration_cast<milliseconds>(boot - expected_boot_).count();
+  if (expected_wall_ms_ == 0 || std::abs(now - expected) > kClockJumpMs) align(now);
+  expected_wall_ms_ = now;
+  expected_boot_ = boot;
+
+  std::int64_t due = 0;  // the newest due time among those that have come
+  for (const Source& source : sources_) {
+    if (source.due_ms <= now) due = std::max(due, source.due_ms);
+  }
+  if (due != 0) {
+    tick(now - due <= kOnTimeMs ? due : now,
+         [now](const Source& source) { return source.due_ms <= now; });
+    const std::int64_t after = std::max(clock_.wall_ms(), now);
+    for (Source& source : sources_) {
+      // Ticks that were missed are left out, not made up.
+      if (source.due_ms <= now) source.due_ms = next_multiple(after, source.period);
+    }
+  }
+  std::int64_t next = now + 60'000;
+  for (const Source& source : sources_) next = std::min(next, source.due_ms);
+  return next;
+}
+
+void Sampler::tick(std::int64_t label_ms, const std::function<bool(const Source&)>& due) {
+  tick_.begin(label_ms, clock_.boottime());
+  report_details_ = label_ms >= self_due_ms_ || self_due_ms_ - label_ms > 2 * self_period_.count();
+  if (report_details_) self_due_ms_ = next_multiple(label_ms, self_period_);
+  for (Source& source : sources_) {
+    if (due(source)) sample(source);
+  }
+  if (stage_) stage_(tick_);
+  if (!options_.disabled_metrics.empty()) {
+    mask_new_slots();
+    tick_.drop(masked_);
+  }
+  sink_.on_tick(tick_);
+}
+
+void Sampler::mask_new_slots() {
+  while (masked_.size() < layout_.size()) {
+    const std::string& name = layout_.series()[masked_.size()].name;
+    masked_.push_back(std::any_of(options_.disabled_metrics.begin(),
+                                  options_.disabled_metrics.end(),
+                                  [&](const std::string& glob) { return glob_match(glob, name); }));
+  }
+}
+
+// Looks for the source where it is time to.
+void Sampler::open(Source& source) {
+  const nanoseconds now = clock_.monotonic();
+  if (source.opened_once && now < source.open_again) return;
+  source.opened_once = true;
+  source.open_again = now + kOpenAgain;
+  source.collector = source.entry->open(options_.roots, options_.collect);
+}
+
+void Sampler::sample(Source& source) {
+  const Tick::Mark mark = tick_.mark();
+  try {
+    if (!source.collector) open(source);
+    if (!source.collector) {
+      // Absent is no failure; but one that failed keeps showing until it is back.
+      if (source.failures > 0) report(source, false);
+      return;
+    }
+    const nanoseconds before = clock_.monotonic();
+    source.collector->sample(tick_);
+    source.duration = clock_.monotonic() - before;
+    source.failures = 0;
+    judge_speed(source);
+    report(source, true);
+  } catch (const std::exception& failure) {
+    tick_.rewind(mark);
+    failed(source, failure.what());
+    report(source, false);
+  }
+}
+
+void Sampler::failed(Source& source, const std::string& reason) {
+  const nanoseconds now = clock_.monotonic();
+  ++source.failures;
+  source.collector.reset();
+  const nanoseconds back_off = seconds(std::int64_t{1} << std::min(source.failures - 1, 6U));
+  source.open_again = now + std::min(back_off, kLongestBackOff);
+  if (source.failures > 1 && now - source.logged_at < kLogAgain) return;
+  source.logged_at = now;
+  log::warning(
+      "a collector failed",
+      {{"collector", source.entry->name}, {"reason", reason}, {"failures", source.failures}});
+}
+
+void Sampler::judge_speed(Source& source) {
+  source.slow_in_a_row = source.duration > kSlow ? source.slow_in_a_row + 1 : 0;
+  if (source.slow_in_a_row < kSlowCalls) return;
+  source.slow_in_a_row = 0;
+  if (source.period >= seconds(60)) return;
+  source.period *= kSlowFactor;
+  log::warning("a collector is slow and runs less often from now on",
+               {{"collector", source.entry->name},
+                {"took_ms", std::chrono::duration_cast<milliseconds>(source.duration).count()},
+                {"period_ms", source.period.count()}});
+}
+
+void Sampler::report(Source& source, bool success) {
+  if (options_.disabled_groups.count("self") > 0) return;
+  if (!source.slots_defined) {
+    const Labels labels = {{"collector", std::string(source.entry->name)}};
+    source.success_slot = tick_.define(metrics::collector_success, labels);
+    source.duration_slot = tick_.define(metrics::collector_duration_seconds, labels);
+    source.skipped_slot = tick_.define(metrics::collector_skipped_total, labels);
+    source.slots_defined = true;
+  }
+  tick_.set(source.success_slot, success ? 1 : 0);
+  if (!report_details_ && source.period < self_period_) return;
+  tick_.set(source.duration_slot,
+            std::chrono::duration_cast<std::chrono::microseconds>(source.duration).count());
+  if (source.collector) tick_.set_unsigned(source.skipped_slot, source.collector->skipped());
+}
+
+}  // namespace volta

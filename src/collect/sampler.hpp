@@ -1,0 +1,105 @@
+// The agent's heart: one thread that wakes up once a tick, at wall-clock multiples of the periods,
+// and runs the collectors that are due. A collector that fails or is slow hurts no other, and shows
+// as volta_collector_success and _duration_seconds.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "base/unique_fd.hpp"
+#include "collect/collector.hpp"
+
+namespace volta {
+
+struct SamplerOptions {
+  HostRoots roots;
+  CollectOptions collect;
+  std::set<std::string, std::less<>> disabled_groups;
+  std::map<std::string, std::chrono::milliseconds, std::less<>>
+      periods;                                // by group; default: the catalogue's
+  std::vector<std::string> disabled_metrics;  // globs
+  Labels labels;                              // put on every series
+  std::vector<int> cores;                     // where the thread may run; empty: anywhere
+};
+
+class Sampler {
+ public:
+  // `stage` runs after the collectors of a tick and before the sink. All that is passed by
+  // reference must live longer. `entries`: collectors(), or a test's own.
+  Sampler(SamplerOptions options, std::span<const CollectorEntry> entries, const Clock& clock,
+          TickSink& sink, std::function<void(Tick&)> stage = {});
+  ~Sampler();  // stops
+  Sampler(const Sampler&) = delete;
+  Sampler& operator=(const Sampler&) = delete;
+
+  // Starts the thread: two ticks of everything at once, kPrime apart, so that rates are there
+  // without waiting for the second aligned tick; then the schedule.
+  void start();
+  void stop();
+
+  // One tick of every collector, now. Not while the thread runs.
+  void sample_all();
+  // Runs what is due at the wall clock's time; answers when to come again. Not while the thread
+  // runs.
+  std::int64_t run_due();
+
+  [[nodiscard]] const Layout& layout() const { return layout_; }
+
+  static constexpr std::chrono::milliseconds kPrime{150};
+
+ private:
+  struct Source {
+    const CollectorEntry* entry;
+    std::chrono::milliseconds period;
+    std::int64_t due_ms = 0;  // 0: at the next alignment
+    std::unique_ptr<Collector> collector;
+    bool opened_once = false;
+    std::chrono::nanoseconds open_again{};
+    unsigned failures = 0;
+    unsigned slow_in_a_row = 0;
+    std::chrono::nanoseconds logged_at{};
+    std::chrono::nanoseconds duration{};
+    Slot success_slot = 0;
+    Slot duration_slot = 0;
+    Slot skipped_slot = 0;
+    bool slots_defined = false;
+  };
+
+  void loop();
+  bool wait(std::chrono::nanoseconds patience);  // false: stop
+  void tick(std::int64_t label_ms, const std::function<bool(const Source&)>& due);
+  void sample(Source& source);
+  void open(Source& source);
+  void failed(Source& source, const std::string& reason);
+  void judge_speed(Source& source);
+  void report(Source& source, bool success);
+  void mask_new_slots();
+  void align(std::int64_t now_ms);
+
+  const SamplerOptions options_;
+  const Clock& clock_;
+  TickSink& sink_;
+  std::function<void(Tick&)> stage_;
+  Layout layout_;
+  Tick tick_;
+  std::vector<Source> sources_;
+  std::chrono::milliseconds self_period_{};
+  std::int64_t self_due_ms_ = 0;
+  bool report_details_ = false;  // in this tick
+  std::vector<bool> masked_;     // by slot
+  std::int64_t expected_wall_ms_ = 0;
+  std::chrono::nanoseconds expected_boot_{};
+  UniqueFd stop_event_;
+  std::thread thread_;
+};
+
+}  // namespace volta

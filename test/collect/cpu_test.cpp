@@ -1,0 +1,94 @@
+#include "collect/cpu.hpp"
+
+#include "collect/sources.hpp"
+#include "readings.hpp"
+
+namespace volta {
+namespace {
+
+using test::Bench;
+using test::MadeHost;
+
+TEST_CASE("a cpu line is read, with guest time taken out of user and nice") {
+  const auto check = [](std::string_view columns, std::optional<CpuTimes> want) {
+    CAPTURE(columns);
+    CHECK(parse_cpu_times(columns) == want);
+  };
+  check("  100 20 3 4 5 6 7 8 30 5", CpuTimes{70, 15, 3, 4, 5, 6, 7, 8, 30, 5});
+  check(" 1 2 3 4", CpuTimes{1, 2, 3, 4});  // Linux 2.4
+  check(" 1 2 3 4 5 6 7 8 9 9 9 9",
+        CpuTimes{0, 0, 3, 4, 5, 6, 7, 8, 9, 9});  // columns to come; more guest than user
+  check(" 1 2 3", std::nullopt);
+  check(" 1 2 x 4", std::nullopt);
+  check(" 1 -2 3 4", std::nullopt);
+  check(" 99999999999999999999 2 3 4", std::nullopt);
+  check("", std::nullopt);
+}
+
+TEST_CASE("totals, cores and counts are shown; the load is handed on") {
+  MadeHost host;
+  host.write("proc/stat",
+             "cpu  10 0 20 70 5 0 0 9 0 0\ncpu0 4 0 10 35 5 0 0 9 0 0\ncpu1 6 0 10 35 0 0 0 0 0 0\n"
+             "intr 555 1 2 3\nctxt 777\nbtime 1\nprocesses 99\nprocs_running 2\nprocs_blocked "
+             "1\nsoftirq 5 1\n");
+  Bench bench(open_cpu, host.roots());
+  const auto shown = bench.sample();
+  CHECK(shown.at(R"(volta_cpu_seconds_total{mode="user"})") == 10);
+  CHECK(shown.at(R"(volta_cpu_core_seconds_total{cpu="1",mode="idle"})") == 35);
+  CHECK(shown.at("volta_interrupts_total") == 555);
+  CHECK(shown.at("volta_context_switches_total") == 777);
+  CHECK(shown.at("volta_forks_total") == 99);
+  CHECK(shown.at("volta_processes_running") == 2);
+  CHECK(shown.at("volta_processes_blocked") == 1);
+  CHECK(bench.tick().load().total_ticks == 105);
+  CHECK(bench.tick().load().busy_ticks == 30);
+  CHECK(bench.tick().load().cpus == 2);
+  CHECK(bench.skipped() == 0);
+}
+
+TEST_CASE("a counter never goes back, a core that goes away leaves a gap") {
+  MadeHost host;
+  host.write("proc/stat", "cpu  1 1 1 100 50\ncpu0 1 1 1 100 50\ncpu1 1 1 1 1 1\n");
+  Bench bench(open_cpu, host.roots());
+  bench.sample();
+  host.write("proc/stat", "cpu  2 1 1 99 40\ncpu0 2 1 1 99 40\n");
+  const auto shown = bench.sample();
+  CHECK(shown.at(R"(volta_cpu_seconds_total{mode="idle"})") == 100);
+  CHECK(shown.at(R"(volta_cpu_seconds_total{mode="iowait"})") == 50);
+  CHECK(shown.at(R"(volta_cpu_seconds_total{mode="user"})") == 2);
+  CHECK(shown.count(R"(volta_cpu_core_seconds_total{cpu="1",mode="idle"})") == 0);
+}
+
+TEST_CASE("cores are chosen") {
+  MadeHost host;
+  host.write("proc/stat", "cpu  1 1 1 1\ncpu0 1 1 1 1\ncpu1 1 1 1 1\n");
+  CollectOptions options;
+  options.cores = {1};
+  Bench one(open_cpu, host.roots(), options);
+  CHECK(one.sample().count(R"(volta_cpu_core_seconds_total{cpu="0",mode="idle"})") == 0);
+  CHECK(one.sample().count(R"(volta_cpu_core_seconds_total{cpu="1",mode="idle"})") == 1);
+  options.per_core = false;
+  Bench none(open_cpu, host.roots(), options);
+  CHECK(none.sample().count(R"(volta_cpu_core_seconds_total{cpu="1",mode="idle"})") == 0);
+}
+
+TEST_CASE("what is malformed is skipped and counted") {
+  MadeHost host;
+  host.write("proc/stat",
+             "cpu  1 1 x 1\ncpu0 1 1 1 1\ncpu99999 1 1 1 1\ncpux 1 1 1 1\nctxt many\n\nintr\ncpu");
+  Bench bench(open_cpu, host.roots());
+  CHECK(bench.sample().size() == kCpuModes);
+  CHECK(bench.skipped() == 6);
+}
+
+TEST_CASE("without /proc/stat there is no such source, and one that vanishes is a failure") {
+  MadeHost host;
+  CHECK_FALSE(Bench(open_cpu, host.roots()).found());
+  host.write("proc/stat", "cpu  1 1 1 1\n");
+  Bench bench(open_cpu, host.roots());
+  std::filesystem::remove(host.dir.path() / "proc/stat");
+  CHECK_THROWS(bench.sample());
+}
+
+}  // namespace
+}  // namespace volta

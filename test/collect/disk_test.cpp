@@ -1,0 +1,78 @@
+#include "collect/disk.hpp"
+
+#include "collect/numbers.hpp"
+#include "collect/sources.hpp"
+#include "readings.hpp"
+
+namespace volta {
+namespace {
+
+TEST_CASE("a line has 14, 18 or 20 columns") {
+  const auto old = parse_disk_line("   8       0 sda 1 2 3 4 5 6 7 8 9 10 11");
+  REQUIRE(old);
+  CHECK(old->name == "sda");
+  CHECK(old->reads == 1);
+  CHECK(old->read_sectors == 3);
+  CHECK(old->written_sectors == 7);
+  CHECK(old->in_flight == 9);
+  CHECK(old->queue_ms == 11);
+  CHECK_FALSE(old->discarded_sectors);
+  CHECK(parse_disk_line("8 0 sda 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15")->discarded_sectors == 14);
+  CHECK_FALSE(parse_disk_line("8 0 sda 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15")->flushes);
+  CHECK(parse_disk_line("8 0 sda 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17")->flushes == 16);
+  for (const char* bad :
+       {"", "8 0 sda", "8 0 sda 1 2 3 4 5 6 7 8 9 10", "8 0 sda 1 2 3 4 5 6 7 8 9 10 x",
+        "x 0 sda 1 2 3 4 5 6 7 8 9 10 11", "8 0 sda 1 2 -3 4 5 6 7 8 9 10 11"}) {
+    CAPTURE(bad);
+    CHECK_FALSE(parse_disk_line(bad));
+  }
+}
+
+TEST_CASE("whole devices by default, partitions by choice, no empty loop and ram devices") {
+  test::MadeHost host;
+  std::filesystem::create_directories(host.dir.path() / "sys/block/sda");
+  std::filesystem::create_directories(host.dir.path() / "sys/block/loop0");
+  std::filesystem::create_directories(host.dir.path() / "sys/block/ram0");
+  std::filesystem::create_directories(host.dir.path() / "sys/block/cciss!c0d0");
+  host.write("proc/diskstats",
+             "8 0 sda 1 2 4 4 5 6 7 8 9 10 11\n8 1 sda1 1 2 3 4 5 6 7 8 9 10 11\n7 0 loop0 0 0 0 0 "
+             "0 0 0 0 0 0 0\n"
+             "1 0 ram0 1 2 3 4 5 6 7 8 9 10 11\n104 0 cciss/c0d0 1 2 3 4 5 6 7 8 9 10 11\n");
+  test::Bench bench(open_disk, host.roots());
+  auto shown = bench.sample();
+  CHECK(shown.size() == 18);
+  CHECK(shown.at(R"(volta_disk_read_bytes_total{device="sda"})") == 2048);
+  CHECK(shown.count(R"(volta_disk_in_flight{device="cciss/c0d0"})") == 1);
+  CollectOptions options;
+  options.partitions = true;
+  shown = test::Bench(open_disk, host.roots(), options).sample();
+  CHECK(shown.count(R"(volta_disk_in_flight{device="sda1"})") == 1);
+}
+
+TEST_CASE("32-bit milliseconds go on beyond their wrap") {
+  const auto check = [](std::vector<std::uint64_t> shown, std::uint64_t want) {
+    Unwrapped32 counter;
+    std::uint64_t total = 0;
+    for (const std::uint64_t value : shown) total = counter.add(value);
+    CHECK(total == want);
+  };
+  check({5}, 5);
+  check({5, 9}, 9);
+  check({4294967290, 10}, 4294967306);              // a wrap
+  check({1000, 10}, 1010);                          // begun anew
+  check({4294967290, 10, 5000000000}, 5000000000);  // a wider counter after all
+}
+
+TEST_CASE("malformed lines and vanished devices hurt nobody") {
+  test::MadeHost host;
+  std::filesystem::create_directories(host.dir.path() / "sys/block/sda");
+  host.write("proc/diskstats", "8 0 sda 1 2 4 4 5 6 7 8 9 10 11\ngarbage\n\n");
+  test::Bench bench(open_disk, host.roots());
+  CHECK(bench.sample().size() == 9);
+  CHECK(bench.skipped() == 1);
+  host.write("proc/diskstats", "");
+  CHECK(bench.sample().empty());
+}
+
+}  // namespace
+}  // namespace volta

@@ -1,0 +1,54 @@
+#include "collect/network.hpp"
+
+#include "collect/sources.hpp"
+#include "readings.hpp"
+
+namespace volta {
+namespace {
+
+constexpr const char* kHead = "Inter-|   Receive  |  Transmit\n face |bytes packets |bytes\n";
+
+TEST_CASE("an interface line") {
+  const auto line = parse_interface_line("  eth0: 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16");
+  REQUIRE(line);
+  CHECK(line->name == "eth0");
+  CHECK(line->values == std::array<std::uint64_t, 8>{1, 2, 3, 4, 9, 10, 11, 12});
+  CHECK(parse_interface_line("eth0:1:1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16")->name == "eth0:1");
+  for (const char* bad : {"", "eth0", "eth0: 1 2", ": 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16",
+                          "eth0: 1 2 3 4 5 6 7 8 9 x 11 12 13 14 15 16"}) {
+    CAPTURE(bad);
+    CHECK_FALSE(parse_interface_line(bad));
+  }
+}
+
+TEST_CASE("counters, state and speed of each interface but loopback and veth") {
+  test::MadeHost host;
+  host.write("proc/net/dev", std::string(kHead) +
+                                 "lo: 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16\neth0: 1 2 3 4 5 6 7 "
+                                 "8 9 10 11 12 13 14 15 16\n"
+                                 "veth1: 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16\nwlan0: 1 2 3 4 5 "
+                                 "6 7 8 9 10 11 12 13 14 15 16\n");
+  host.write("sys/class/net/eth0/operstate", "up\n");
+  host.write("sys/class/net/eth0/speed", "1000\n");
+  host.write("sys/class/net/wlan0/operstate", "down\n");
+  host.write("sys/class/net/wlan0/speed", "-1\n");
+  test::Bench bench(open_network, host.roots());
+  const auto shown = bench.sample();
+  CHECK(shown.size() == 8 + 2 + 8 + 1);
+  CHECK(shown.at(R"(volta_network_transmit_bytes_total{interface="eth0"})") == 9);
+  CHECK(shown.at(R"(volta_network_link_bytes_per_second{interface="eth0"})") == 125'000'000);
+  CHECK(shown.at(R"(volta_network_up{interface="eth0"})") == 1);
+  CHECK(shown.at(R"(volta_network_up{interface="wlan0"})") == 0);
+}
+
+TEST_CASE("malformed interface lines are skipped and counted") {
+  test::MadeHost host;
+  host.write("proc/net/dev",
+             std::string(kHead) + "eth0: 1 2 3\n../x: 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16\n");
+  test::Bench bench(open_network, host.roots());
+  CHECK(bench.sample().size() == 8);
+  CHECK(bench.skipped() == 1);
+}
+
+}  // namespace
+}  // namespace volta

@@ -1,0 +1,213 @@
+#include "collect/sampler.hpp"
+
+#include <map>
+#include <mutex>
+
+#include <catch2/catch.hpp>
+
+#include "base/error.hpp"
+#include "model/metric_ids.hpp"
+#include "support/fake_clock.hpp"
+
+namespace volta {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+// What the collectors of these tests do; set before each test, read by the collectors they open.
+struct Plan {
+  bool absent = false;
+  bool fails = false;
+  milliseconds takes{0};
+  int samples = 0;
+  test::FakeClock* clock = nullptr;
+};
+Plan good_plan;   // NOLINT: collectors are opened through plain functions
+Plan other_plan;  // NOLINT: as above
+
+class Planned final : public Collector {
+ public:
+  Planned(Plan& plan, MetricId metric) : plan_(plan), metric_(metric) {}
+  void sample(Tick& out) override {
+    ++plan_.samples;
+    if (plan_.clock != nullptr) plan_.clock->advance(plan_.takes);
+    out.set(out.define(metric_, {}), 7);
+    if (plan_.fails) throw Failure("broken");
+  }
+
+ private:
+  Plan& plan_;
+  MetricId metric_;
+};
+
+const CollectorEntry kEntries[] = {
+    {"good", "cpu",
+     [](const HostRoots&, const CollectOptions&) -> std::unique_ptr<Collector> {
+       return good_plan.absent ? nullptr : std::make_unique<Planned>(good_plan, metrics::load1);
+     }},
+    {"other", "memory",
+     [](const HostRoots&, const CollectOptions&) -> std::unique_ptr<Collector> {
+       return other_plan.absent ? nullptr : std::make_unique<Planned>(other_plan, metrics::load5);
+     }},
+};
+
+struct Sink final : TickSink {
+  std::vector<std::int64_t> times;
+  std::map<std::string, std::int64_t> shown;  // of the last tick
+  std::mutex mutex;
+  void on_tick(const Tick& tick) override {
+    const std::lock_guard lock(mutex);
+    times.push_back(tick.wall_ms());
+    shown.clear();
+    for (const Reading& reading : tick.readings()) {
+      const SeriesDef& series = tick.layout().series()[reading.slot];
+      shown[series.name + label_text(series.labels)] = static_cast<std::int64_t>(reading.raw);
+    }
+  }
+};
+
+struct Setup {
+  test::FakeClock clock{1'795'226'940'300};
+  Sink sink;
+  SamplerOptions options;
+  Setup() {
+    good_plan = {};
+    other_plan = {};
+  }
+  std::unique_ptr<Sampler> make() {
+    return std::make_unique<Sampler>(options, kEntries, clock, sink);
+  }
+};
+
+TEST_CASE("ticks stand at wall-clock multiples of the period, all collectors in one") {
+  Setup setup;
+  const auto sampler = setup.make();
+  std::int64_t next = sampler->run_due();
+  CHECK(setup.sink.times.empty());
+  CHECK(next == 1'795'226'941'000);
+  setup.clock.advance(milliseconds(705));
+  next = sampler->run_due();
+  CHECK(setup.sink.times == std::vector<std::int64_t>{1'795'226'941'000});
+  CHECK(setup.sink.shown.at("volta_load1") == 7);
+  CHECK(setup.sink.shown.at("volta_load5") == 7);
+  CHECK(next == 1'795'226'942'000);
+}
+
+TEST_CASE("each group has its period") {
+  Setup setup;
+  setup.options.periods = {{"memory", seconds(5)}};
+  const auto sampler = setup.make();
+  sampler->run_due();
+  for (int i = 0; i < 100; ++i) {
+    setup.clock.advance(milliseconds(100));
+    sampler->run_due();
+  }
+  CHECK(good_plan.samples == 10);
+  CHECK(other_plan.samples == 2);
+}
+
+TEST_CASE("missed ticks are left out, not made up") {
+  Setup setup;
+  const auto sampler = setup.make();
+  sampler->run_due();
+  setup.clock.advance(seconds(60));
+  sampler->run_due();
+  CHECK(good_plan.samples == 1);
+  CHECK(setup.sink.times.front() == setup.clock.wall_ms());  // too late for the due time's name
+}
+
+TEST_CASE("a wall clock that is set back or forth does not stop the ticks") {
+  for (const std::int64_t jump : {-3'600'000, 86'400'000}) {
+    CAPTURE(jump);
+    Setup setup;
+    const auto sampler = setup.make();
+    sampler->run_due();
+    setup.clock.set_wall_ms(setup.clock.wall_ms() + jump);
+    for (int i = 0; i < 50; ++i) {
+      setup.clock.advance(milliseconds(100));
+      sampler->run_due();
+    }
+    CHECK(good_plan.samples >= 4);
+    CHECK(good_plan.samples <= 6);
+  }
+}
+
+TEST_CASE("a collector that fails hurts nobody, shows as failed and is tried again later") {
+  Setup setup;
+  other_plan.fails = true;
+  const auto sampler = setup.make();
+  sampler->sample_all();
+  CHECK(setup.sink.shown.count("volta_load5") == 0);
+  CHECK(setup.sink.shown.at("volta_load1") == 7);
+  CHECK(setup.sink.shown.at(R"(volta_collector_success{collector="other"})") == 0);
+  CHECK(setup.sink.shown.at(R"(volta_collector_success{collector="good"})") == 1);
+  sampler->sample_all();
+  CHECK(other_plan.samples == 1);  // backed off
+  other_plan.fails = false;
+  setup.clock.advance(seconds(2));
+  sampler->sample_all();
+  CHECK(setup.sink.shown.at("volta_load5") == 7);
+  CHECK(setup.sink.shown.at(R"(volta_collector_success{collector="other"})") == 1);
+}
+
+TEST_CASE("an absent source is no failure and is looked for again") {
+  Setup setup;
+  other_plan.absent = true;
+  const auto sampler = setup.make();
+  sampler->sample_all();
+  CHECK(setup.sink.shown.count(R"(volta_collector_success{collector="other"})") == 0);
+  other_plan.absent = false;
+  sampler->sample_all();
+  CHECK(other_plan.samples == 0);
+  setup.clock.advance(seconds(61));
+  sampler->sample_all();
+  CHECK(other_plan.samples == 1);
+}
+
+TEST_CASE("a slow collector is run less often") {
+  Setup setup;
+  other_plan.clock = &setup.clock;
+  other_plan.takes = milliseconds(150);
+  const auto sampler = setup.make();
+  sampler->run_due();
+  for (int i = 0; i < 20; ++i) {
+    setup.clock.advance(seconds(1));
+    sampler->run_due();
+  }
+  CHECK(good_plan.samples >= 19);
+  CHECK(other_plan.samples <= 6);
+}
+
+TEST_CASE("groups and metrics are switched off, labels put on") {
+  Setup setup;
+  setup.options.disabled_groups = {"memory"};
+  setup.options.disabled_metrics = {"volta_collector_*"};
+  setup.options.labels = {{"rack", "a1"}};
+  const auto sampler = setup.make();
+  sampler->sample_all();
+  CHECK(setup.sink.shown == std::map<std::string, std::int64_t>{{R"(volta_load1{rack="a1"})", 7}});
+  CHECK(other_plan.samples == 0);
+}
+
+TEST_CASE("the thread primes, ticks and stops at once") {
+  Setup setup;
+  setup.options.periods = {{"cpu", milliseconds(20)}, {"memory", milliseconds(20)}};
+  Sampler sampler(setup.options, kEntries, system_clock(), setup.sink);
+  const auto begun = system_clock().monotonic();
+  sampler.start();
+  while (true) {
+    {
+      const std::lock_guard lock(setup.sink.mutex);
+      if (setup.sink.times.size() >= 4) break;
+    }
+    std::this_thread::yield();
+    REQUIRE(system_clock().monotonic() - begun < seconds(20));
+  }
+  const auto asked = system_clock().monotonic();
+  sampler.stop();
+  CHECK(system_clock().monotonic() - asked < seconds(5));
+}
+
+}  // namespace
+}  // namespace volta

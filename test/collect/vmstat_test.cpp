@@ -1,0 +1,24 @@
+#include "collect/sources.hpp"
+#include "readings.hpp"
+
+namespace volta {
+namespace {
+
+TEST_CASE("paging is in bytes, faults are counts") {
+  test::MadeHost host;
+  host.write("proc/vmstat",
+             "nr_free_pages 1\npgpgin 10\npgpgout 20\npswpin 1\npswpout 2\npgfault 500\npgmajfault "
+             "3\noom_kill 1\n");
+  test::Bench bench(open_vmstat, host.roots());
+  const auto shown = bench.sample();
+  CHECK(shown.at("volta_memory_paged_in_bytes_total") == 10240);
+  CHECK(shown.at("volta_swap_out_bytes_total") == 8192);
+  CHECK(shown.at("volta_memory_major_faults_total") == 3);
+  CHECK(shown.at("volta_memory_oom_kills_total") == 1);
+  host.write("proc/vmstat", "pgpgin x\n");
+  CHECK(bench.sample().empty());
+  CHECK(bench.skipped() == 1);
+}
+
+}  // namespace
+}  // namespace volta
