@@ -43,6 +43,13 @@ void wait_for_stop(const std::function<void()>& every_second) {
   }
 }
 
+bool stop_asked_within(std::chrono::milliseconds patience) {
+  const sigset_t set = stop_signals();
+  const timespec timeout{patience.count() / 1000, patience.count() % 1000 * 1'000'000};
+  const int signal = sigtimedwait(&set, nullptr, &timeout);
+  return signal == SIGINT || signal == SIGTERM;
+}
+
 void notify_systemd(std::string_view state) {
   const char* path =
       std::getenv("NOTIFY_SOCKET");  // NOLINT(concurrency-mt-unsafe): nobody sets variables

@@ -2,7 +2,7 @@
 // code.
 #pragma once
 
-#include <filesystem>
+#include <chrono>
 #include <functional>
 #include <stdexcept>
 #include <string>
@@ -41,6 +41,9 @@ void block_stop_signals();
 
 // Waits for SIGINT or SIGTERM (SIGHUP is taken and ignored), calling `every_second` meanwhile.
 void wait_for_stop(const std::function<void()>& every_second);
+
+// True if one of them came before the patience was over.
+bool stop_asked_within(std::chrono::milliseconds patience);
 
 // "READY=1", "STOPPING=1" ... to systemd, where it listens ($NOTIFY_SOCKET).
 void notify_systemd(std::string_view state);

@@ -1,0 +1,57 @@
+// volta agent: measures this machine and sends it to a server.
+#include <unistd.h>
+
+#include "app/commands.hpp"
+#include "app/measure.hpp"
+#include "app/process.hpp"
+#include "app/ready_line.hpp"
+#include "app/secret_file.hpp"
+#include "base/text.hpp"
+#include "rpc/client.hpp"
+
+namespace volta {
+
+int run_agent(const RoleOptions& options) {
+  const Settings settings = load_settings("agent", options.config, options.flags);
+  const std::string& server = settings.text("agent.server");
+  if (server.empty())
+    throw StartFailure(Exit::usage,
+                       "which server? Add --server HOST:8421 (or --once for readings on stdout)");
+  if (settings.text("agent.token_file").empty())
+    throw StartFailure(
+        Exit::usage,
+        "which token? Add --token-file FILE; `volta host add NAME` on the server prints one");
+  const HostToken token = read_token_file(settings.text("agent.token_file"));
+  limit_malloc_arenas(1);
+  block_stop_signals();
+  const Clock& clock = system_clock();
+
+  RpcAgentLinkOptions link;
+  const auto colon = server.rfind(':');
+  link.host = server.substr(0, colon);
+  if (link.host.front() == '[') link.host = link.host.substr(1, link.host.size() - 2);
+  link.port = *parse_integer<std::uint16_t>(std::string_view(server).substr(colon + 1));
+  link.insecure_plaintext = settings.boolean("rpc.insecure_plaintext");
+
+  const HostRoots roots = host_roots(settings);
+  UplinkOptions uplink_options;
+  uplink_options.identity = agent_identity(token, roots, read_facts(roots).hostname);
+  uplink_options.flush = settings.duration("agent.flush");
+  Uplink uplink(std::make_unique<RpcAgentLink>(link), clock, std::move(uplink_options));
+  Measure measure(settings, clock, uplink, [&uplink] { return uplink.counters(); });
+
+  uplink.start();
+  measure.start();
+  measure.warn_of_unreadable_sensors();
+  ready_line(settings, "agent",
+             {{"server", server}, {"data", settings.text("paths.data")}, {"pid", ::getpid()}});
+  notify_systemd("READY=1");
+  wait_for_stop([] { notify_watchdog(); });
+
+  notify_systemd("STOPPING=1");
+  measure.stop();
+  uplink.stop();
+  return code(Exit::done);
+}
+
+}  // namespace volta

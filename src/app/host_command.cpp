@@ -1,0 +1,180 @@
+// volta host add|list|disable|enable|remove|rotate: through the server's admin socket while it
+// runs, else on its store. Both ways make the same API requests, so there is one set of rules.
+#include <algorithm>
+#include <iostream>
+
+#include <boost/json.hpp>
+
+#include "app/commands.hpp"
+#include "app/hub.hpp"
+#include "app/process.hpp"
+#include "base/error.hpp"
+#include "base/json_writer.hpp"
+#include "outbound/curl_client.hpp"
+
+namespace volta {
+namespace {
+
+struct Answer {
+  int status;
+  std::string body;
+};
+
+class AdminDoor {
+ public:
+  explicit AdminDoor(std::filesystem::path data) : data_(std::move(data)) {
+    if (!lock_holder(data_)) {
+      HubOptions options{"server", {}, ""};
+      options.store.directory = data_;
+      options.store.size_bytes = 0;  // what the server keeps is the server's business
+      options.store.raw_age = std::chrono::milliseconds(0);
+      hub_ = std::make_unique<Hub>(options, system_clock());
+      hub_->open_api({});
+    }
+  }
+
+  Answer ask(const std::string& method, const std::string& path, const std::string& body = "") {
+    if (hub_) {
+      HttpRequest request;
+      request.method = method;
+      request.path = path;
+      request.body = body;
+      if (!body.empty()) request.headers = {{"content-type", "application/json"}};
+      request.peer.address = "unix";
+      request.peer.unix_socket = true;
+      const HttpResponse response = hub_->administer(request);
+      return {response.status, response.body};
+    }
+    CurlClient client(std::string("volta/") + kVersion);
+    OutboundRequest request;
+    request.method = method;
+    request.url = "http://localhost" + path;
+    request.unix_socket = data_ / "volta.sock";
+    request.body = body;
+    if (!body.empty()) request.headers = {{"Content-Type", "application/json"}};
+    try {
+      const OutboundResponse response = client.perform(request);
+      return {response.status, response.body};
+    } catch (const Failure& failure) {
+      throw StartFailure(Exit::unreachable, "the server that owns " + data_.string() +
+                                                " does not answer: " + failure.what());
+    }
+  }
+
+ private:
+  std::filesystem::path data_;
+  std::unique_ptr<Hub> hub_;  // null: somebody serves
+};
+
+[[noreturn]] void fail_with(const Answer& answer) {
+  boost::system::error_code error;
+  const boost::json::value problem = boost::json::parse(answer.body, error);
+  std::string text = "the request was refused with status " + std::to_string(answer.status);
+  if (!error && problem.is_object() && problem.as_object().contains("detail")) {
+    text = std::string(problem.at("detail").as_string());
+  }
+  const bool not_allowed = answer.status == 401 || answer.status == 403;
+  throw StartFailure(not_allowed ? Exit::refused : Exit::failed, text);
+}
+
+std::string text_of(const boost::json::value& item, std::string_view key) {
+  const auto* member = item.as_object().if_contains(key);
+  return member != nullptr && member->is_string() ? std::string(member->as_string())
+                                                  : std::string("-");
+}
+
+void print_table(const boost::json::array& items) {
+  static constexpr std::string_view kKeys[] = {"name", "state", "last_seen", "agent_version", "id"};
+  std::cout << "NAME                      STATE     LAST SEEN                 AGENT       ID\n";
+  static constexpr std::size_t kWidths[] = {24, 8, 24, 10, 16};
+  for (const auto& item : items) {
+    for (std::size_t i = 0; i < std::size(kKeys); ++i) {
+      std::string cell = text_of(item, kKeys[i]);
+      cell.resize(std::max(cell.size(), kWidths[i]), ' ');
+      std::cout << cell << "  ";
+    }
+    std::cout << '\n';
+  }
+}
+
+int list(AdminDoor& door, const HostOptions& options) {
+  boost::json::array items;
+  std::string cursor;
+  do {
+    const Answer answer =
+        door.ask("GET", "/api/v1/hosts" + (cursor.empty() ? "" : "?cursor=" + cursor));
+    if (answer.status != 200) fail_with(answer);
+    boost::json::object page = boost::json::parse(answer.body).as_object();
+    for (auto& item : page.at("items").as_array()) items.push_back(item);
+    const auto* next = page.if_contains("next_cursor");
+    cursor = next != nullptr && next->is_string() ? std::string(next->as_string()) : "";
+  } while (!cursor.empty());
+  if (options.json) {
+    std::cout << boost::json::serialize(
+                     boost::json::object{{"items", items}, {"next_cursor", nullptr}})
+              << '\n';
+  } else if (items.empty()) {
+    std::cout << "no hosts yet; make one with: volta host add NAME\n";
+  } else {
+    print_table(items);
+  }
+  return code(Exit::done);
+}
+
+int show_token(const Answer& answer, const HostOptions& options) {
+  if (answer.status != 200 && answer.status != 201) fail_with(answer);
+  if (options.json) {
+    std::cout << answer.body << '\n';
+    return code(Exit::done);
+  }
+  const std::string token = text_of(boost::json::parse(answer.body), "token");
+  if (options.token) {
+    std::cout << token << '\n';
+    return code(Exit::done);
+  }
+  std::cout << "The token of host " << options.name << ", shown this once:\n\n  " << token
+            << "\n\nOn that machine put it into a file of mode 0600 and start:\n\n"
+            << "  volta agent --server SERVER:8421 --token-file FILE\n";
+  return code(Exit::done);
+}
+
+// The API knows hosts by id; people by name.
+std::string id_of(AdminDoor& door, const std::string& name) {
+  HostOptions quiet;
+  std::string cursor;
+  do {
+    const Answer answer =
+        door.ask("GET", "/api/v1/hosts" + (cursor.empty() ? "" : "?cursor=" + cursor));
+    if (answer.status != 200) fail_with(answer);
+    const boost::json::value page = boost::json::parse(answer.body);
+    for (const auto& item : page.at("items").as_array()) {
+      if (text_of(item, "name") == name || text_of(item, "id") == name) return text_of(item, "id");
+    }
+    const auto* next = page.as_object().if_contains("next_cursor");
+    cursor = next != nullptr && next->is_string() ? std::string(next->as_string()) : "";
+  } while (!cursor.empty());
+  throw StartFailure(Exit::failed, "there is no host called " + name);
+}
+
+}  // namespace
+
+int run_host(const HostOptions& options) {
+  const std::filesystem::path data =
+      options.data ? std::filesystem::path(*options.data) : default_data_dir("server");
+  AdminDoor door(data);
+  if (options.action == "list") return list(door, options);
+  if (options.action == "add") {
+    std::string body;
+    JsonWriter(body).begin_object().member("name", options.name).end_object();
+    return show_token(door.ask("POST", "/api/v1/hosts", body), options);
+  }
+  const std::string path = "/api/v1/hosts/" + id_of(door, options.name);
+  if (options.action == "rotate") return show_token(door.ask("POST", path + "/rotate"), options);
+  const Answer answer = options.action == "remove" ? door.ask("DELETE", path)
+                                                   : door.ask("POST", path + "/" + options.action);
+  if (answer.status >= 300) fail_with(answer);
+  if (options.json && !answer.body.empty()) std::cout << answer.body << '\n';
+  return code(Exit::done);
+}
+
+}  // namespace volta

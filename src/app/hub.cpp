@@ -1,0 +1,117 @@
+#include "app/hub.hpp"
+
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+
+#include "app/commands.hpp"
+#include "app/process.hpp"
+#include "app/settings.hpp"
+
+namespace volta {
+namespace {
+
+// The server exists only once it serves, but /metrics wants its numbers from the beginning.
+class LateMetrics final : public SelfMetrics {
+ public:
+  void set(std::shared_ptr<const SelfMetrics> part) { part_ = std::move(part); }
+  void append_to(std::vector<MetricFamily>& families) const override {
+    if (part_) part_->append_to(families);
+  }
+
+ private:
+  std::shared_ptr<const SelfMetrics> part_;  // set before the first request can come
+};
+
+std::unique_ptr<Store> open_store(const StoreOptions& options, const Clock& clock) {
+  try {
+    return std::make_unique<Store>(options, clock);
+  } catch (const StoreError& error) {
+    std::string text = error.what();
+    if (error.kind() == StoreError::Kind::locked) {
+      const auto holder = lock_holder(options.directory);
+      if (holder && !holder->text.empty() && text.find(holder->text) == std::string::npos)
+        text += "; it serves " + holder->text;
+    }
+    switch (error.kind()) {
+      case StoreError::Kind::newer_schema:
+        throw StartFailure(Exit::store_too_new, text);
+      case StoreError::Kind::damaged:
+        throw StartFailure(Exit::failed, text);
+      default:
+        throw StartFailure(Exit::data_directory, text);
+    }
+  }
+}
+
+}  // namespace
+
+bool is_loopback(const std::string& address) {
+  return address.starts_with("127.") || address.starts_with("[::1]") ||
+         address.starts_with("localhost:");
+}
+
+StoreOptions store_options(const Settings& settings, std::size_t head_bytes) {
+  StoreOptions options;
+  options.directory = settings.text("paths.data");
+  options.raw_age = settings.duration("retention.raw");
+  options.size_bytes = static_cast<std::int64_t>(
+      std::min<std::uint64_t>(settings.size("retention.size"), INT64_MAX));
+  options.head_bytes = head_bytes;
+  return options;
+}
+
+Hub::Hub(const HubOptions& options, const Clock& clock)
+    : options_(options),
+      clock_(clock),
+      store_(open_store(options.store, clock)),
+      links_(clock),
+      hosts_(store_->hosts(), links_),
+      live_({store_->hosts(), store_->series(), store_->reader(), clock,
+             [this](HostId host, bool begin) { hosts_.watch(host, begin); }}),
+      ingest_(store_->hosts(), store_->journal(), links_, clock, {&live_}),
+      queries_(store_->series(), store_->reader()),
+      http_metrics_(std::make_unique<LateMetrics>()) {
+  self_ = {store_.get(), &hosts_, &ingest_, &live_, http_metrics_.get()};
+}
+
+Hub::~Hub() { stop(); }
+
+std::vector<ReadinessProbe> Hub::probes() {
+  return {{"store", [this]() -> std::optional<std::string> {
+             if (store_->writable()) return std::nullopt;
+             return "the store takes no data: the disk is full or failing";
+           }}};
+}
+
+void Hub::open_api(AccessSettings access) {
+  ApiParts parts{hosts_,   store_->hosts(), store_->series(), store_->reader(),
+                 queries_, exposition_,     clock_,           live_,
+                 self_,    probes()};
+  api_ = std::make_unique<Api>(std::move(parts),
+                               ApiSettings{options_.role, kVersion, options_.local_host},
+                               std::move(access));
+}
+
+void Hub::serve(const ServeOptions& options) {
+  HttpOptions http;
+  http.listen = {options.listen};
+  http.unix_socket = data() / "volta.sock";
+  http.rules.host_names = options.allowed_hosts;
+  struct stat owner {};
+  if (::stat(data().c_str(), &owner) == 0) http.unix_owner = owner.st_uid;
+  try {
+    server_ = std::make_unique<HttpServer>(http, *api_);
+  } catch (const ListenFailure& failure) {
+    throw StartFailure(Exit::failed, failure.what());
+  }
+  static_cast<LateMetrics&>(*http_metrics_).set(server_->self_metrics());
+  store_->announce("http://" + address());
+  server_->start();
+}
+
+void Hub::stop() {
+  if (server_) server_->stop();
+  store_->close();
+}
+
+}  // namespace volta

@@ -1,0 +1,86 @@
+// The serving half of `volta local` and `volta server`: store, fleet, live stream, queries, API and
+// HTTP, joined in this order and taken apart in reverse. Small commands open it without serving.
+#pragma once
+
+#include <chrono>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "api/api.hpp"
+#include "base/clock.hpp"
+#include "fleet/hosts.hpp"
+#include "fleet/ingest.hpp"
+#include "http/server.hpp"
+#include "prom/exposition.hpp"
+#include "query/range.hpp"
+#include "store/store.hpp"
+
+namespace volta {
+
+struct HubOptions {
+  std::string role;  // local or server
+  StoreOptions store;
+  std::string local_host;  // `volta local`: the one host whose samples /metrics shows
+};
+
+struct ServeOptions {
+  std::string listen;
+  std::vector<std::string> allowed_hosts;
+};
+
+class Hub {
+ public:
+  // Opens the store. Throws StartFailure with the exit code of CONTRACTS. `clock` must live longer.
+  Hub(const HubOptions& options, const Clock& clock);
+  ~Hub();  // stops
+  Hub(const Hub&) = delete;
+  Hub& operator=(const Hub&) = delete;
+
+  // Where agents arrive, and the directory of hosts.
+  [[nodiscard]] BatchSink& sink() { return ingest_; }
+  [[nodiscard]] HostDirectory& directory() { return store_->hosts(); }
+  [[nodiscard]] const std::filesystem::path& data() const { return store_->directory(); }
+  // More of volta's own numbers for /metrics. Before open_api().
+  void add_self_metrics(const SelfMetrics& part) { self_.push_back(&part); }
+
+  // Builds the routes. `access`: who gets in.
+  void open_api(AccessSettings access);
+  // One request as the admin socket would make it. After open_api().
+  HttpResponse administer(const HttpRequest& request) { return api_->handle(request); }
+  // Binds and answers from then on. Throws StartFailure. After open_api().
+  void serve(const ServeOptions& options);
+  [[nodiscard]] std::string address() const { return server_->addresses().front(); }
+
+  // Ends HTTP first, then writes what is queued. A second call does nothing.
+  void stop();
+
+ private:
+  [[nodiscard]] std::vector<ReadinessProbe> probes();
+
+  const HubOptions options_;
+  const Clock& clock_;
+  std::unique_ptr<Store> store_;
+  LinkTable links_;
+  Hosts hosts_;
+  LiveHub live_;
+  Ingest ingest_;
+  Range queries_;
+  PrometheusExposition exposition_;
+  std::vector<const SelfMetrics*> self_;
+  std::unique_ptr<Api> api_;
+  std::unique_ptr<SelfMetrics> http_metrics_;
+  std::unique_ptr<HttpServer> server_;
+};
+
+// True for 127.0.0.0/8, [::1] and localhost.
+bool is_loopback(const std::string& address);
+
+// The store's options from a role's settings.
+class Settings;
+StoreOptions store_options(const Settings& settings, std::size_t head_bytes);
+
+}  // namespace volta

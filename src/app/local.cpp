@@ -1,0 +1,108 @@
+// volta local: agent, server and dashboard of this machine in one process.
+#include <array>
+
+#include <unistd.h>
+
+#include "app/commands.hpp"
+#include "app/direct_link.hpp"
+#include "app/hub.hpp"
+#include "app/measure.hpp"
+#include "app/process.hpp"
+#include "app/ready_line.hpp"
+#include "app/secret_file.hpp"
+#include "base/crypto.hpp"
+#include "base/log.hpp"
+
+namespace volta {
+namespace {
+
+constexpr std::size_t kHeadBytes = 24U << 20U;
+// Every tick is handed over and committed, at most once a second (CONTRACTS "Delivery").
+constexpr std::chrono::milliseconds kFlush{1000};
+
+// The one host of this machine, with a token that nobody but this process ever knows.
+HostToken claim_local_host(HostDirectory& directory, const std::string& name) {
+  HostToken token{};
+  random_bytes(token);
+  const Sha256 hash = sha256(std::as_bytes(std::span(token)));
+  const auto known = directory.list();
+  if (known.empty()) {
+    const Result<HostRecord> added = directory.add(name, hash);
+    if (!added) throw StartFailure(Exit::failed, added.error().text);
+    return token;
+  }
+  const Result<void> set = directory.set_token(known.front().id, hash);
+  if (!set) throw StartFailure(Exit::failed, set.error().text);
+  return token;
+}
+
+AccessSettings local_access(const std::string& listen, const std::filesystem::path& data) {
+  AccessSettings access;
+  access.loopback_viewer = is_loopback(listen);
+  if (!access.loopback_viewer) {
+    Result<AccessKey> key = AccessKey::parse(load_or_make_access_key(data));
+    if (!key)
+      throw StartFailure(Exit::data_directory,
+                         (data / "access-key").string() + ": " + key.error().text);
+    access.key = std::move(*key);
+  }
+  return access;
+}
+
+// A name that hosts may have, whatever the machine is called.
+std::string usable_name(const std::string& hostname) {
+  std::string name;
+  for (const char c : hostname) {
+    const bool fits = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                      c == '.' || c == '_' || c == '-';
+    name += fits ? c : '-';
+  }
+  return name.empty() ? "localhost" : name.substr(0, 253);
+}
+
+}  // namespace
+
+int run_local(const RoleOptions& options) {
+  const Settings settings = load_settings("local", options.config, options.flags);
+  const std::string listen = settings.text("http.listen");
+  if (!is_loopback(listen) && !settings.boolean("http.insecure")) {
+    throw StartFailure(Exit::configuration,
+                       listen +
+                           " is reachable from other machines, and this version serves no TLS; to "
+                           "serve plain HTTP there all the same, add --insecure-http");
+  }
+  limit_malloc_arenas(2);
+  block_stop_signals();
+  const Clock& clock = system_clock();
+
+  // The machine is read before the store is opened: a second of history is worth less than a quick
+  // start.
+  const std::string name = usable_name(read_facts(host_roots(settings)).hostname);
+  Hub hub({"local", store_options(settings, kHeadBytes), name}, clock);
+  const HostToken token = claim_local_host(hub.directory(), name);
+  const std::string host_name = hub.directory().list().front().name;
+
+  UplinkOptions uplink_options;
+  uplink_options.identity = agent_identity(token, host_roots(settings), host_name);
+  uplink_options.flush = kFlush;
+  Uplink uplink(std::make_unique<DirectLink>(hub.sink()), clock, std::move(uplink_options));
+  Measure measure(settings, clock, uplink, [&uplink] { return uplink.counters(); });
+
+  hub.open_api(local_access(listen, hub.data()));
+  hub.serve({listen, settings.list("http.allowed_hosts")});
+  uplink.start();
+  measure.start();
+  measure.warn_of_unreadable_sensors();
+  ready_line(settings, "local",
+             {{"http", hub.address()}, {"data", hub.data().string()}, {"pid", ::getpid()}});
+  notify_systemd("READY=1");
+  wait_for_stop([] { notify_watchdog(); });
+
+  notify_systemd("STOPPING=1");
+  measure.stop();
+  uplink.stop();
+  hub.stop();
+  return code(Exit::done);
+}
+
+}  // namespace volta
