@@ -84,9 +84,8 @@ void HeadBlockBuilder::pack(HeadBlock& block, HeadBlock::Column& column,
   }
 }
 
-std::shared_ptr<HeadBlock> HeadBlockBuilder::build(std::int64_t run_row,
-                                                         std::uint64_t last_seq,
-                                                         SeriesList series) const {
+std::shared_ptr<HeadBlock> HeadBlockBuilder::build(std::int64_t run_row, std::uint64_t last_seq,
+                                                   SeriesList series) const {
   VOLTA_ASSERT(ticks() > 0 && series->size() >= present_.size());
   auto block = std::make_shared<HeadBlock>();
   block->run_row = run_row;

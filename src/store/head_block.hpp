@@ -28,7 +28,7 @@ struct HeadBlock {
   std::int64_t min_ms = 0;
   std::int64_t max_ms = 0;
   std::int64_t received_ms = 0;  // by our clock; of a rebuilt block max_ms
-  SeriesList series;  // of the slots; may know more of them than the block
+  SeriesList series;             // of the slots; may know more of them than the block
   std::vector<std::int64_t> times_ms;
   std::vector<std::int64_t> accepted;
   std::vector<Column> columns;

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 
-
 namespace volta {
 namespace {
 
@@ -196,8 +195,9 @@ std::vector<HostRecord> HostTable::seen() const {
 void HostTable::write_seen(Connection& connection, const std::vector<HostRecord>& hosts) {
   for (const HostRecord& host : hosts) {
     connection
-        .query("UPDATE host SET agent_version=?, facts_json=?, clock_offset_ms=?, last_seen_ms=?"
-               " WHERE id=?")
+        .query(
+            "UPDATE host SET agent_version=?, facts_json=?, clock_offset_ms=?, last_seen_ms=?"
+            " WHERE id=?")
         .with(std::string_view(host.agent_version), std::string_view(host.facts_json),
               host.clock_offset_ms, host.last_seen_ms, number(host.id))
         .run();

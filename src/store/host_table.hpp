@@ -58,8 +58,8 @@ class HostTable final : public HostDirectory {
 
   const Clock& clock_;
   Write write_;
-  std::mutex changes_;         // one change at a time; taken before mutex_
-  mutable std::mutex mutex_;   // never held while waiting for the writer
+  std::mutex changes_;        // one change at a time; taken before mutex_
+  mutable std::mutex mutex_;  // never held while waiting for the writer
   std::map<HostId, Entry> hosts_;
   std::set<HostId> seen_;
   std::set<HostId> dying_;

@@ -49,8 +49,7 @@ void visit_group(Connection& connection, std::int64_t keyframe_id, std::uint64_t
   EncodedBatch batch;
   KeyValues key;
   const std::int64_t end = group_start(keyframe_id + 1);
-  const auto most_seq =
-      static_cast<std::int64_t>(std::min<std::uint64_t>(last_seq, INT64_MAX));
+  const auto most_seq = static_cast<std::int64_t>(std::min<std::uint64_t>(last_seq, INT64_MAX));
   for (std::int64_t next = group_start(keyframe_id);;) {
     Query query = connection.query(kRows);
     query.with(next, end, most_seq, kRowsOfOneRead);

@@ -1,5 +1,5 @@
-// Rows of the journal, read back. Used by readers, by the rebuild of the head and by the writer when
-// it takes up a known run.
+// Rows of the journal, read back. Used by readers, by the rebuild of the head and by the writer
+// when it takes up a known run.
 #pragma once
 
 #include <cstdint>

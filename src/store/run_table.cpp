@@ -29,7 +29,8 @@ std::optional<RunEntry> load_run(Connection& connection, const RunKey& key) {
   RunEntry run;
   {
     Query query = connection.query(
-        "SELECT id, durable_seq, last_hash, keyframe_id, last_ms FROM run WHERE host_id=? AND run=?");
+        "SELECT id, durable_seq, last_hash, keyframe_id, last_ms FROM run WHERE host_id=? AND "
+        "run=?");
     query.with(std::int64_t{static_cast<std::uint32_t>(key.first)},
                std::span<const std::uint8_t>(key.second));
     if (!query.step()) return std::nullopt;

@@ -1,5 +1,5 @@
-// What the writer knows of each run: the high-water mark that makes delivery exactly-once, and where
-// the next batch belongs.
+// What the writer knows of each run: the high-water mark that makes delivery exactly-once, and
+// where the next batch belongs.
 #pragma once
 
 #include <map>

@@ -83,8 +83,8 @@ SeriesId SeriesTable::resolve(HostId host, const SeriesDef& series) {
   const std::lock_guard lock(mutex_);
   HostSeries& known = by_host_[host];
   const auto [first, last] = known.equal_range(series);
-  const auto found = std::find_if(
-      first, last, [&](const Record& candidate) { return candidate->def == series; });
+  const auto found =
+      std::find_if(first, last, [&](const Record& candidate) { return candidate->def == series; });
   if (found != last) return (*found)->id;
   const SeriesId id{++last_id_};
   const Record record = std::make_shared<SeriesRecord>(SeriesRecord{id, host, series});

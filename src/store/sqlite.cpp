@@ -21,13 +21,18 @@ namespace {
   throw SqliteFailure(text, primary, about_the_system ? system_error : 0);
 }
 
+int note_wal_pages(void* pages, sqlite3*, const char*, int count) {
+  *static_cast<std::int64_t*>(pages) = count;
+  return SQLITE_OK;
+}
+
 }  // namespace
 
 bool SqliteFailure::disk_full() const {
   // SQLite itself says FULL only for ENOSPC.
-  return code_ == SQLITE_FULL || (code_ == SQLITE_IOERR && (system_error_ == EDQUOT ||
-                                                            system_error_ == EFBIG ||
-                                                            system_error_ == ENOSPC));
+  return code_ == SQLITE_FULL ||
+         (code_ == SQLITE_IOERR &&
+          (system_error_ == EDQUOT || system_error_ == EFBIG || system_error_ == ENOSPC));
 }
 
 bool SqliteFailure::damaged() const { return code_ == SQLITE_CORRUPT || code_ == SQLITE_NOTADB; }
@@ -89,6 +94,7 @@ Connection::Connection(const std::string& path, Mode mode, int cache_kib) : path
     execute("PRAGMA temp_store=MEMORY; PRAGMA foreign_keys=OFF");
     execute("PRAGMA cache_size=-" + std::to_string(cache_kib));
     if (mode == Mode::reader) execute("PRAGMA query_only=ON");
+    sqlite3_wal_hook(database_, note_wal_pages, &wal_pages_);
   } catch (...) {
     sqlite3_close_v2(database_);
     throw;
@@ -138,7 +144,9 @@ bool Connection::checkpoint(bool truncate) {
   const int code = sqlite3_wal_checkpoint_v2(database_, nullptr, mode, &frames, &done);
   if ((code & 0xff) == SQLITE_BUSY) return false;
   if (code != SQLITE_OK) fail(code, "cannot checkpoint");
-  return frames == done;
+  const bool complete = frames == done;
+  if (complete) wal_pages_ = 0;
+  return complete;
 }
 
 Transaction::Transaction(Connection& connection) : connection_(connection) {

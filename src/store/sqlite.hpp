@@ -94,12 +94,15 @@ class Connection {
   // Moves what it can from the WAL into the database; with `truncate` also empties the file if no
   // reader is in the way. False: something is left. The writer's only.
   bool checkpoint(bool truncate);
+  // Pages in the WAL after the last commit; after a complete checkpoint it starts anew.
+  [[nodiscard]] std::int64_t wal_pages() const { return wal_pages_; }
 
  private:
   [[noreturn]] void fail(int code, const std::string& what) const;
 
   std::string path_;
   sqlite3* database_ = nullptr;
+  std::int64_t wal_pages_ = 0;
   std::unordered_map<const char*, sqlite3_stmt*> statements_;
 };
 
