@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "base/result.hpp"
@@ -17,6 +18,7 @@
 #include "model/tick.hpp"
 
 struct ZSTD_CCtx_s;
+struct ZSTD_DCtx_s;
 
 namespace volta {
 
@@ -87,6 +89,21 @@ class BatchEncoder {
 // Decodes one batch. `key`: the values of its keyframe, ignored if it is one. Every length is
 // checked before it is believed.
 Result<DecodedBatch> decode_batch(const EncodedBatch& batch, const KeyValues& key);
+
+// The same for many batches in a row. Allocates nothing once warm. One thread.
+class BatchDecoder {
+ public:
+  BatchDecoder();
+  // The batch stays as it is until the next call.
+  Result<const DecodedBatch*> decode(const EncodedBatch& batch, const KeyValues& key);
+  // The last batch, given away.
+  DecodedBatch take() { return std::move(decoded_); }
+
+ private:
+  std::unique_ptr<ZSTD_DCtx_s, std::size_t (*)(ZSTD_DCtx_s*)> decompressor_;
+  Bytes plain_;
+  DecodedBatch decoded_;
+};
 
 // The reference values that batches based on `keyframe` need.
 KeyValues key_values(const DecodedBatch& keyframe);

@@ -97,52 +97,52 @@ bool read_body(ByteReader& in, DecodedBatch& batch, Slot slot, ColumnKind kind,
   return !in.failed();
 }
 
-Result<Bytes> inflate(std::span<const std::byte> payload) {
-  const Error broken{"the batch's payload is not one zstd frame of a permitted size"};
+// False: the frame is not one zstd frame of a permitted size.
+bool inflate(ZSTD_DCtx* decompressor, std::span<const std::byte> payload, Bytes& plain) {
   const unsigned long long size = ZSTD_getFrameContentSize(payload.data(), payload.size());
-  if (size > kLargestPlainBytes) return broken;  // also ZSTD_CONTENTSIZE_UNKNOWN and _ERROR
-  Bytes plain(static_cast<std::size_t>(size));
+  if (size > kLargestPlainBytes) return false;  // also ZSTD_CONTENTSIZE_UNKNOWN and _ERROR
+  plain.resize(static_cast<std::size_t>(size));
   const std::size_t got =
-      ZSTD_decompress(plain.data(), plain.size(), payload.data(), payload.size());
-  if (ZSTD_isError(got) != 0 || got != plain.size()) return broken;
-  return plain;
+      ZSTD_decompressDCtx(decompressor, plain.data(), plain.size(), payload.data(), payload.size());
+  return ZSTD_isError(got) == 0 && got == plain.size();
 }
 
-Result<DecodedBatch> read_plain(const EncodedBatch& batch, std::span<const std::byte> plain,
-                                const KeyValues& key) {
-  const Error broken{"the batch's columns are malformed"};
-  ByteReader in(plain);
-  DecodedBatch out;
+// False if the times or the size of the matrix are broken.
+bool read_shape(const EncodedBatch& batch, ByteReader& in, DecodedBatch& out) {
   const std::uint64_t ticks = in.varint();
-  if (ticks == 0 || ticks > kMostBatchPoints || ticks > in.left()) return broken;
+  if (ticks == 0 || ticks > kMostBatchPoints || ticks > in.left()) return false;
   auto time = static_cast<std::uint64_t>(batch.first_ms);
+  out.times_ms.clear();
   for (std::uint64_t tick = 0; tick < ticks; ++tick) {
     time += static_cast<std::uint64_t>(unzigzag(in.varint()));
     out.times_ms.push_back(static_cast<std::int64_t>(time));
   }
   const std::uint64_t slots = in.varint();
-  if (in.failed() || slots != batch.slots || slots > kMostSlots) return broken;
-  if (slots * ticks > std::uint64_t{kMostSlots} * 16)
-    return broken;  // the dense matrix: 1.6 M cells
+  if (in.failed() || slots != batch.slots || slots > kMostSlots) return false;
+  if (slots * ticks > std::uint64_t{kMostSlots} * 16) return false;  // the matrix: 1.6 M cells
   out.slots = static_cast<std::uint32_t>(slots);
   out.values.resize(slots * ticks);
-  out.present.resize(slots * ticks);
-  const auto kinds = in.take((slots + 3) / 4);
-  if (in.failed()) return broken;
+  out.present.assign(slots * ticks, 0);
+  return true;
+}
+
+bool read_plain(const EncodedBatch& batch, std::span<const std::byte> plain, const KeyValues& key,
+                DecodedBatch& out) {
+  ByteReader in(plain);
+  if (!read_shape(batch, in, out)) return false;
+  const auto kinds = in.take((std::size_t{out.slots} + 3) / 4);
+  if (in.failed()) return false;
   const bool keyframe = batch.key_seq == batch.seq;
   for (Slot slot = 0; slot < out.slots; ++slot) {
     const auto kind =
         static_cast<ColumnKind>(static_cast<unsigned>(kinds[slot / 4]) >> (slot % 4 * 2) & 3U);
     if (kind == ColumnKind::absent) continue;
-    if (!read_body(in, out, slot, kind, reference(key, slot, keyframe))) return broken;
+    if (!read_body(in, out, slot, kind, reference(key, slot, keyframe))) return false;
   }
-  if (in.left() != 0) return broken;
+  if (in.left() != 0) return false;
   const auto points = std::count(out.present.begin(), out.present.end(), std::uint8_t{1});
-  if (static_cast<std::size_t>(points) > kMostBatchPoints ||
-      static_cast<std::uint64_t>(points) != batch.points) {
-    return broken;
-  }
-  return out;
+  return static_cast<std::size_t>(points) <= kMostBatchPoints &&
+         static_cast<std::uint64_t>(points) == batch.points;
 }
 
 }  // namespace
@@ -235,16 +235,32 @@ EncodedBatch BatchEncoder::finish(std::uint32_t slots) {
   return out;
 }
 
-Result<DecodedBatch> decode_batch(const EncodedBatch& batch, const KeyValues& key) {
+BatchDecoder::BatchDecoder() : decompressor_(ZSTD_createDCtx(), ZSTD_freeDCtx) {
+  VOLTA_ASSERT(decompressor_ != nullptr);
+}
+
+Result<const DecodedBatch*> BatchDecoder::decode(const EncodedBatch& batch, const KeyValues& key) {
   if (batch.payload.empty() || batch.payload.size() > kLargestBatchBytes) {
     return Error{"the batch's payload is empty or larger than 4 MiB"};
   }
-  const auto rest = std::span(batch.payload).subspan(1);
-  if (batch.payload[0] == kPlain) return read_plain(batch, rest, key);
-  if (batch.payload[0] != kZstd) return Error{"the batch's payload has an unknown form"};
-  const Result<Bytes> plain = inflate(rest);
-  if (!plain) return plain.error();
-  return read_plain(batch, *plain, key);
+  std::span<const std::byte> plain = std::span(batch.payload).subspan(1);
+  if (batch.payload[0] == kZstd) {
+    if (!inflate(decompressor_.get(), plain, plain_)) {
+      return Error{"the batch's payload is not one zstd frame of a permitted size"};
+    }
+    plain = plain_;
+  } else if (batch.payload[0] != kPlain) {
+    return Error{"the batch's payload has an unknown form"};
+  }
+  if (!read_plain(batch, plain, key, decoded_)) return Error{"the batch's columns are malformed"};
+  return &decoded_;
+}
+
+Result<DecodedBatch> decode_batch(const EncodedBatch& batch, const KeyValues& key) {
+  BatchDecoder decoder;
+  const auto decoded = decoder.decode(batch, key);
+  if (!decoded) return decoded.error();
+  return decoder.take();
 }
 
 KeyValues key_values(const DecodedBatch& keyframe) {

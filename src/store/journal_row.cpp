@@ -1,0 +1,75 @@
+#include "store/journal_row.hpp"
+
+#include "base/log.hpp"
+#include "store/run_table.hpp"
+
+namespace volta {
+namespace {
+
+constexpr std::int64_t kRowsOfOneRead = 1000;
+
+constexpr const char* kRows =
+    "SELECT id, accepted, seq, slots, first_ms, span_ms, points, payload FROM journal"
+    " WHERE id >= ? AND id < ? AND seq <= ? ORDER BY id LIMIT ?";
+
+// Fills `batch`, whose payload keeps its capacity from row to row.
+void read_row(const Query& query, EncodedBatch& batch) {
+  batch.seq = static_cast<std::uint64_t>(query.integer(2));
+  batch.slots = static_cast<std::uint32_t>(query.integer(3));
+  batch.first_ms = query.integer(4);
+  batch.last_ms = static_cast<std::int64_t>(static_cast<std::uint64_t>(batch.first_ms) +
+                                            static_cast<std::uint64_t>(query.integer(5)));
+  batch.points = static_cast<std::uint32_t>(query.integer(6));
+  const auto payload = query.blob(7);
+  batch.payload.assign(payload.begin(), payload.end());
+}
+
+void log_broken(std::int64_t row, const Error& error) {
+  log::error("a batch in the store does not decode", {{"row", row}, {"error", error.text}});
+}
+
+}  // namespace
+
+std::optional<DecodedBatch> read_keyframe(Connection& connection, std::int64_t keyframe_id) {
+  Query query = connection.query(kRows);
+  query.with(group_start(keyframe_id), group_start(keyframe_id) + 1, INT64_MAX, std::int64_t{1});
+  if (!query.step()) return std::nullopt;
+  EncodedBatch batch;
+  read_row(query, batch);
+  batch.key_seq = batch.seq;
+  auto decoded = decode_batch(batch, {});
+  if (decoded) return std::move(*decoded);
+  log_broken(query.integer(0), decoded.error());
+  return std::nullopt;
+}
+
+void visit_group(Connection& connection, std::int64_t keyframe_id, std::uint64_t last_seq,
+                 const std::function<void(const JournalRow&)>& visit) {
+  BatchDecoder decoder;
+  EncodedBatch batch;
+  KeyValues key;
+  const std::int64_t end = group_start(keyframe_id + 1);
+  const auto most_seq = static_cast<std::int64_t>(std::min<std::uint64_t>(last_seq, INT64_MAX));
+  for (std::int64_t next = group_start(keyframe_id);;) {
+    Query query = connection.query(kRows);
+    query.with(next, end, most_seq, kRowsOfOneRead);
+    std::int64_t rows = 0;
+    for (; query.step(); ++rows) {
+      next = query.integer(0) + 1;
+      const bool keyframe = next == group_start(keyframe_id) + 1;
+      read_row(query, batch);
+      batch.key_seq = keyframe ? batch.seq : 0;
+      const auto decoded = decoder.decode(batch, key);
+      if (!decoded) {
+        log_broken(next - 1, decoded.error());
+        if (keyframe) return;  // nothing after it can be read
+        continue;
+      }
+      if (keyframe) key = key_values(**decoded);
+      visit({query.integer(1), batch.seq, *decoded});
+    }
+    if (rows < kRowsOfOneRead) return;
+  }
+}
+
+}  // namespace volta

@@ -1,0 +1,305 @@
+#include "store/range_reader.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <set>
+
+#include "store/journal_row.hpp"
+
+namespace volta {
+namespace {
+
+// One answer column while it grows. A time may come twice and out of order until finish().
+struct Growing {
+  std::vector<std::int64_t> times_ms;
+  std::vector<double> values;
+  std::vector<std::int64_t> accepted;
+
+  void add(std::int64_t time, double value, std::int64_t order) {
+    times_ms.push_back(time);
+    values.push_back(value);
+    accepted.push_back(order);
+  }
+  void finish(SampleColumn& out);
+};
+
+void Growing::finish(SampleColumn& out) {
+  const bool rising = std::adjacent_find(times_ms.begin(), times_ms.end(),
+                                         std::greater_equal<>()) == times_ms.end();
+  if (rising) {
+    out.times_ms = std::move(times_ms);
+    out.values = std::move(values);
+    return;
+  }
+  std::vector<std::uint32_t> order(times_ms.size());
+  std::iota(order.begin(), order.end(), 0U);
+  std::stable_sort(order.begin(), order.end(), [&](std::uint32_t a, std::uint32_t b) {
+    return std::pair(times_ms[a], accepted[a]) < std::pair(times_ms[b], accepted[b]);
+  });
+  for (const std::uint32_t at : order) {
+    if (!out.times_ms.empty() && out.times_ms.back() == times_ms[at]) {
+      out.values.back() = values[at];
+    } else {
+      out.times_ms.push_back(times_ms[at]);
+      out.values.push_back(values[at]);
+    }
+  }
+}
+
+// Where the samples of a series id go, and how its bits are read.
+struct Target {
+  std::size_t column = 0;
+  ValueType type = ValueType::int64;
+  std::int8_t scale = 0;
+};
+
+struct WantedSlot {
+  Slot slot = 0;
+  Target target;
+};
+
+// One read() in progress.
+class RangeRead {
+ public:
+  RangeRead(const SeriesTable& table, HostId host, std::span<const SeriesId> series,
+            std::int64_t start_ms, std::int64_t end_ms);
+  void add(const HeadBlock& block);
+  void add_journal(Connection& connection, const std::map<std::int64_t, std::uint64_t>& floors);
+  std::vector<SampleColumn> finish(std::span<const SeriesId> series);
+
+ private:
+  [[nodiscard]] std::vector<WantedSlot> wanted(const std::vector<SeriesId>& slots) const;
+  void add(const JournalRow& row, const std::vector<WantedSlot>& slots);
+  [[nodiscard]] bool inside(std::int64_t time) const {
+    return start_ms_ <= time && time <= end_ms_;
+  }
+
+  HostId host_;
+  std::int64_t start_ms_;
+  std::int64_t end_ms_;
+  std::unordered_map<SeriesId, Target> targets_;
+  std::vector<std::size_t> column_of_asked_;
+  std::vector<Growing> columns_;
+};
+
+RangeRead::RangeRead(const SeriesTable& table, HostId host, std::span<const SeriesId> series,
+                     std::int64_t start_ms, std::int64_t end_ms)
+    : host_(host), start_ms_(start_ms), end_ms_(end_ms) {
+  for (const SeriesId id : series) {
+    const auto known = targets_.find(id);  // asked twice, or as two variants
+    const std::size_t column = known == targets_.end() ? columns_.size() : known->second.column;
+    column_of_asked_.push_back(column);
+    if (known != targets_.end()) continue;
+    columns_.emplace_back();
+    for (const auto& variant : table.variants(host, id)) {
+      targets_[variant->id] = {column, variant->def.type, variant->def.scale};
+    }
+  }
+}
+
+std::vector<WantedSlot> RangeRead::wanted(const std::vector<SeriesId>& slots) const {
+  std::vector<WantedSlot> found;
+  for (Slot slot = 0; slot < slots.size(); ++slot) {
+    const auto target = targets_.find(slots[slot]);
+    if (target != targets_.end()) found.push_back({slot, target->second});
+  }
+  return found;
+}
+
+void RangeRead::add(const HeadBlock& block) {
+  for (const auto& [slot, target] : wanted(*block.series)) {
+    if (slot >= block.columns.size()) break;
+    const HeadBlock::Column& column = block.columns[slot];
+    for (std::size_t tick = 0; tick < block.times_ms.size(); ++tick) {
+      if ((column.present >> tick & 1U) == 0 || !inside(block.times_ms[tick])) continue;
+      columns_[target.column].add(block.times_ms[tick],
+                                  to_double(target.type, target.scale, block.value(column, tick)),
+                                  block.accepted[tick]);
+    }
+  }
+}
+
+void RangeRead::add(const JournalRow& row, const std::vector<WantedSlot>& slots) {
+  const DecodedBatch& batch = *row.batch;
+  for (std::size_t tick = 0; tick < batch.ticks(); ++tick) {
+    if (!inside(batch.times_ms[tick])) continue;
+    for (const auto& [slot, target] : slots) {
+      if (slot >= batch.slots) break;
+      const std::size_t at = batch.at(slot, tick);
+      if (batch.present[at] == 0) continue;
+      columns_[target.column].add(batch.times_ms[tick],
+                                  to_double(target.type, target.scale, batch.values[at]),
+                                  row.accepted);
+    }
+  }
+}
+
+void RangeRead::add_journal(Connection& connection,
+                            const std::map<std::int64_t, std::uint64_t>& floors) {
+  struct Group {
+    std::int64_t id;
+    std::int64_t run;
+    std::uint64_t last_seq;
+  };
+  std::vector<Group> groups;
+  {
+    Query query = connection.query(
+        "SELECT id, run_id, seq FROM keyframe WHERE host_id=? AND min_ms<=? AND max_ms>=?"
+        " ORDER BY min_ms, id");
+    query.with(std::int64_t{static_cast<std::uint32_t>(host_)}, end_ms_, start_ms_);
+    while (query.step()) {
+      const auto floor = floors.find(query.integer(1));
+      const std::uint64_t last_seq = floor == floors.end() ? UINT64_MAX : floor->second;
+      const auto seq = static_cast<std::uint64_t>(query.integer(2));
+      if (seq <= last_seq) groups.push_back({query.integer(0), query.integer(1), last_seq});
+    }
+  }
+  std::map<std::int64_t, std::vector<WantedSlot>> slots_of_run;
+  for (const Group& group : groups) {
+    auto slots = slots_of_run.find(group.run);
+    if (slots == slots_of_run.end()) {
+      slots = slots_of_run.emplace(group.run, wanted(*load_slots(connection, group.run))).first;
+    }
+    if (slots->second.empty()) continue;
+    visit_group(connection, group.id, group.last_seq,
+                [&](const JournalRow& row) { add(row, slots->second); });
+  }
+}
+
+std::vector<SampleColumn> RangeRead::finish(std::span<const SeriesId> series) {
+  std::vector<SampleColumn> out(series.size());
+  std::vector<std::optional<std::size_t>> first_use(columns_.size());
+  for (std::size_t i = 0; i < series.size(); ++i) {
+    const std::size_t column = column_of_asked_[i];
+    if (first_use[column]) {
+      out[i] = out[*first_use[column]];
+    } else {
+      columns_[column].finish(out[i]);
+      first_use[column] = i;
+    }
+    out[i].series = series[i];
+  }
+  return out;
+}
+
+// Per second; empty for a reset, whose increase nobody knows.
+std::optional<double> rate_of(const SeriesDef& def, const NewestSamples& newest) {
+  if (def.kind != Kind::counter || !newest.has_before) return std::nullopt;
+  const double seconds =
+      (static_cast<double>(newest.time_ms) - static_cast<double>(newest.before_ms)) / 1000;
+  if (seconds <= 0) return std::nullopt;
+  double increase = 0;
+  if (def.type == ValueType::float64) {
+    increase = to_double(def.type, def.scale, newest.raw) -
+               to_double(def.type, def.scale, newest.before_raw);
+  } else {
+    // In integers: large counters differ by less than a double can tell.
+    const bool fell =
+        def.type == ValueType::uint64
+            ? newest.raw < newest.before_raw
+            : static_cast<std::int64_t>(newest.raw) < static_cast<std::int64_t>(newest.before_raw);
+    if (fell) return std::nullopt;
+    increase = to_double(ValueType::uint64, def.scale, newest.raw - newest.before_raw);
+  }
+  if (!(increase >= 0) || !std::isfinite(increase)) return std::nullopt;
+  return increase / seconds;
+}
+
+}  // namespace
+
+std::vector<SampleColumn> StoreReader::read(HostId host, std::span<const SeriesId> series,
+                                            std::int64_t start_ms, std::int64_t end_ms) const {
+  RangeRead reading(series_, host, series, start_ms, end_ms);
+  // The head first: what it lets go of from now on is in the journal, but not the other way round.
+  const Head::Snapshot snapshot = head_.snapshot(host, start_ms, end_ms);
+  {
+    auto connection = readers_.take();
+    reading.add_journal(*connection, snapshot.floors);
+  }
+  for (const auto& block : snapshot.blocks) reading.add(*block);
+  return reading.finish(series);
+}
+
+std::vector<LatestSample> StoreReader::latest(HostId host) const {
+  std::map<SeriesId, LatestSample> found;
+  for (const auto& [id, newest] : head_.newest(host)) {
+    const auto record = series_.record(id);
+    const auto variants = series_.variants(host, id);
+    if (record == nullptr || variants.empty()) continue;
+    const LatestSample sample{variants.back()->id, newest.time_ms,
+                              to_double(record->def.type, record->def.scale, newest.raw),
+                              rate_of(record->def, newest)};
+    const auto [known, is_new] = found.emplace(sample.series, sample);
+    if (!is_new && sample.time_ms > known->second.time_ms) known->second = sample;
+  }
+  std::vector<LatestSample> all;
+  for (const auto& [id, sample] : found) all.push_back(sample);
+  return all;
+}
+
+std::optional<std::int64_t> StoreReader::oldest_ms(HostId host) const {
+  auto connection = readers_.take();
+  Query query =
+      (*connection).query("SELECT min_ms FROM keyframe WHERE host_id=? ORDER BY min_ms LIMIT 1");
+  query.with(std::int64_t{static_cast<std::uint32_t>(host)});
+  if (!query.step()) return std::nullopt;
+  return query.integer(0);
+}
+
+namespace {
+
+std::vector<std::shared_ptr<const HeadBlock>> blocks_of_group(Connection& connection,
+                                                              std::int64_t keyframe,
+                                                              std::int64_t run,
+                                                              const SeriesList& series) {
+  std::vector<std::shared_ptr<const HeadBlock>> blocks;
+  HeadBlockBuilder builder;
+  std::uint64_t last_seq = 0;
+  const auto seal = [&] {
+    if (builder.ticks() == 0) return;
+    blocks.push_back(builder.build(run, last_seq, series));
+    builder.clear();
+  };
+  visit_group(connection, keyframe, UINT64_MAX, [&](const JournalRow& row) {
+    if (row.batch->slots > series->size()) return;
+    for (std::size_t first = 0; first < row.batch->ticks();) {
+      if (builder.room() == 0) seal();
+      const std::size_t count = std::min(builder.room(), row.batch->ticks() - first);
+      builder.add(*row.batch, first, count, row.accepted);
+      last_seq = row.seq;
+      first += count;
+    }
+  });
+  seal();
+  return blocks;
+}
+
+}  // namespace
+
+void rebuild_head(Connection& connection, Head& head, std::int64_t oldest_ms,
+                  std::chrono::milliseconds patience) {
+  // Old groups in a row after which there will hardly be newer ones.
+  constexpr int kMostOld = 1000;
+  const auto deadline = std::chrono::steady_clock::now() + patience;
+  std::set<std::int64_t> closed;  // runs with an older group on disk only
+  std::map<std::int64_t, SeriesList> slots;
+  int old = 0;
+  Query query =
+      connection.query("SELECT id, host_id, run_id, seq, max_ms FROM keyframe ORDER BY id DESC");
+  while (old < kMostOld && !head.full() && std::chrono::steady_clock::now() < deadline &&
+         query.step()) {
+    const std::int64_t run = query.integer(2);
+    if (query.integer(4) < oldest_ms) closed.insert(run);
+    ++old;
+    if (closed.contains(run)) continue;
+    old = 0;
+    SeriesList& series = slots[run];
+    if (series == nullptr) series = load_slots(connection, run);
+    head.prepend(HostId(static_cast<std::uint32_t>(query.integer(1))),
+                 blocks_of_group(connection, query.integer(0), run, series),
+                 static_cast<std::uint64_t>(query.integer(3)) - 1);
+  }
+}
+
+}  // namespace volta

@@ -1,0 +1,143 @@
+#include "store/retention.hpp"
+
+#include <algorithm>
+
+#include "base/log.hpp"
+
+namespace volta {
+namespace {
+
+constexpr std::int64_t kGroupsOfSlice = 8;
+constexpr std::int64_t kRowsOfSlice = 4096;
+constexpr std::int64_t kPagesOfSlice = 256;
+// A run without data keeps its high-water mark this long, in case the agent still has repeats.
+constexpr std::int64_t kRunPatienceMs = 86'400'000;
+
+std::vector<std::int64_t> numbers(Query& query) {
+  std::vector<std::int64_t> found;
+  while (query.step()) found.push_back(query.integer(0));
+  return found;
+}
+
+}  // namespace
+
+bool Retention::slice() {
+  if (const auto host = parts_.hosts.dying()) return bury(*host);
+  return drop_oldest() || drop_runs() || give_back_pages();
+}
+
+bool Retention::delete_rows(std::int64_t keyframe) {
+  const std::int64_t first = group_start(keyframe);
+  std::int64_t end = 0;
+  {
+    Query last = connection_.query("SELECT max(id) FROM journal WHERE id >= ? AND id < ?");
+    last.with(first, group_start(keyframe + 1));
+    end = last.step() ? std::max(last.integer(0) + 1, first) : first;
+  }
+  // From the end, so that what is left of the group stays readable.
+  const std::int64_t from = std::max(first, end - kRowsOfSlice);
+  connection_.query("DELETE FROM journal WHERE id >= ? AND id < ?").with(from, end).run();
+  if (from > first) return false;
+  connection_.query("DELETE FROM keyframe WHERE id=?").with(keyframe).run();
+  return true;
+}
+
+bool Retention::bury(HostId host) {
+  parts_.runs.forget(host);
+  parts_.head.forget(host);
+  const std::int64_t id = static_cast<std::uint32_t>(host);
+  Transaction transaction(connection_);
+  std::vector<std::int64_t> groups;
+  std::vector<std::int64_t> runs;
+  {
+    Query query = connection_.query("SELECT id FROM keyframe WHERE host_id=? LIMIT ?");
+    groups = numbers(query.with(id, kGroupsOfSlice));
+  }
+  {
+    Query query = connection_.query("SELECT id FROM run WHERE host_id=? LIMIT ?");
+    runs = numbers(query.with(id, kGroupsOfSlice));
+  }
+  if (!groups.empty()) {
+    for (const std::int64_t group : groups) {
+      if (!delete_rows(group)) break;
+    }
+  } else if (!runs.empty()) {
+    for (const std::int64_t run : runs) {
+      connection_.query("DELETE FROM slot WHERE run_id=?").with(run).run();
+      connection_.query("DELETE FROM run WHERE id=?").with(run).run();
+    }
+  } else {
+    connection_.query("DELETE FROM series WHERE host_id=?").with(id).run();
+    connection_.query("DELETE FROM host WHERE id=?").with(id).run();
+  }
+  transaction.commit();
+  if (groups.empty() && runs.empty()) {
+    parts_.series.forget(host);
+    parts_.hosts.died(host);
+  }
+  return true;
+}
+
+bool Retention::drop_oldest() {
+  const std::int64_t page = connection_.number("PRAGMA page_size");
+  const std::int64_t live =
+      connection_.number("PRAGMA page_count") - connection_.number("PRAGMA freelist_count");
+  const bool too_big =
+      limits_.size_bytes > 0 && live * page + limits_.wal_bytes > limits_.size_bytes;
+  if (!too_big && limits_.raw_age_ms <= 0) return false;
+  const std::int64_t cutoff = too_big ? INT64_MAX : parts_.clock.wall_ms() - limits_.raw_age_ms;
+  std::vector<std::int64_t> groups;
+  {
+    Query query = connection_.query(
+        "SELECT id FROM keyframe WHERE min_ms < ? AND max_ms < ? ORDER BY min_ms LIMIT 64");
+    groups = numbers(query.with(cutoff, cutoff));
+  }
+  // Batches that count from it may still come.
+  std::erase_if(groups, [&](std::int64_t group) { return parts_.runs.in_force(group); });
+  if (groups.empty()) return false;
+  if (groups.size() > (too_big ? 1 : kGroupsOfSlice)) {
+    groups.resize(too_big ? 1 : kGroupsOfSlice);
+  }
+  Transaction transaction(connection_);
+  for (const std::int64_t group : groups) {
+    if (!delete_rows(group)) break;
+  }
+  transaction.commit();
+  return true;
+}
+
+bool Retention::drop_runs() {
+  if (limits_.raw_age_ms <= 0) return false;
+  const std::int64_t cutoff = parts_.clock.wall_ms() - std::max(limits_.raw_age_ms, kRunPatienceMs);
+  std::vector<std::int64_t> runs;
+  {
+    Query query = connection_.query(
+        "SELECT id FROM run WHERE last_ms < ?"
+        " AND NOT EXISTS (SELECT 1 FROM keyframe WHERE run_id = run.id) LIMIT ?");
+    runs = numbers(query.with(cutoff, kGroupsOfSlice));
+  }
+  if (runs.empty()) return false;
+  Transaction transaction(connection_);
+  for (const std::int64_t run : runs) {
+    connection_.query("DELETE FROM slot WHERE run_id=?").with(run).run();
+    connection_.query("DELETE FROM run WHERE id=?").with(run).run();
+  }
+  transaction.commit();
+  return true;
+}
+
+// New data reuse free pages, so only a surplus goes back: moving pages costs writes.
+bool Retention::give_back_pages() {
+  const std::int64_t page = connection_.number("PRAGMA page_size");
+  const std::int64_t pages = connection_.number("PRAGMA page_count");
+  const std::int64_t free_pages = connection_.number("PRAGMA freelist_count");
+  const bool too_big =
+      limits_.size_bytes > 0 && pages * page + limits_.wal_bytes > limits_.size_bytes;
+  if (free_pages == 0 || (!too_big && free_pages <= std::max(kPagesOfSlice, pages / 20))) {
+    return false;
+  }
+  connection_.execute("PRAGMA incremental_vacuum(" + std::to_string(kPagesOfSlice) + ")");
+  return connection_.number("PRAGMA page_count") < pages;
+}
+
+}  // namespace volta

@@ -1,0 +1,50 @@
+// Lets old data go, oldest first, in slices short enough to stand between two commits; then gives
+// the free pages back to the file system. Whole keyframe groups only.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "store/head.hpp"
+#include "store/host_table.hpp"
+#include "store/run_table.hpp"
+#include "store/series_table.hpp"
+
+namespace volta {
+
+// The writer's thread only.
+class Retention {
+ public:
+  struct Limits {
+    std::int64_t raw_age_ms = 0;  // 0: for ever
+    std::int64_t size_bytes = 0;  // of the whole directory; 0: no cap
+    std::int64_t wal_bytes = 0;   // part of size_bytes that is the WAL's
+  };
+  struct Parts {
+    const Clock& clock;
+    HostTable& hosts;
+    SeriesTable& series;
+    RunTable& runs;
+    Head& head;
+  };
+  Retention(Connection& connection, Parts parts, Limits limits)
+      : connection_(connection), parts_(parts), limits_(limits) {}
+
+  // One slice of work in a transaction of its own. False: there is none left. Throws SqliteFailure.
+  bool slice();
+
+ private:
+  bool bury(HostId host);
+  bool drop_oldest();
+  bool drop_runs();
+  bool give_back_pages();
+  // At most some thousand rows; true: the group is gone.
+  bool delete_rows(std::int64_t keyframe);
+
+  Connection& connection_;
+  Parts parts_;
+  Limits limits_;
+};
+
+}  // namespace volta

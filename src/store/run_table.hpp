@@ -1,0 +1,64 @@
+// What the writer knows of each run: the high-water mark that makes delivery exactly-once, and
+// where the next batch belongs.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "model/store.hpp"
+#include "store/sqlite.hpp"
+
+namespace volta {
+
+// journal.id = keyframe id << kGroupBits | place in the group.
+constexpr int kGroupBits = 24;
+constexpr std::int64_t kMostRowsOfGroup = std::int64_t{1} << kGroupBits;
+constexpr std::int64_t group_start(std::int64_t keyframe_id) { return keyframe_id << kGroupBits; }
+
+using SeriesList = std::shared_ptr<const std::vector<SeriesId>>;
+
+struct RunEntry {
+  std::int64_t row = 0;  // run.id; 0: it has none yet
+  std::uint64_t durable_seq = 0;
+  Sha256 last_hash{};
+  std::int64_t keyframe = 0;  // keyframe.id in force; 0: none
+  std::uint64_t key_seq = 0;
+  std::shared_ptr<const KeyValues> key;
+  std::int64_t next_place = 0;  // in the group
+  std::int64_t min_ms = 0;      // of the group
+  std::int64_t max_ms = 0;
+  SeriesList slots;  // stored so far; never null
+  std::int64_t touched_ms = 0;
+
+  [[nodiscard]] RunState state() const;
+};
+
+using RunKey = std::pair<HostId, RunId>;
+
+// Reads one run; empty if the store does not know it.
+std::optional<RunEntry> load_run(Connection& connection, const RunKey& key);
+
+// Series of the slots of a run, by its row.
+SeriesList load_slots(Connection& connection, std::int64_t run_row);
+
+// The runs used lately. Thread-safe; only the writer changes it, after its commits.
+class RunTable {
+ public:
+  [[nodiscard]] std::optional<RunEntry> find(const RunKey& key) const;
+  void put(const RunKey& key, RunEntry entry);
+  // Drops what was not touched since; it is loaded again when needed.
+  void forget_before(std::int64_t ms);
+  void forget(HostId host);
+  // Whether the keyframe is in force for a run used lately.
+  [[nodiscard]] bool in_force(std::int64_t keyframe) const;
+
+ private:
+  mutable std::mutex mutex_;
+  std::map<RunKey, RunEntry> runs_;
+};
+
+}  // namespace volta

@@ -1,0 +1,63 @@
+#include "store/schema.hpp"
+
+#include <filesystem>
+#include <string>
+
+#include "base/log.hpp"
+#include "store/store_error.hpp"
+
+namespace volta {
+namespace {
+
+constexpr Migration kMigrations[] = {
+#include "store_migrations.inc"
+};
+
+constexpr std::int64_t kApplicationId = 0x564f4c54;  // "VOLT"
+
+// The copy is complete or not there: it gets its name when it is finished.
+void back_up(Connection& writer, const DataDirectory& directory, std::int64_t version) {
+  const std::string name = "before-v" + std::to_string(version + 1) + ".sqlite";
+  std::error_code ignored;
+  std::filesystem::remove(directory.path() / (name + ".part"), ignored);
+  const std::filesystem::path part = directory.touch(name + ".part");
+  Query copy = writer.query("VACUUM INTO ?");
+  copy.with(std::string_view(part.native())).run();
+  std::filesystem::rename(part, directory.path() / name);
+  log::info("the older store was copied before its migration",
+            {{"copy", (directory.path() / name).string()}});
+}
+
+}  // namespace
+
+std::span<const Migration> migrations() { return kMigrations; }
+
+void migrate(Connection& writer, const DataDirectory& directory, std::span<const Migration> steps) {
+  const std::int64_t version = writer.number("PRAGMA user_version");
+  const bool is_empty = writer.number("SELECT count(*) FROM sqlite_schema") == 0;
+  const std::string place = "the store in " + directory.path().string();
+  if (!is_empty && writer.number("PRAGMA application_id") != kApplicationId) {
+    throw StoreError(StoreError::Kind::damaged, place + " is a database of another program");
+  }
+  if (version > static_cast<std::int64_t>(steps.size())) {
+    throw StoreError(StoreError::Kind::newer_schema,
+                     place + " was written by a newer volta (schema " + std::to_string(version) +
+                         ", this one knows up to " + std::to_string(steps.size()) + ")");
+  }
+  if (is_empty) {
+    writer.execute("PRAGMA page_size=4096; PRAGMA auto_vacuum=INCREMENTAL");
+  }
+  writer.execute("PRAGMA journal_mode=WAL; PRAGMA journal_size_limit=67108864");
+  writer.execute("PRAGMA synchronous=FULL");
+  if (version == static_cast<std::int64_t>(steps.size())) return;
+  if (!is_empty) back_up(writer, directory, version);
+  Transaction transaction(writer);
+  for (const Migration& step : steps.subspan(static_cast<std::size_t>(version))) {
+    writer.execute(std::string(step.sql));
+  }
+  writer.execute("PRAGMA application_id=" + std::to_string(kApplicationId) +
+                 "; PRAGMA user_version=" + std::to_string(steps.size()));
+  transaction.commit();
+}
+
+}  // namespace volta

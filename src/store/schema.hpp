@@ -1,0 +1,24 @@
+// The steps from an empty file to today's schema, schema/store/NNNN_what.sql, embedded.
+#pragma once
+
+#include <span>
+#include <string_view>
+
+#include "store/data_directory.hpp"
+#include "store/sqlite.hpp"
+
+namespace volta {
+
+struct Migration {
+  std::string_view name;  // NNNN_what.sql, NNNN the user_version it leads to
+  std::string_view sql;
+};
+
+// All steps, the first leads to version 1, each next one to one more.
+std::span<const Migration> migrations();
+
+// Brings the database to the last of `steps` in one transaction; an older store is first copied to
+// DIR/before-vN.sqlite. Throws StoreError (newer_schema, damaged), SqliteFailure.
+void migrate(Connection& writer, const DataDirectory& directory, std::span<const Migration> steps);
+
+}  // namespace volta

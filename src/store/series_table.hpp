@@ -1,0 +1,59 @@
+// All series, in memory. Ids are given out here and stored with the first commit that uses them, so
+// an id that was never used may be given out again after a restart.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <span>
+#include <string_view>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+#include "model/store.hpp"
+#include "store/sqlite.hpp"
+
+namespace volta {
+
+// Thread-safe. A record never changes: where an agent defines a known name and labels with another
+// type, scale, unit, kind or quality, that is a variant, a record of its own. To readers all
+// variants are one series, known by the id of the newest.
+class SeriesTable final : public SeriesIndex {
+ public:
+  using Record = std::shared_ptr<const SeriesRecord>;
+
+  void load(Connection& connection);
+  SeriesId resolve(HostId host, const SeriesDef& series);
+  [[nodiscard]] std::vector<SeriesRecord> find(HostId host,
+                                               std::string_view name_glob) const override;
+  [[nodiscard]] Record record(SeriesId id) const;  // null: unknown
+  // All variants of the series, the newest last; empty if it is not this host's.
+  [[nodiscard]] std::vector<Record> variants(HostId host, SeriesId id) const;
+  [[nodiscard]] std::size_t size() const;
+
+  // For the writer. Those among the ids that have no row yet; unknown ones are a mistake of ours.
+  [[nodiscard]] std::vector<Record> unstored(std::span<const SeriesId> ids) const;
+  static void insert(Connection& connection, const SeriesRecord& record);
+  void mark_stored(std::span<const Record> records);
+  void forget(HostId host);
+
+ private:
+  // By name, labels, then id, so that variants are neighbours.
+  struct Before {
+    using is_transparent = void;
+    bool operator()(const Record& a, const Record& b) const;
+    bool operator()(const Record& a, const SeriesDef& b) const;
+    bool operator()(const SeriesDef& a, const Record& b) const;
+  };
+  using HostSeries = std::set<Record, Before>;
+
+  mutable std::mutex mutex_;
+  std::map<HostId, HostSeries> by_host_;
+  std::unordered_map<SeriesId, Record> by_id_;
+  std::unordered_set<SeriesId> unstored_;
+  std::uint32_t last_id_ = 0;
+};
+
+}  // namespace volta

@@ -1,0 +1,119 @@
+#include "store/store.hpp"
+
+#include <algorithm>
+#include <optional>
+
+#include <sys/stat.h>
+
+#include "model/metric_ids.hpp"
+#include "store/range_reader.hpp"
+#include "store/schema.hpp"
+#include "store/writer.hpp"
+
+namespace volta {
+namespace {
+
+constexpr const char* kDatabaseName = "volta.db";
+// DESIGN section 2: a server with a large store starts in two seconds.
+constexpr std::chrono::milliseconds kRebuildPatience{1500};
+
+std::unique_ptr<Connection> open_writer(const DataDirectory& directory, int cache_kib) {
+  const std::filesystem::path file = directory.touch(kDatabaseName);
+  auto connection =
+      std::make_unique<Connection>(file.string(), Connection::Mode::writer, cache_kib);
+  migrate(*connection, directory, migrations());
+  return connection;
+}
+
+// A cap smaller than a few WALs must still leave room for data.
+std::int64_t wal_bytes(const StoreOptions& options) {
+  if (options.size_bytes <= 0) return options.wal_bytes;
+  return std::min(options.wal_bytes, options.size_bytes / 8);
+}
+
+double file_size(const std::filesystem::path& path) {
+  struct stat status {};  // not opened: closing it would drop SQLite's locks
+  return ::stat(path.c_str(), &status) == 0 ? static_cast<double>(status.st_size) : 0;
+}
+
+}  // namespace
+
+struct Store::Parts {
+  Parts(const StoreOptions& options, const Clock& clock)
+      : directory(options.directory),
+        connection(open_writer(directory, options.writer_cache_kib)),
+        readers((directory.path() / kDatabaseName).string(), options.readers,
+                options.reader_cache_kib),
+        hosts(clock),
+        head({options.head_bytes, options.head_span.count()}),
+        reader(series, head, readers) {
+    hosts.load(*connection);
+    series.load(*connection);
+    rebuild_head(*connection, head, clock.wall_ms() - options.head_span.count(), kRebuildPatience);
+    const Committer::Parts parts{clock, hosts, series, runs, head};
+    writer.emplace(*connection, parts, readers,
+                   Retention::Limits{options.raw_age.count(), options.size_bytes,
+                                     options.size_bytes > 0 ? wal_bytes(options) : 0},
+                   Writer::Limits{options.queue_bytes, wal_bytes(options)});
+    hosts.set_writer([this](const auto& work) { writer->call(work); });
+  }
+
+  DataDirectory directory;  // the lock: first in, last out
+  std::unique_ptr<Connection> connection;
+  ReaderPool readers;
+  HostTable hosts;
+  SeriesTable series;
+  RunTable runs;
+  Head head;
+  StoreReader reader;
+  std::optional<Writer> writer;
+};
+
+Store::Store(const StoreOptions& options, const Clock& clock) {
+  try {
+    parts_ = std::make_unique<Parts>(options, clock);
+  } catch (const SqliteFailure& failure) {
+    if (!failure.damaged()) {
+      throw StoreError(StoreError::Kind::unwritable, "the data directory " +
+                                                         options.directory.string() +
+                                                         " cannot be used: " + failure.what());
+    }
+    throw StoreError(StoreError::Kind::damaged,
+                     "the store in " + options.directory.string() +
+                         " is damaged or not a database; move it away or restore a backup (" +
+                         failure.what() + ")");
+  }
+}
+
+Store::~Store() { close(); }
+
+HostDirectory& Store::hosts() { return parts_->hosts; }
+Journal& Store::journal() { return *parts_->writer; }
+SeriesIndex& Store::series() { return parts_->series; }
+RangeReader& Store::reader() { return parts_->reader; }
+const std::filesystem::path& Store::directory() const { return parts_->directory.path(); }
+void Store::announce(const std::string& text) const { parts_->directory.announce(text); }
+bool Store::writable() const { return !parts_->writer->read_only(); }
+void Store::maintain() { parts_->writer->maintain(); }
+void Store::close() { parts_->writer->stop(); }
+
+void Store::append_to(std::vector<MetricFamily>& families) const {
+  const auto add = [&](MetricId id, std::vector<ExpositionSample> samples) {
+    families.push_back(family(id));
+    families.back().samples = std::move(samples);
+  };
+  const std::string file = (directory() / kDatabaseName).string();
+  const Writer::Counters& counters = parts_->writer->counters();
+  const auto count = [](const auto& value) { return static_cast<double>(value.load()); };
+  add(metrics::store_size_bytes,
+      {{{{"file", "database"}}, file_size(file)}, {{{"file", "wal"}}, file_size(file + "-wal")}});
+  add(metrics::store_commits_total, {{{{"outcome", "committed"}}, count(counters.committed)},
+                                     {{{"outcome", "disk_full"}}, count(counters.disk_full)},
+                                     {{{"outcome", "failed"}}, count(counters.failed)}});
+  add(metrics::store_commit_seconds_total, {{{}, count(counters.commit_us) / 1e6}});
+  add(metrics::store_queue_bytes, {{{}, static_cast<double>(parts_->writer->queued_bytes())}});
+  add(metrics::store_series, {{{}, static_cast<double>(parts_->series.size())}});
+  add(metrics::store_readonly, {{{}, writable() ? 0.0 : 1.0}});
+}
+
+}  // namespace volta

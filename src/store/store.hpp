@@ -1,0 +1,66 @@
+// The store as a whole: one data directory, one database, one writing thread.
+//
+// A batch is acknowledged (its `done` called with `committed`) after the COMMIT that holds it and
+// its run's high-water mark, with synchronous=FULL: kill -9 and power cuts lose nothing that was
+// acknowledged and store nothing twice.
+#pragma once
+
+#include <chrono>
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "base/clock.hpp"
+#include "model/exposition.hpp"
+#include "model/store.hpp"
+#include "store/data_directory.hpp"
+#include "store/store_error.hpp"
+
+namespace volta {
+
+struct StoreOptions {
+  std::filesystem::path directory;
+  std::chrono::milliseconds raw_age = std::chrono::hours(24 * 14);  // 0: for ever
+  std::int64_t size_bytes = 2'000'000'000;                          // whole directory; 0: no cap
+  std::size_t head_bytes = 24U << 20U;  // a server of many hosts wants more
+  std::chrono::milliseconds head_span = std::chrono::hours(1);
+  std::size_t queue_bytes = 64U << 20U;
+  std::int64_t wal_bytes = 16 << 20;  // checkpoint when the WAL is longer
+  int writer_cache_kib = 8192;
+  int reader_cache_kib = 2048;
+  std::size_t readers = 3;
+};
+
+// Open as long as it lives. All interfaces are thread-safe; none may be used after close().
+class Store final : public SelfMetrics {
+ public:
+  // Throws StoreError (see its kinds). `clock` must outlive the store.
+  Store(const StoreOptions& options, const Clock& clock);
+  ~Store() override;
+  Store(const Store&) = delete;
+  Store& operator=(const Store&) = delete;
+
+  [[nodiscard]] HostDirectory& hosts();
+  [[nodiscard]] Journal& journal();
+  [[nodiscard]] SeriesIndex& series();
+  [[nodiscard]] RangeReader& reader();
+  void append_to(std::vector<MetricFamily>& families) const override;
+
+  // Canonical path of the data directory.
+  [[nodiscard]] const std::filesystem::path& directory() const;
+  // What a second process is told about us (lock_holder), usually the URL.
+  void announce(const std::string& text) const;
+  // False while a full or failing disk makes append() refuse; it mends itself.
+  [[nodiscard]] bool writable() const;
+  // Retention and a checkpoint now, not when they are due; waits for them.
+  void maintain();
+  // Commits what is queued and empties the WAL. append() refuses from now on. Also done by the
+  // destructor.
+  void close();
+
+ private:
+  struct Parts;
+  std::unique_ptr<Parts> parts_;
+};
+
+}  // namespace volta

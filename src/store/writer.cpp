@@ -1,0 +1,291 @@
+#include "store/writer.hpp"
+
+#include <algorithm>
+#include <iterator>
+
+#include "base/log.hpp"
+
+namespace volta {
+namespace {
+
+using std::chrono::milliseconds;
+
+// Where several hosts send, a commit waits this long after the one before it, so that it serves
+// more of them. One host alone is never made to wait.
+constexpr milliseconds kGather{5};
+constexpr std::size_t kMostGroupBytes = 8U << 20U;
+constexpr std::size_t kMostGroupEntries = 4096;
+// What a batch costs the queue beside its payload.
+constexpr std::size_t kEntryBytes = 256;
+constexpr std::int64_t kPageBytes = 4096;
+constexpr std::int64_t kRunMemoryMs = 3'600'000;
+constexpr milliseconds kIdle{30'000};
+constexpr milliseconds kLook{10'000};
+// Under a full load, retention still gets a slice this often.
+constexpr milliseconds kLongestWithoutSlice{200};
+
+std::size_t cost(const JournalEntry& entry) { return entry.batch.payload.size() + kEntryBytes; }
+
+}  // namespace
+
+Writer::Writer(Connection& connection, Committer::Parts parts, ReaderPool& readers,
+               Retention::Limits retention, Limits limits)
+    : connection_(connection),
+      parts_(parts),
+      readers_(readers),
+      limits_(limits),
+      committer_(connection, parts),
+      retention_(connection, {parts.clock, parts.hosts, parts.series, parts.runs, parts.head},
+                 retention),
+      thread_([this] { loop(); }) {}
+
+Writer::~Writer() { stop(); }
+
+SeriesId Writer::resolve(HostId host, const SeriesDef& series) {
+  return parts_.series.resolve(host, series);
+}
+
+RunState Writer::run_state(HostId host, const RunId& run) const {
+  if (const auto known = parts_.runs.find({host, run})) return known->state();
+  const auto stored = load_run(*readers_.take(), {host, run});
+  return stored ? stored->state() : RunState{};
+}
+
+bool Writer::append(JournalEntry entry) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (stopping_ || read_only_ || queued_bytes_ + cost(entry) > limits_.queue_bytes) return false;
+    queued_bytes_ += cost(entry);
+    queue_.push_back(std::move(entry));
+  }
+  wake_.notify_one();
+  return true;
+}
+
+std::size_t Writer::queued_bytes() const {
+  const std::lock_guard lock(mutex_);
+  return queued_bytes_;
+}
+
+void Writer::run_on_thread(std::function<void()> work) {
+  Task task{std::move(work), nullptr, false};
+  std::unique_lock lock(mutex_);
+  if (stopping_) throw Failure("the store is closing");
+  tasks_.push_back(&task);
+  wake_.notify_one();
+  task_done_.wait(lock, [&] { return task.done; });
+  if (task.error) std::rethrow_exception(task.error);
+}
+
+void Writer::call(const std::function<void(Connection&)>& work) {
+  run_on_thread([&] {
+    Transaction transaction(connection_);
+    work(connection_);
+    transaction.commit();
+    wal_empty_ = false;
+  });
+}
+
+void Writer::maintain() {
+  run_on_thread([&] {
+    write_seen();
+    parts_.head.tidy(parts_.clock.wall_ms());
+    while (retention_.slice()) {
+    }
+    wal_empty_ = connection_.checkpoint(true);
+  });
+}
+
+void Writer::stop() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  wake_.notify_one();
+  if (thread_.joinable()) thread_.join();
+}
+
+void Writer::wait_for_work(std::unique_lock<std::mutex>& lock, bool busy) {
+  const auto something = [&] { return stopping_ || !queue_.empty() || !tasks_.empty(); };
+  if (!busy) wake_.wait_until(lock, last_second_ + std::chrono::seconds(1), something);
+  if (queue_.empty() || (!several_hosts_ && queue_.front().host == last_host_)) return;
+  wake_.wait_until(lock, last_commit_ + kGather, [&] { return stopping_ || !tasks_.empty(); });
+}
+
+void Writer::loop() {
+  last_second_ = std::chrono::steady_clock::now();
+  bool busy = false;  // retention has more to do
+  for (bool last_round = false; !last_round;) {
+    std::vector<JournalEntry> group;
+    std::deque<Task*> tasks;
+    {
+      std::unique_lock lock(mutex_);
+      wait_for_work(lock, busy);
+      group = take_group();
+      tasks.swap(tasks_);
+      last_round = stopping_ && queue_.empty() && tasks.empty();
+    }
+    if (!group.empty()) commit_group(group);
+    for (Task* task : tasks) {
+      try {
+        task->work();
+      } catch (...) {
+        task->error = std::current_exception();
+      }
+      const std::lock_guard lock(mutex_);
+      task->done = true;
+      task_done_.notify_all();
+    }
+    if (!last_round) busy = housekeeping();
+  }
+  try {
+    write_seen();
+    connection_.checkpoint(true);
+  } catch (const SqliteFailure& failure) {
+    log::warning("the store's last checkpoint failed; nothing is lost",
+                 {{"error", failure.what()}});
+  }
+}
+
+std::vector<JournalEntry> Writer::take_group() {
+  std::vector<JournalEntry> group;
+  std::size_t bytes = 0;
+  while (!queue_.empty() && bytes < kMostGroupBytes && group.size() < kMostGroupEntries) {
+    bytes += cost(queue_.front());
+    group.push_back(std::move(queue_.front()));
+    queue_.pop_front();
+  }
+  queued_bytes_ -= bytes;
+  return group;
+}
+
+void Writer::commit_group(std::vector<JournalEntry>& group) {
+  const Time start = std::chrono::steady_clock::now();
+  std::vector<CommitState> states;
+  try {
+    states = committer_.commit(group);
+  } catch (const SqliteFailure& failure) {
+    fail_over(failure, "a group commit failed; the store takes no data for now");
+    ++(failure.disk_full() ? counters_.disk_full : counters_.failed);
+    refuse_all(group, failure.disk_full() ? CommitState::disk_full : CommitState::failed);
+    return;
+  }
+  last_commit_ = std::chrono::steady_clock::now();
+  ++counters_.committed;
+  counters_.commit_us += static_cast<std::uint64_t>(
+      std::chrono::duration_cast<std::chrono::microseconds>(last_commit_ - start).count());
+  for (std::size_t i = 0; i < group.size(); ++i) {
+    if (group[i].done) group[i].done(states[i]);
+  }
+  last_host_ = group.back().host;
+  several_hosts_ = std::any_of(group.begin(), group.end(),
+                               [&](const JournalEntry& entry) { return entry.host != last_host_; });
+  wal_empty_ = false;
+}
+
+// What was queued behind the failed group fails with it: agents send it again in order.
+void Writer::refuse_all(std::vector<JournalEntry>& group, CommitState state) {
+  {
+    const std::lock_guard lock(mutex_);
+    std::move(queue_.begin(), queue_.end(), std::back_inserter(group));
+    queue_.clear();
+    queued_bytes_ = 0;
+  }
+  for (const JournalEntry& entry : group) {
+    if (entry.done) entry.done(state);
+  }
+}
+
+void Writer::fail_over(const SqliteFailure& failure, const char* doing) {
+  if (!read_only_.exchange(true)) log::error(doing, {{"error", failure.what()}});
+}
+
+// What is due beside commits. True: there is more of it to do at once.
+bool Writer::housekeeping() {
+  const Time now = std::chrono::steady_clock::now();
+  try {
+    if (now - last_second_ >= std::chrono::seconds(1)) {
+      last_second_ = now;
+      ++seconds_;
+      if (read_only_) probe();
+      if (seconds_ % 5 == 0) write_seen();
+      if (seconds_ % 300 == 0) {
+        parts_.head.tidy(parts_.clock.wall_ms());
+        parts_.runs.forget_before(parts_.clock.wall_ms() - kRunMemoryMs);
+      }
+    }
+    checkpoint();
+    const bool more = slice();
+    housekeeping_fails_ = false;
+    return more;
+  } catch (const SqliteFailure& failure) {
+    if (!housekeeping_fails_) {
+      log::warning("the store's housekeeping failed and is tried again",
+                   {{"error", failure.what()}});
+    }
+    housekeeping_fails_ = true;
+    return false;
+  }
+}
+
+// Retention looks for work now and then, goes on while there is some, and makes room for commits
+// between any two slices.
+bool Writer::slice() {
+  const Time now = std::chrono::steady_clock::now();
+  if (!retention_busy_ && now < next_look_ && !parts_.hosts.dying()) return false;
+  {
+    const std::lock_guard lock(mutex_);
+    if (!queue_.empty() && now - last_slice_ < kLongestWithoutSlice) return true;
+  }
+  last_slice_ = now;
+  next_look_ = now + kLook;
+  retention_busy_ = false;  // also if this throws
+  retention_busy_ = retention_.slice();
+  if (retention_busy_) wal_empty_ = false;
+  return retention_busy_;
+}
+
+// Writes as much as a group commit needs and takes it back.
+void Writer::probe() {
+  try {
+    {
+      Transaction transaction(connection_);
+      connection_.execute("INSERT INTO probe(id, filler) VALUES (1, zeroblob(262144))");
+      transaction.commit();
+    }
+    connection_.execute("DELETE FROM probe");
+  } catch (const SqliteFailure& failure) {
+    log::debug("the store still takes no data", {{"error", failure.what()}});
+    return;
+  }
+  read_only_ = false;
+  log::info("the store takes data again");
+}
+
+void Writer::write_seen() {
+  const std::vector<HostRecord> hosts = parts_.hosts.seen();
+  if (hosts.empty()) return;
+  Transaction transaction(connection_);
+  HostTable::write_seen(connection_, hosts);
+  transaction.commit();
+  parts_.hosts.clear_seen(hosts);
+  wal_empty_ = false;
+}
+
+void Writer::checkpoint() {
+  const std::int64_t pages = connection_.wal_pages();
+  if (pages < checkpointed_at_pages_) checkpointed_at_pages_ = 0;  // it began anew
+  const std::int64_t due = checkpointed_at_pages_ + limits_.wal_bytes / kPageBytes;
+  if (pages > due) {
+    connection_.checkpoint(false);
+    checkpointed_at_pages_ = pages;  // a reader may hold the rest: not again at every commit
+    return;
+  }
+  const bool idle = std::chrono::steady_clock::now() - last_commit_ > kIdle;
+  if (!idle || wal_empty_) return;
+  connection_.set_patience_ms(0);
+  wal_empty_ = connection_.checkpoint(true);
+  connection_.set_patience_ms(2000);
+}
+
+}  // namespace volta

@@ -1,0 +1,107 @@
+// The one thread that writes: group commits, host changes, retention, checkpoints. Everything else
+// queues here or reads.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <deque>
+#include <exception>
+#include <functional>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "store/committer.hpp"
+#include "store/reader_pool.hpp"
+#include "store/retention.hpp"
+
+namespace volta {
+
+// Thread-safe.
+class Writer final : public Journal {
+ public:
+  struct Limits {
+    std::size_t queue_bytes = 0;  // payloads; beyond that append() refuses
+    std::int64_t wal_bytes = 0;   // checkpoint when the WAL is longer
+  };
+  struct Counters {
+    std::atomic<std::uint64_t> committed{0}, disk_full{0}, failed{0};  // group commits
+    std::atomic<std::uint64_t> commit_us{0};
+  };
+  // Starts the thread. Everything passed must outlive it; the connection is the thread's from now.
+  Writer(Connection& connection, Committer::Parts parts, ReaderPool& readers,
+         Retention::Limits retention, Limits limits);
+  // Commits what is queued, then ends the thread.
+  ~Writer() override;
+
+  SeriesId resolve(HostId host, const SeriesDef& series) override;
+  [[nodiscard]] RunState run_state(HostId host, const RunId& run) const override;
+  bool append(JournalEntry entry) override;
+
+  // Runs the work on the thread, in a transaction of its own, and waits. Rethrows what it throws.
+  void call(const std::function<void(Connection&)>& work);
+  // All of retention and a checkpoint now; waits.
+  void maintain();
+  // Refuses batches from now on, commits what is queued, empties the WAL and ends the thread.
+  void stop();
+
+  [[nodiscard]] bool read_only() const { return read_only_; }
+  [[nodiscard]] std::size_t queued_bytes() const;
+  [[nodiscard]] const Counters& counters() const { return counters_; }
+
+ private:
+  using Time = std::chrono::steady_clock::time_point;
+  struct Task {
+    std::function<void()> work;
+    std::exception_ptr error;
+    bool done = false;
+  };
+
+  void loop();
+  void wait_for_work(std::unique_lock<std::mutex>& lock, bool busy);
+  void run_on_thread(std::function<void()> work);
+  std::vector<JournalEntry> take_group();
+  void commit_group(std::vector<JournalEntry>& group);
+  void refuse_all(std::vector<JournalEntry>& group, CommitState state);
+  bool housekeeping();
+  bool slice();
+  void probe();
+  void write_seen();
+  void checkpoint();
+  void fail_over(const SqliteFailure& failure, const char* doing);
+
+  Connection& connection_;
+  Committer::Parts parts_;
+  ReaderPool& readers_;
+  const Limits limits_;
+  Committer committer_;
+  Retention retention_;
+  Counters counters_;
+  std::atomic<bool> read_only_{false};
+
+  // The thread's own.
+  HostId last_host_{};
+  bool several_hosts_ = false;  // among the batches of the last group
+  Time last_commit_{};
+  Time last_second_{};
+  Time last_slice_{};
+  Time next_look_{};
+  bool retention_busy_ = false;
+  bool housekeeping_fails_ = false;
+  std::uint64_t seconds_ = 0;
+  std::int64_t checkpointed_at_pages_ = 0;
+  bool wal_empty_ = false;
+
+  mutable std::mutex mutex_;
+  std::condition_variable wake_;
+  std::condition_variable task_done_;
+  std::deque<JournalEntry> queue_;  // at most limits_.queue_bytes of payload
+  std::size_t queued_bytes_ = 0;
+  std::deque<Task*> tasks_;  // one per waiting caller
+  bool stopping_ = false;
+
+  std::thread thread_;
+};
+
+}  // namespace volta
