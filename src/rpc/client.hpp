@@ -20,7 +20,8 @@ struct RpcAgentLinkOptions {
   std::chrono::milliseconds handshake_deadline{10'000};
 };
 
-// Threads as AgentLink says; open() to close() on one thread, the destructor after close() on any.
+// Threads as AgentLink says: open() to close() on one thread, the destructor after close() on any.
+// A thread can have one open link at a time, since KJ allows one event loop a thread.
 class RpcAgentLink final : public AgentLink {
  public:
   explicit RpcAgentLink(RpcAgentLinkOptions options);  // throws SystemFailure

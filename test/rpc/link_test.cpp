@@ -5,6 +5,8 @@
 
 #include "rpc/client.hpp"
 #include "rpc/fake_sink.hpp"
+#include "rpc/preface.hpp"
+#include "rpc/raw_socket.hpp"
 #include "rpc/server.hpp"
 
 namespace volta {
@@ -271,11 +273,14 @@ TEST_CASE("connections beyond the caps hear that the server is busy") {
     RpcServerOptions options = any_port();
     (per_address ? options.most_per_address : options.most_connections) = 2;
     RpcServer server(options, sink);
-    RpcAgentLink first(to(server));
-    RpcAgentLink second(to(server));
+    const auto first = test::RawSocket::connect(server.port());
+    const auto second = test::RawSocket::connect(server.port());
+    for (const auto* socket : {&first, &second}) {
+      const rpc::Preface preface = rpc::agent_preface();
+      REQUIRE(socket->send({reinterpret_cast<const char*>(preface.data()), preface.size()}));
+      CHECK(socket->read_exactly(rpc::kPrefaceBytes).size() == rpc::kPrefaceBytes);
+    }
     RpcAgentLink third(to(server));
-    CHECK(std::holds_alternative<Welcome>(first.open(test::some_hello())));
-    CHECK(std::holds_alternative<Welcome>(second.open(test::some_hello())));
     const auto answer = third.open(test::some_hello());
     REQUIRE(std::holds_alternative<Refusal>(answer));
     CHECK(std::get<Refusal>(answer).reason == RefusalReason::too_busy);
