@@ -2,8 +2,9 @@
 # The wire between `volta agent` and `volta server`.
 #
 # A connection begins with a preface of 8 bytes each way, before any Cap'n Proto byte (src/rpc/preface.hpp).
-# Then Cap'n Proto two-party RPC; the server's bootstrap capability is Ingest. Limits on both sides:
-# messages of at most 8 MiB, nesting 16, 10 s for preface and open together.
+# Then Cap'n Proto two-party RPC, each message in Cap'n Proto's standard packed encoding; the server's
+# bootstrap capability is Ingest. Limits on both sides: fewer than 64 segments and at most 8 MiB a message
+# (256 KiB before the welcome), nesting 16, 10 s for preface and open together.
 #
 # Fields are only ever added. Times are unix milliseconds UTC, durations milliseconds.
 
@@ -21,7 +22,7 @@ struct Hello {
   hostName @2 :Text;        # a hint for people, never an identity
   agentVersion @3 :Text;
   clockMs @4 :Int64;        # the agent's wall clock as it speaks
-  factsJson @5 :Text;       # host facts, one JSON object, at most 64 KiB
+  factsJson @5 :Text;       # host facts, one JSON object, at most 64 KiB; may be empty
   lastSeq @6 :UInt64;       # newest batch of this run that the agent has made; 0: none yet
 }
 
@@ -60,9 +61,24 @@ interface Session {
   define @0 (series :List(SeriesDef)) -> ();
   # Names the next slots of this connection's layout, beginning with 0. Slots are never redefined.
 
-  push @1 (batch :Batch) -> (outcome :Outcome);
+  push @1 (
+      seq :UInt64,          # 1, 2, 3 ... within the run
+      keySeq :UInt64,       # the keyframe it counts from; equal to seq: it is one
+      slots :UInt32,        # series of the layout that it knows of
+      points :UInt32,       # values inside, gaps not counted; at most 50,000
+      firstMs :Int64,       # time of its first and last tick
+      lastMs :Int64,
+      payload :Data)        # at most 4 MiB; format: src/model/batch_codec.cpp
+    -> (
+      durableSeq :UInt64,   # committed up to and including this batch
+      fault :Fault,         # not `none`: this batch is refused for good, the session goes on
+      newRun :Bool,         # a clone or a rolled-back agent was noticed: begin a new run
+      retryAfterMs :UInt32, # > 0: not stored now, send it again after that
+      text :Text);          # a sentence, only where something is wrong
   # Answered after the COMMIT that holds the batch; at most 8 unanswered. Deliberately not `-> stream`,
-  # which hides errors and says nothing about durability.
+  # which hides errors and says nothing about durability. Flat, since a live agent sends one a second.
+
+  enum Fault { none @0; malformed @1; tooLarge @2; tooManySeries @3; unknownKeyframe @4; }
 }
 
 struct SeriesDef {
@@ -83,28 +99,9 @@ struct SeriesDef {
   enum Quality { measured @0; derived @1; estimated @2; }
 }
 
-struct Batch {
-  seq @0 :UInt64;           # 1, 2, 3 ... within the run
-  keySeq @1 :UInt64;        # the keyframe it counts from; equal to seq: it is one
-  slots @2 :UInt32;         # series of the layout that it knows of
-  firstMs @3 :Int64;        # time of its first and last tick
-  lastMs @4 :Int64;
-  points @5 :UInt32;        # values inside, gaps not counted; at most 50,000
-  payload @6 :Data;         # at most 4 MiB; format: src/model/batch_codec.cpp
-}
-
-struct Outcome {
-  durableSeq @0 :UInt64;    # committed up to and including this batch
-  fault @1 :Fault;          # not `none`: this batch is refused for good, the session goes on
-  text @2 :Text;
-  newRun @3 :Bool;          # a clone or a rolled-back agent was noticed: begin a new run
-  retryAfterMs @4 :UInt32;  # > 0: not stored now, send it again after that
-
-  enum Fault { none @0; malformed @1; tooLarge @2; tooManySeries @3; unknownKeyframe @4; }
-}
-
 interface AgentControl {
   # All that a server can ever ask of an agent.
   live @0 (on :Bool) -> ();             # flush every tick, or back to the configured flush
   retryAfter @1 (pauseMs :UInt32) -> ();
+  closing @2 (text :Text) -> ();        # the server ends this link now, and why
 }

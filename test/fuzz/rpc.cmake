@@ -1,0 +1,1 @@
+volta_fuzz(rpc LINK volta_rpc)
