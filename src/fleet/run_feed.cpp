@@ -151,6 +151,8 @@ void RunFeed::hold(FeedOwner owner, std::uint64_t seq, std::chrono::milliseconds
 
 void RunFeed::accept(FeedOwner owner, JournalEntry entry, std::shared_ptr<const KeyValues> key,
                      PushDone done) {
+  entry.host = host_;
+  entry.run = run_;
   Pending pending;
   pending.seq = entry.batch.seq;
   pending.points = entry.batch.points;

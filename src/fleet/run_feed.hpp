@@ -72,8 +72,8 @@ class RunFeed : public std::enable_shared_from_this<RunFeed> {
   Check check(FeedOwner owner, const EncodedBatch& batch, PushDone& done);
   // Puts off everything until the agent begins again. `seq`: of the batch that must come again.
   void hold(FeedOwner owner, std::uint64_t seq, std::chrono::milliseconds pause);
-  // Takes a batch for which check() said `fresh`. `entry.done` is not looked at. `key`: the
-  // keyframe's values if the batch is one.
+  // Takes a batch for which check() said `fresh`. Sets the host, run and `done` of `entry`. `key`:
+  // the keyframe's values if the batch is one.
   void accept(FeedOwner owner, JournalEntry entry, std::shared_ptr<const KeyValues> key,
               PushDone done);
 

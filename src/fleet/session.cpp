@@ -157,7 +157,6 @@ void HostSession::store(EncodedBatch batch, const RunFeed::Check& check, PushDon
     }
   }
   JournalEntry entry;
-  entry.host = host_.id;
   entry.decoded = std::make_shared<const DecodedBatch>(*std::move(decoded));
   entry.series = series_;
   if (check.first_heard) {

@@ -14,14 +14,13 @@ bool Batcher::add(const Tick& tick, std::chrono::nanoseconds now) {
   finished_ = false;
   const auto at = tick.boottime();
   if (tick.layout().size() > slots_) {
-    // What is open still fits the larger layout.
+    const std::uint32_t slots = std::min(tick.layout().size(), kMostSlots);
+    if (encoder_.ticks() * std::uint64_t{slots} > kMostCells) flush(now);
     outbox_.learn(tick.layout().series());
-    slots_ = std::min(tick.layout().size(), kMostSlots);
+    slots_ = slots;
   }
   period_ = last_at_ ? at - *last_at_ : std::chrono::nanoseconds(0);
   last_at_ = at;
-  if (!first_at_) first_at_ = at;
-
   std::span<const Reading> readings = tick.readings();
   if (tick.layout().size() > kMostSlots) {
     within_.clear();
@@ -48,6 +47,7 @@ void Batcher::add_readings(std::int64_t wall_ms, std::span<const Reading> readin
          (encoder_.ticks() + 1) * std::uint64_t{slots_} <= kMostCells &&
          encoder_.ticks() < kMostBatchPoints);
     if (!fits) flush(now);
+    if (encoder_.ticks() == 0) first_at_ = *last_at_;
     const std::size_t count = std::min(readings.size(), kMostBatchPoints);
     encoder_.add(wall_ms, readings.first(count));
     readings = readings.subspan(count);
@@ -60,14 +60,13 @@ bool Batcher::due(std::chrono::nanoseconds at) const {
   if (wishes_.live.load() && at - *finished_at_ >= kLeastLiveGap) return true;
   // Complete when the next tick would belong to the next batch. Ticks come some milliseconds early
   // or late, hence the quarter.
-  return at - *first_at_ + period_ + period_ / 4 >= flush_;
+  return at - first_at_ + period_ + period_ / 4 >= flush_;
 }
 
 bool Batcher::flush(std::chrono::nanoseconds now) {
   if (encoder_.ticks() == 0) return false;
   if (wishes_.keyframe.exchange(false)) encoder_.force_keyframe();
   outbox_.add(encoder_.finish(slots_), now);
-  first_at_.reset();
   finished_ = true;
   return true;
 }

@@ -43,10 +43,10 @@ class Batcher {
   const std::chrono::nanoseconds flush_;
   BatchEncoder encoder_;
   std::uint32_t slots_ = 0;
-  bool finished_ = false;                             // a batch, by the current add() or flush()
-  std::optional<std::chrono::nanoseconds> first_at_;  // boottime of the open batch's first tick
-  std::optional<std::chrono::nanoseconds> last_at_;   // of the newest tick
-  std::chrono::nanoseconds period_{};                 // between the last two ticks
+  bool finished_ = false;                            // a batch, by the current add() or flush()
+  std::chrono::nanoseconds first_at_{};              // boottime of the open batch's first tick
+  std::optional<std::chrono::nanoseconds> last_at_;  // of the newest tick
+  std::chrono::nanoseconds period_{};                // between the last two ticks
   std::optional<std::chrono::nanoseconds> finished_at_;
   std::vector<Reading> within_;  // scratch, used only past kMostSlots
 };
