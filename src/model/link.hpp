@@ -59,7 +59,8 @@ struct Refusal {
 // How a batch failed for good: that batch only, the link goes on.
 enum class BatchFault : std::uint8_t { malformed, too_large, too_many_series, unknown_keyframe };
 
-// What an agent may hear after the welcome.
+// What an agent may hear after the welcome. Each push is answered by one of Acknowledged (which may
+// answer several at once), BatchRefused, RetryAfter and NewRunWanted.
 struct Acknowledged {
   std::uint64_t durable_seq;
 };  // committed up to and including this one
@@ -111,6 +112,8 @@ class AgentControl {
   virtual void live(bool on) = 0;
   virtual void retry_after(std::chrono::milliseconds pause) = 0;
   virtual void close(const std::string& reason) = 0;
+  // The link is neither encrypted nor on loopback: the page warns of it.
+  [[nodiscard]] virtual bool plaintext() const { return false; }
 };
 
 // What became of a pushed batch. `refused` empty: it is durable up to durable_seq.

@@ -1,0 +1,103 @@
+#include "fleet/links.hpp"
+
+#include <catch2/catch.hpp>
+
+#include "fleet/fakes.hpp"
+#include "support/fake_clock.hpp"
+
+namespace volta {
+namespace {
+
+using namespace std::chrono_literals;
+using test::FakeControl;
+
+constexpr HostId kHost{1};
+
+struct Fixture {
+  test::FakeClock clock;
+  LinkTable links{clock};
+  std::shared_ptr<FakeControl> control = std::make_shared<FakeControl>();
+  std::shared_ptr<Link> open() { return links.open(kHost, test::kRun, "peer", control); }
+};
+
+TEST_CASE("a second link of the same host closes the first with a reason") {
+  Fixture f;
+  const auto first = f.open();
+  const auto second_control = std::make_shared<FakeControl>();
+  const auto second = f.links.open(kHost, test::kRun, "elsewhere", second_control);
+  CHECK(f.control->closed.size() == 1);
+  CHECK(second_control->closed.empty());
+  CHECK_FALSE(f.links.heard(first, 10s));
+  CHECK(f.links.heard(second, 10s));
+  CHECK(f.links.connected() == 1);
+  f.links.gone(first);  // must not take the second with it
+  CHECK(f.links.status(kHost).connected);
+  f.links.gone(second);
+  CHECK_FALSE(f.links.status(kHost).connected);
+}
+
+TEST_CASE("the first watcher turns live on, the last one off after a grace") {
+  Fixture f;
+  const auto link = f.open();
+  CHECK(f.control->lives.empty());
+  f.links.watch(kHost, true);
+  f.links.watch(kHost, true);
+  CHECK(f.control->lives == std::vector<bool>{true});
+  f.links.watch(kHost, false);
+  f.clock.advance(1min);
+  f.links.heard(link, 0s);
+  CHECK(f.control->lives == std::vector<bool>{true});
+  f.links.watch(kHost, false);
+  f.clock.advance(9s);
+  f.links.heard(link, 0s);
+  CHECK(f.control->lives == std::vector<bool>{true});
+  f.clock.advance(1s);
+  f.links.heard(link, 0s);
+  f.links.heard(link, 0s);
+  CHECK(f.control->lives == std::vector<bool>{true, false});
+}
+
+TEST_CASE("a watcher who comes back within the grace changes nothing") {
+  Fixture f;
+  const auto link = f.open();
+  f.links.watch(kHost, true);
+  f.links.watch(kHost, false);
+  f.clock.advance(5s);
+  f.links.watch(kHost, true);
+  f.clock.advance(20s);
+  f.links.heard(link, 0s);
+  CHECK(f.control->lives == std::vector<bool>{true});
+}
+
+TEST_CASE("an agent that connects to a watched host is told so at once") {
+  Fixture f;
+  f.links.watch(kHost, true);
+  f.open();
+  CHECK(f.control->lives == std::vector<bool>{true});
+}
+
+TEST_CASE("an end of watching without a beginning is nothing") {
+  Fixture f;
+  f.links.watch(kHost, false);
+  f.open();
+  f.links.watch(kHost, false);
+  f.links.watch(kHost, true);
+  CHECK(f.control->lives == std::vector<bool>{true});
+}
+
+TEST_CASE("a closed link is heard no more, and closing twice tells once") {
+  Fixture f;
+  const auto link = f.open();
+  f.links.close(kHost, "because");
+  f.links.close(kHost, "because");
+  CHECK(f.control->closed == std::vector<std::string>{"because"});
+  CHECK_FALSE(f.links.heard(link, 0s));
+  f.links.watch(kHost, true);
+  CHECK(f.control->lives.empty());
+  f.links.forget(kHost, "gone");
+  f.links.gone(link);
+  CHECK_FALSE(f.links.status(kHost).since_gone);
+}
+
+}  // namespace
+}  // namespace volta
