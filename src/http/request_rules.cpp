@@ -234,6 +234,22 @@ std::optional<Refusal> judge_event_stream_origin(const RequestHead& head, const 
   return std::nullopt;
 }
 
+std::optional<Refusal> judge_web_socket(const RequestHead& head) {
+  if (value_of(head, "sec-websocket-version") != "13") {
+    return Refusal{426, "bad_web_socket_version", "only WebSocket version 13 is spoken here"};
+  }
+  // 16 bytes in base64.
+  const auto key = value_of(head, "sec-websocket-key");
+  if (!key || key->size() != 24 || !key->ends_with("==") || !is_word(key->substr(0, 22), "+/")) {
+    return Refusal{400, "bad_web_socket_key", "Sec-WebSocket-Key is not a WebSocket key"};
+  }
+  if (count(head, "sec-websocket-protocol") != 0 &&
+      !header_has_token(head, "sec-websocket-protocol", "volta.v1.json")) {
+    return Refusal{400, "unknown_subprotocol", "only the subprotocol volta.v1.json is spoken here"};
+  }
+  return std::nullopt;
+}
+
 bool has_folded_line(std::string_view head_bytes) {
   return head_bytes.find("\r\n ") != std::string_view::npos ||
          head_bytes.find("\r\n\t") != std::string_view::npos;

@@ -67,6 +67,10 @@ std::variant<JudgedHead, Refusal> judge_head(const RequestHead& head, const Requ
 std::optional<Refusal> judge_event_stream_origin(const RequestHead& head, const RequestRules& rules,
                                                  const RequestPath& via);
 
+// Version, key and subprotocol of an upgrade (RFC 6455 4.2.1). No subprotocol is accepted, ours is
+// granted; who asks for others only would not understand us.
+std::optional<Refusal> judge_web_socket(const RequestHead& head);
+
 // True if a folded line (RFC 9112 5.2) stands in the head's bytes; Beast would join it silently.
 bool has_folded_line(std::string_view head_bytes);
 
