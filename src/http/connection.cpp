@@ -83,7 +83,7 @@ class Connection final : public Session, public std::enable_shared_from_this<Con
       if (self->between_requests_) self->end();
     });
   }
-  void abandon() override {}
+  void abandon() override { end(); }
 
  private:
   // Runs `late` on the strand unless armed anew or disarmed before.
@@ -344,6 +344,7 @@ class Connection final : public Session, public std::enable_shared_from_this<Con
 
   void on_answered() {
     answer_.body = {};
+    if (stopping_ && buffer_.empty()) return end();
     if (!answer_.keep_alive || stopping_) return linger();
     ++pipelined_;
     begin_head();

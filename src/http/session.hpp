@@ -14,7 +14,7 @@ class Session {
   virtual ~Session() = default;
   // From any thread: finish what is being answered, begin nothing, close.
   virtual void begin_stop() = 0;
-  // After the network's threads have ended: nothing may reach this session's loop any more.
+  // After the network's threads have ended: it is over now; nothing may reach its loop any more.
   virtual void abandon() = 0;
 };
 

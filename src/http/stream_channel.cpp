@@ -1,5 +1,7 @@
 #include "http/stream_channel.hpp"
 
+#include <algorithm>
+
 #include "base/assert.hpp"
 
 namespace volta {
@@ -11,18 +13,18 @@ void StreamChannel::send(std::string key, std::shared_ptr<const std::string> mes
   if (!key.empty()) {
     const auto waiting = by_key_.find(key);
     if (waiting != by_key_.end()) {
-      bytes_ -= waiting->second->message->size();
+      bytes_ -= weight(*waiting->second->message);
       queue_.erase(waiting->second);
       by_key_.erase(waiting);
       counters_->count_dropped();
     }
   }
-  if (!queue_.empty() && bytes_ + message->size() > most_bytes_) {
+  if (bytes_ + weight(*message) > most_bytes_) {
     close_ = CloseReason{1013, "too slow"};
     close_soon();
     return;
   }
-  bytes_ += message->size();
+  bytes_ += weight(*message);
   queue_.push_back({key, std::move(message)});
   if (!key.empty()) by_key_.emplace(std::move(key), std::prev(queue_.end()));
   signal();
@@ -64,7 +66,7 @@ StreamChannel::Item StreamChannel::take() {
   if (!queue_.empty()) {
     Waiting& front = queue_.front();
     item.message = std::move(front.message);
-    bytes_ -= item.message->size();
+    bytes_ -= weight(*item.message);
     if (!front.key.empty()) by_key_.erase(front.key);
     queue_.pop_front();
   } else if (close_) {
@@ -79,6 +81,10 @@ StreamChannel::Item StreamChannel::take() {
 bool StreamChannel::close_waits() const {
   const std::lock_guard lock(mutex_);
   return queue_.empty() && close_.has_value();
+}
+
+std::size_t StreamChannel::weight(const std::string& message) const {
+  return std::min(message.size(), most_bytes_ / 2);
 }
 
 void StreamChannel::clear() {

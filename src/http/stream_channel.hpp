@@ -56,6 +56,7 @@ class StreamChannel final : public StreamSender {
     std::string key;
     std::shared_ptr<const std::string> message;
   };
+  [[nodiscard]] std::size_t weight(const std::string& message) const;
   // All with the lock held.
   void clear();
   void close_soon();

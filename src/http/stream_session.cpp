@@ -56,7 +56,7 @@ class StreamSession final : public Session, public std::enable_shared_from_this<
   }
 
   void begin_stop() override { channel_->close_now(1001, "shutting down"); }
-  void abandon() override { channel_->detach(); }
+  void abandon() override { end(); }
 
  private:
   void on_open(bool ok) {

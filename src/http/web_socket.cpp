@@ -1,7 +1,9 @@
 // WebSocket (RFC 6455) by Beast. Uncompressed: live frames are small and compression costs each
 // client 300 KB and the loop its time.
+#include <chrono>
 #include <memory>
 
+#include <boost/asio/steady_timer.hpp>
 #include <boost/beast/core/buffers_to_string.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http/empty_body.hpp>
@@ -24,7 +26,7 @@ constexpr unsigned kMostControlFrames = 1000;
 class WebSocketWire final : public StreamWire {
  public:
   WebSocketWire(Transport transport, const HttpRequest& request, const HttpOptions& options)
-      : socket_(std::move(transport)) {
+      : socket_(std::move(transport)), patience_(options.close_grace), farewell_(socket_.get_executor()) {
     handshake_.method(beast_http::verb::get);
     handshake_.target("/");
     handshake_.version(11);
@@ -32,7 +34,7 @@ class WebSocketWire final : public StreamWire {
     const bool ours = has_token(request.header("sec-websocket-protocol"), kSubprotocol);
     socket_.set_option(websocket::stream_base::decorator(
         [ours, id = request.request_id](websocket::response_type& response) {
-          response.erase(beast_http::field::server);
+          response.set(beast_http::field::server, "volta");  // else Beast names itself
           response.set("X-Request-Id", id);
           if (ours) response.set(beast_http::field::sec_websocket_protocol, kSubprotocol);
         }));
@@ -45,7 +47,8 @@ class WebSocketWire final : public StreamWire {
     // Set here, since the callback names this object. It runs inside reads, on the strand.
     socket_.control_callback([this](websocket::frame_type kind, boost::beast::string_view) {
       unanswered_ = 0;
-      if (kind != websocket::frame_type::close && ++control_frames_ > kMostControlFrames) cut();
+      if (kind == websocket::frame_type::close) return expect_end();
+      if (++control_frames_ > kMostControlFrames) cut();
     });
     socket_.async_accept(handshake_,
                          [done = std::move(done)](const boost::beast::error_code& e) { done(!e); });
@@ -100,10 +103,24 @@ class WebSocketWire final : public StreamWire {
   Executor executor() override { return socket_.get_executor(); }
 
  private:
+  // After the goodbyes Beast waits until the client closes its side; not for ever.
+  void expect_end() {
+    farewell_.expires_after(patience_);
+    farewell_.async_wait(
+        [this, alive = std::weak_ptr<bool>(alive_)](const boost::system::error_code& error) {
+          if (!error && !alive.expired()) cut();
+        });
+  }
+
   websocket::stream<Transport, false> socket_;  // false: no permessage-deflate
   beast_http::request<beast_http::empty_body> handshake_;
   boost::beast::flat_buffer buffer_;
   std::shared_ptr<const std::string> sending_;
+  std::chrono::milliseconds patience_;
+  boost::asio::basic_waitable_timer<std::chrono::steady_clock,
+                                    boost::asio::wait_traits<std::chrono::steady_clock>, Executor>
+      farewell_;
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
   int unanswered_ = 0;
   unsigned control_frames_ = 0;
 };

@@ -275,24 +275,6 @@ TEST_CASE("connections are capped") {
   CHECK(third.at_end());
 }
 
-TEST_CASE("one address has its own cap; the admin socket has its own places") {
-  const auto counters = std::make_shared<HttpCounters>();
-  ConnectionLimits limits(3, 2, counters);
-  auto a = limits.admit("10.0.0.1", false);
-  auto b = limits.admit("10.0.0.1", false);
-  CHECK(a);
-  CHECK(b);
-  CHECK_FALSE(limits.admit("10.0.0.1", false));
-  auto c = limits.admit("10.0.0.2", false);
-  CHECK(c);
-  CHECK_FALSE(limits.admit("10.0.0.3", false));
-  CHECK(limits.admit("", true));
-  a.reset();
-  CHECK(limits.admit("10.0.0.1", false));
-  CHECK(limits.open() == 2);
-  CHECK(counters->clients(ClientKind::http) == 2);
-}
-
 TEST_CASE("the admin socket is for its owner, whatever the Host") {
   const test::TempDir folder;
   const auto path = folder.path() / "volta.sock";

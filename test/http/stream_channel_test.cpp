@@ -64,8 +64,8 @@ TEST_CASE("many replacements never add up") {
 
 TEST_CASE("too far behind is closed with 1013 and nothing is kept") {
   Bench bench(100);
-  bench.channel->send("", text(std::string(60, 'x')));
-  bench.channel->send("", text(std::string(40, 'y')));
+  bench.channel->send("", text(std::string(50, 'x')));
+  bench.channel->send("", text(std::string(50, 'y')));
   CHECK_FALSE(bench.channel->close_waits());
   bench.channel->send("", text("z"));
   CHECK(bench.channel->close_waits());
@@ -75,10 +75,13 @@ TEST_CASE("too far behind is closed with 1013 and nothing is kept") {
   CHECK(bench.drain().empty());
 }
 
-TEST_CASE("one message may be larger than the bound") {
+TEST_CASE("one message may be larger than the bound, and others may follow it") {
   Bench bench(100);
   bench.channel->send("", text(std::string(500, 'x')));
-  CHECK(bench.drain() == std::string(500, 'x') + " ");
+  bench.channel->send("", text("y"));
+  CHECK(bench.drain() == std::string(500, 'x') + " y ");
+  for (int i = 0; i < 3; ++i) bench.channel->send("", text(std::string(500, 'x')));
+  CHECK(bench.drain() == "close 1013");
 }
 
 TEST_CASE("close comes after what is queued, close_now in its place") {

@@ -1,6 +1,7 @@
 #include "http/stream_session.hpp"
 
 #include <fstream>
+#include <thread>
 
 #include <catch2/catch.hpp>
 
@@ -48,7 +49,9 @@ std::string payload_of(const std::optional<Frame>& frame) {
 }
 
 TEST_CASE("an upgrade is granted with our subprotocol, messages go both ways") {
-  Live live;
+  HttpOptions options = on_loopback();
+  options.close_grace = milliseconds(50);  // this client says goodbye but never closes
+  Live live(options);
   RawClient client(live.address());
   const RawAnswer answer = client.upgrade(
       "/api/ws", "Sec-WebSocket-Protocol: other, volta.v1.json\r\nOrigin: http://localhost\r\n");
@@ -185,18 +188,9 @@ TEST_CASE("a stop closes streams with 1001") {
 
 HttpOptions impatient() {
   HttpOptions options = on_loopback();
-  options.most_stream_bytes = 1U << 20U;
   options.blocked_limit = milliseconds(300);
   options.close_grace = milliseconds(10'000);
   return options;
-}
-
-// Fills what the kernel holds between the two, so that a write blocks.
-void stall(StreamSender& sender, int messages) {
-  for (int i = 0; i < messages; ++i) {
-    sender.send("big", text(std::string(300'000, static_cast<char>('a' + i % 26))));
-    std::this_thread::yield();
-  }
 }
 
 TEST_CASE("a reader that stands still is closed with 1013 and told so when it reads again") {
