@@ -55,12 +55,14 @@ class Listener : public std::enable_shared_from_this<Listener> {
   }
 
   void close() {
-    asio::post(strand_, [self = shared_from_this()] {
-      self->closed_ = true;
-      error_code ignored;  // closing twice does no harm
-      self->acceptor_.close(ignored);
-      self->pause_.cancel();
-    });
+    asio::post(strand_, [self = shared_from_this()] { self->close_now(); });
+  }
+  // On the strand, or after the network's threads have ended.
+  void close_now() {
+    closed_ = true;
+    error_code ignored;  // closing twice does no harm
+    acceptor_.close(ignored);
+    pause_.cancel();
   }
 
  private:
@@ -176,6 +178,7 @@ void HttpServer::stop() {
   impl_->loop.stop();
   for (std::thread& thread : impl_->threads) thread.join();
   impl_->threads.clear();
+  for (const auto& listener : impl_->listeners) listener->close_now();
   impl_->state.sessions.abandon();
   if (!impl_->state.options.unix_socket.empty()) {
     std::error_code ignored;  // somebody may have removed it

@@ -22,7 +22,8 @@ elseif(EXISTS ${WEB_DIR}/package.json)
     get_filename_component(NODE_BIN ${VOLTA_NODE} DIRECTORY)
     set(WITH_NODE ${CMAKE_COMMAND} -E env "PATH=${NODE_BIN}:$ENV{PATH}")
     file(GLOB_RECURSE PAGE_SOURCES CONFIGURE_DEPENDS ${WEB_DIR}/src/* ${WEB_DIR}/public/*)
-    file(GLOB PAGE_SETTINGS CONFIGURE_DEPENDS ${WEB_DIR}/*.json ${WEB_DIR}/*.html ${WEB_DIR}/*.ts ${WEB_DIR}/*.js)
+    file(GLOB PAGE_SETTINGS CONFIGURE_DEPENDS ${WEB_DIR}/*.json ${WEB_DIR}/*.html ${WEB_DIR}/*.ts ${WEB_DIR}/*.js
+      ${WEB_DIR}/*.mjs)
     # npm writes into web/node_modules, which all build folders share; the stamp stands there too.
     set(MODULES_STAMP ${WEB_DIR}/node_modules/.volta-installed)
     add_custom_command(OUTPUT ${MODULES_STAMP}

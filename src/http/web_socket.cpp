@@ -26,7 +26,9 @@ constexpr unsigned kMostControlFrames = 1000;
 class WebSocketWire final : public StreamWire {
  public:
   WebSocketWire(Transport transport, const HttpRequest& request, const HttpOptions& options)
-      : socket_(std::move(transport)), patience_(options.close_grace), farewell_(socket_.get_executor()) {
+      : socket_(std::move(transport)),
+        patience_(options.close_grace),
+        farewell_(socket_.get_executor()) {
     handshake_.method(beast_http::verb::get);
     handshake_.target("/");
     handshake_.version(11);
