@@ -1,0 +1,417 @@
+#include "http/connection.hpp"
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <exception>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/write.hpp>
+
+#include "base/log.hpp"
+#include "http/answer.hpp"
+#include "http/head_parser.hpp"
+#include "http/request_rules.hpp"
+#include "http/stream_session.hpp"
+
+namespace volta {
+namespace {
+
+using boost::system::error_code;
+
+constexpr std::size_t kHeadRead = 4096;
+constexpr std::size_t kBodyRead = 64U << 10U;
+constexpr std::size_t kWritePiece = 256U << 10U;
+constexpr std::size_t kMostLingering = 1U << 20U;
+constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
+
+// A request's share of the memory that all bodies together may take.
+class BodyLease {
+ public:
+  BodyLease() = default;
+  BodyLease(const BodyLease&) = delete;
+  BodyLease& operator=(const BodyLease&) = delete;
+  ~BodyLease() { release(); }
+  bool take(std::atomic<std::size_t>& used, std::size_t bytes, std::size_t most) {
+    if (used.fetch_add(bytes) + bytes > most) {
+      used -= bytes;
+      return false;
+    }
+    used_ = &used;
+    bytes_ = bytes;
+    return true;
+  }
+  void release() {
+    if (used_ != nullptr) *used_ -= bytes_;
+    used_ = nullptr;
+  }
+
+ private:
+  std::atomic<std::size_t>* used_ = nullptr;
+  std::size_t bytes_ = 0;
+};
+
+class Connection final : public Session, public std::enable_shared_from_this<Connection> {
+ public:
+  Connection(ServerState& state, Transport transport, Ends ends,
+             std::unique_ptr<ConnectionSlot> slot)
+      : state_(state),
+        executor_(transport.get_executor()),
+        ends_(std::move(ends)),
+        slot_(std::move(slot)),
+        parser_(state.options.most_head_bytes),
+        timer_(executor_),
+        transport_(std::move(transport)) {}
+
+  void start() {
+    state_.sessions.add(shared_from_this());
+    boost::asio::post(executor_, [self = shared_from_this()] {
+      self->head_begun_ = true;  // a new connection owes its first head right away
+      self->arm(self->state_.options.head_deadline, &Connection::on_late_request);
+      self->advance_head();
+    });
+  }
+
+  void begin_stop() override {
+    boost::asio::post(executor_, [self = shared_from_this()] {
+      self->stopping_ = true;
+      if (self->between_requests_) self->end();
+    });
+  }
+  void abandon() override { end(); }
+
+ private:
+  // Runs `late` on the strand unless armed anew or disarmed before.
+  void arm(std::chrono::milliseconds patience, void (Connection::*late)()) {
+    timer_.expires_after(patience);
+    timer_.async_wait(
+        [self = shared_from_this(), late, round = ++timer_round_](const error_code& error) {
+          if (!error && round == self->timer_round_ && !self->ended_) ((*self).*late)();
+        });
+  }
+  void disarm() {
+    ++timer_round_;
+    timer_.cancel();
+  }
+
+  // Reads at most `most` bytes to the end of buffer_, then calls `next`. An end of the connection
+  // or a deadline that struck meanwhile ends the chain.
+  void read_some(std::size_t most, void (Connection::*next)()) {
+    const std::size_t before = buffer_.size();
+    buffer_.resize(before + most);
+    transport_.async_read_some(boost::asio::buffer(buffer_.data() + before, most),
+                               [self = shared_from_this(), before, next, epoch = epoch_](
+                                   const error_code& error, std::size_t got) {
+                                 self->buffer_.resize(before + got);
+                                 if (self->ended_ || epoch != self->epoch_) return;
+                                 if (error) return self->end();
+                                 ((*self).*next)();
+                               });
+  }
+
+  void begin_head() {
+    parser_ = HeadParser(state_.options.most_head_bytes);
+    head_ = {};
+    judged_ = {};
+    request_ = {};
+    head_begun_ = !buffer_.empty();
+    if (!head_begun_) pipelined_ = 0;
+    if (stopping_) return end();
+    arm(head_begun_ ? state_.options.head_deadline : state_.options.idle_deadline,
+        head_begun_ ? &Connection::on_late_request : &Connection::end);
+    advance_head();
+  }
+
+  void advance_head() {
+    if (!buffer_.empty()) {
+      if (!head_begun_) {
+        head_begun_ = true;
+        arm(state_.options.head_deadline, &Connection::on_late_request);
+      }
+      switch (parser_.put(buffer_)) {
+        case HeadParser::State::done:
+          return on_head();
+        case HeadParser::State::refused:
+          return refuse(parser_.refusal());
+        case HeadParser::State::need_more:
+          break;
+      }
+    }
+    between_requests_ = buffer_.empty();
+    read_some(kHeadRead, &Connection::advance_head);
+  }
+
+  void on_head() {
+    between_requests_ = false;
+    head_ = parser_.head();
+    buffer_.erase(0, parser_.consumed());
+    request_.peer = ends_.peer;
+    request_.method = head_.method;
+    request_.headers = head_.headers;  // a copy: what is authenticated is what was judged
+    request_.request_id = request_id_for(request_.header("x-request-id"));
+    auto verdict = judge_head(head_, state_.options.rules, ends_.via);
+    if (const auto* refusal = std::get_if<Refusal>(&verdict)) return refuse(*refusal);
+    judged_ = std::get<JudgedHead>(std::move(verdict));
+    request_.path = judged_.path;
+    request_.query = judged_.query;
+    if (judged_.content_length > state_.options.most_body_bytes) {
+      return refuse({413, "body_too_large", "the body is longer than this server accepts"});
+    }
+    if (!lease_.take(state_.body_bytes, judged_.content_length, state_.options.most_bodies_bytes)) {
+      return refuse({503, "busy", "too many bodies are being received"});
+    }
+    arm(state_.options.body_deadline, &Connection::on_late_request);
+    if (judged_.expect_continue && buffer_.size() < judged_.content_length) {
+      return send_continue();
+    }
+    advance_body();
+  }
+
+  void send_continue() {
+    boost::asio::async_write(
+        transport_, boost::asio::buffer(kContinue),
+        [self = shared_from_this(), epoch = epoch_](const error_code& error, std::size_t) {
+          if (self->ended_ || epoch != self->epoch_) return;
+          if (error) return self->end();
+          self->advance_body();
+        });
+  }
+
+  void advance_body() {
+    const auto length = static_cast<std::size_t>(judged_.content_length);
+    if (buffer_.size() < length) {
+      return read_some(std::min(kBodyRead, length - buffer_.size()), &Connection::advance_body);
+    }
+    request_.body = buffer_.substr(0, length);
+    buffer_.erase(0, length);
+    if (buffer_.empty()) buffer_.shrink_to_fit();
+    disarm();
+    dispatch();
+  }
+
+  void dispatch() {
+    if (auto page = state_.assets.answer(request_)) {
+      return write(render_answer(std::move(*page), answer_for(true)));
+    }
+    // A stream owns its connection: bytes that came before the upgrade was granted are not for it.
+    early_bytes_ = !buffer_.empty();
+    const bool accepted = state_.workers.try_run([self = shared_from_this()] { self->work(); });
+    if (!accepted) refuse({503, "busy", "too many requests are waiting"}, true);
+  }
+
+  // On a worker's thread. The strand leaves request_, head_ and judged_ alone until it is answered.
+  void work() {
+    try {
+      const auto kind = request_.method == "GET" ? state_.handler.stream_kind(request_)
+                                                 : std::optional<StreamKind>();
+      if (kind) return open_stream(*kind);
+      answer_from_worker(state_.handler.handle(request_));
+    } catch (const std::exception& failure) {
+      log::error("a request could not be answered",
+                 {{"path", request_.path}, {"error", failure.what()}});
+      Problem problem;
+      problem.code = "internal";
+      problem.title = reason_phrase(500);
+      answer_from_worker(problem_response(problem, request_.request_id));
+    }
+  }
+
+  void answer_from_worker(HttpResponse response) {
+    auto answer =
+        std::make_shared<WireAnswer>(render_answer(std::move(response), answer_for(true)));
+    boost::asio::post(executor_, [self = shared_from_this(), answer] {
+      if (!self->ended_) self->write(std::move(*answer));
+    });
+  }
+
+  [[nodiscard]] std::optional<Refusal> judge_stream(StreamKind kind) const {
+    if (kind == StreamKind::server_sent_events) {
+      return judge_event_stream_origin(head_, state_.options.rules, ends_.via);
+    }
+    if (!judged_.upgrade_web_socket) {
+      return Refusal{426, "upgrade_required", "this address speaks WebSocket only"};
+    }
+    if (judged_.content_length != 0 || early_bytes_) {
+      return Refusal{400, "early_bytes", "nothing may follow an upgrade before it is granted"};
+    }
+    return judge_web_socket(head_);
+  }
+
+  void open_stream(StreamKind kind) {
+    if (const auto refusal = judge_stream(kind)) {
+      HttpResponse response = refusal_response(*refusal);
+      if (refusal->status == 426) {
+        response.headers.emplace_back("Upgrade", "websocket");
+        response.headers.emplace_back("Sec-WebSocket-Version", "13");
+      }
+      return answer_from_worker(std::move(response));
+    }
+    auto channel =
+        std::make_shared<StreamChannel>(state_.options.most_stream_bytes, state_.counters);
+    auto opened = state_.handler.open_stream(request_, channel);
+    if (auto* response = std::get_if<HttpResponse>(&opened)) {
+      return answer_from_worker(std::move(*response));
+    }
+    auto start = std::make_shared<StreamStart>();
+    start->kind = kind;
+    start->channel = std::move(channel);
+    start->receiver = std::get<std::unique_ptr<StreamReceiver>>(std::move(opened));
+    boost::asio::post(executor_, [self = shared_from_this(), start] {
+      if (!self->ended_) self->become_stream(std::move(*start));
+    });
+  }
+
+  void become_stream(StreamStart start) {
+    const bool web_socket = start.kind == StreamKind::web_socket;
+    state_.counters->count_request(web_socket ? 101 : 200);
+    // What the kernel holds for a client is old news for it and memory for us.
+    error_code ignored;  // the default size does too
+    transport_.set_option(Transport::send_buffer_size(128 << 10), ignored);
+    slot_->become(web_socket ? ClientKind::web_socket : ClientKind::event_stream);
+    start.slot = std::move(slot_);
+    start.wire = web_socket
+                     ? make_web_socket_wire(std::move(transport_), request_, state_.options)
+                     : make_event_stream_wire(std::move(transport_), request_, state_.options);
+    start_stream(state_, std::move(start));
+    end();
+  }
+
+  [[nodiscard]] AnswerFor answer_for(bool may_keep_alive) const {
+    AnswerFor answer;
+    answer.head = head_.method == "HEAD";
+    answer.keep_alive =
+        may_keep_alive && judged_.keep_alive && pipelined_ + 1 < state_.options.most_pipelined;
+    answer.accept_encoding = std::string(request_.header("accept-encoding"));
+    answer.request_id = request_.request_id;
+    return answer;
+  }
+
+  [[nodiscard]] HttpResponse refusal_response(const Refusal& refusal) const {
+    Problem problem;
+    problem.status = refusal.status;
+    problem.code = std::string(refusal.code);
+    problem.title = reason_phrase(refusal.status);
+    problem.detail = std::string(refusal.detail);
+    HttpResponse response = problem_response(problem, request_.request_id);
+    if (refusal.status == 503) response.headers.emplace_back("Retry-After", "1");
+    return response;
+  }
+
+  // Answers and closes, unless what was refused is understood and only cannot be done now.
+  void refuse(const Refusal& refusal, bool keep = false) {
+    disarm();
+    ++epoch_;
+    between_requests_ = false;
+    if (request_.request_id.empty()) request_.request_id = request_id_for({});
+    write(render_answer(refusal_response(refusal), answer_for(keep)));
+  }
+
+  void on_late_request() {
+    transport_.cancel();
+    refuse({408, "too_late", "the request took too long to arrive"});
+  }
+
+  void write(WireAnswer answer) {
+    state_.counters->count_request(answer.status);
+    lease_.release();
+    answer_ = std::move(answer);
+    request_.body = {};
+    written_ = 0;
+    write_piece(true);
+  }
+
+  void write_piece(bool with_head) {
+    arm(state_.options.write_deadline, &Connection::end);
+    const std::size_t size = std::min(kWritePiece, answer_.body.size() - written_);
+    const std::array pieces = {
+        boost::asio::buffer(answer_.head.data(), with_head ? answer_.head.size() : 0),
+        boost::asio::buffer(answer_.body.data() + written_, size)};
+    written_ += size;
+    boost::asio::async_write(transport_, pieces,
+                             [self = shared_from_this()](const error_code& error, std::size_t) {
+                               if (self->ended_) return;
+                               if (error) return self->end();
+                               if (self->written_ < self->answer_.body.size())
+                                 return self->write_piece(false);
+                               self->on_answered();
+                             });
+  }
+
+  void on_answered() {
+    answer_.body = {};
+    if (stopping_ && buffer_.empty()) return end();
+    if (!answer_.keep_alive || stopping_) return linger();
+    ++pipelined_;
+    begin_head();
+  }
+
+  // Closing at once, with bytes unread, would make the kernel throw away the answer on its way.
+  void linger() {
+    ++epoch_;
+    error_code ignored;  // the peer may have closed first
+    transport_.shutdown(Transport::shutdown_send, ignored);
+    arm(state_.options.linger, &Connection::end);
+    lingered_ = 0;
+    buffer_.clear();
+    read_some(kHeadRead, &Connection::on_lingering);
+  }
+
+  void on_lingering() {
+    lingered_ += buffer_.size();
+    buffer_.clear();
+    if (lingered_ > kMostLingering) return end();
+    read_some(kHeadRead, &Connection::on_lingering);
+  }
+
+  void end() {
+    if (ended_) return;
+    ended_ = true;
+    disarm();
+    error_code ignored;  // the peer may have closed first; a stream may have taken it over
+    transport_.close(ignored);
+    slot_.reset();
+    lease_.release();
+    state_.sessions.remove(this);
+  }
+
+  ServerState& state_;
+  const Executor executor_;
+  const Ends ends_;
+  std::unique_ptr<ConnectionSlot> slot_;
+  std::string buffer_;  // received and not yet used; at most a head or a body, and one read more
+  HeadParser parser_;
+  RequestHead head_;
+  JudgedHead judged_;
+  HttpRequest request_;
+  BodyLease lease_;
+  WireAnswer answer_;
+  std::size_t written_ = 0;  // of the body
+  std::size_t lingered_ = 0;
+  unsigned pipelined_ = 0;  // answered since the buffer was last empty
+  std::uint64_t timer_round_ = 0;
+  std::uint64_t epoch_ = 0;  // counts up when what is being read is given up
+  bool head_begun_ = false;
+  bool between_requests_ = true;
+  bool early_bytes_ = false;
+  bool stopping_ = false;
+  bool ended_ = false;
+  boost::asio::basic_waitable_timer<std::chrono::steady_clock,
+                                    boost::asio::wait_traits<std::chrono::steady_clock>, Executor>
+      timer_;
+  Transport transport_;
+};
+
+}  // namespace
+
+void start_connection(ServerState& state, Transport transport, Ends ends,
+                      std::unique_ptr<ConnectionSlot> slot) {
+  std::make_shared<Connection>(state, std::move(transport), std::move(ends), std::move(slot))
+      ->start();
+}
+
+}  // namespace volta

@@ -1,0 +1,1 @@
+volta_fuzz(http_head LINK volta_http)
