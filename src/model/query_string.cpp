@@ -1,0 +1,67 @@
+#include "model/query_string.hpp"
+
+#include <algorithm>
+
+#include "base/text.hpp"
+
+namespace volta {
+namespace {
+
+std::optional<std::string> decode_form(std::string_view text) {
+  std::string blanks(text);
+  std::replace(blanks.begin(), blanks.end(), '+', ' ');
+  return percent_decode(blanks);
+}
+
+bool is_clean_text(std::string_view text) {
+  while (!text.empty()) {
+    const std::size_t length = utf8_length(text);
+    if (length == 0 || text.front() == '\0') return false;
+    text.remove_prefix(length);
+  }
+  return true;
+}
+
+}  // namespace
+
+std::optional<std::string> percent_decode(std::string_view text) {
+  std::string out;
+  out.reserve(text.size());
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] != '%') {
+      out += text[i];
+      continue;
+    }
+    const std::string_view digits = text.substr(i + 1, 2);
+    const auto byte = parse_integer<unsigned char>(digits, 16);
+    if (digits.size() != 2 || !byte) return std::nullopt;
+    out += static_cast<char>(*byte);
+    i += 2;
+  }
+  return out;
+}
+
+Result<QueryParameters> parse_query(std::string_view query) {
+  QueryParameters parameters;
+  while (!query.empty()) {
+    const std::string_view piece = query.substr(0, query.find('&'));
+    query.remove_prefix(std::min(query.size(), piece.size() + 1));
+    if (piece.empty()) continue;
+    const std::size_t equals = std::min(piece.find('='), piece.size());
+    auto key = decode_form(piece.substr(0, equals));
+    auto value = decode_form(piece.substr(std::min(piece.size(), equals + 1)));
+    if (!key || !value) return Error{"the query has a '%' without two hexadecimal digits"};
+    if (key->empty()) return Error{"the query has a value without a name"};
+    if (!is_clean_text(*key) || !is_clean_text(*value)) {
+      return Error{"the query is not UTF-8 text"};
+    }
+    if (parameters.get(*key)) return Error{"the parameter '" + *key + "' comes more than once"};
+    if (parameters.items.size() == kMostQueryPairs) {
+      return Error{"the query has more than 256 parameters"};
+    }
+    parameters.items.emplace_back(std::move(*key), std::move(*value));
+  }
+  return parameters;
+}
+
+}  // namespace volta

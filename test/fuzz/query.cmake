@@ -1,0 +1,1 @@
+volta_fuzz(query LINK volta_model)
