@@ -31,8 +31,8 @@ std::optional<std::string_view> match(std::string_view pattern, std::string_view
 
 bool is_known(std::string_view name, const std::vector<std::string_view>& parameters) {
   return std::any_of(parameters.begin(), parameters.end(), [&](std::string_view known) {
-    return known == name ||
-           (known.ends_with('.') && name.size() > known.size() && name.starts_with(known));
+    if (!known.ends_with('.')) return known == name;
+    return name.size() > known.size() && name.starts_with(known);
   });
 }
 
