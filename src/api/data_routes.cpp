@@ -1,0 +1,172 @@
+// What was measured: newest values, ranges, energy over a range.
+#include <algorithm>
+#include <unordered_map>
+
+#include "api/energy_range.hpp"
+#include "api/parameters.hpp"
+#include "api/routes.hpp"
+#include "base/json_writer.hpp"
+
+namespace volta {
+namespace {
+
+constexpr std::int64_t kMinuteMs = 60'000;
+constexpr std::int64_t kDayMs = 86'400'000;
+constexpr std::int64_t kLongestEnergyRangeMs = 31 * kDayMs;
+constexpr double kJoulesPerKwh = 3'600'000;
+
+void append_latest(std::string& out, const SeriesRecord& record, const LatestSample& sample) {
+  std::string labels;
+  append_labels(labels, record.def.labels);
+  JsonWriter json(out);
+  json.begin_object()
+      .member("name", record.def.name)
+      .key("labels")
+      .raw(labels)
+      .member("value", sample.value);
+  json.key("rate");
+  if (sample.rate && record.def.kind == Kind::counter) {
+    json.value(*sample.rate);
+  } else {
+    json.null();
+  }
+  json.member("unit", record.def.unit)
+      .member("quality", to_text(quality_of(record.def)))
+      .member("kind", to_text(record.def.kind))
+      .member("ts", sample.time_ms)
+      .end_object();
+}
+
+Reply latest(const ApiParts& parts, const Call& call) {
+  ParameterReader reader(call.query, parts.clock.wall_ms());
+  const std::string asked = reader.required_text("host");
+  const std::string name = reader.text("name", "*");
+  if (reader.declined()) return *reader.declined();
+  const auto host = parts.hosts.find(asked);
+  if (!host) return host_not_found(asked);
+
+  std::unordered_map<std::uint32_t, LatestSample> newest;
+  for (const LatestSample& sample : parts.reader.latest(host->id)) {
+    newest[static_cast<std::uint32_t>(sample.series)] = sample;
+  }
+  std::string items;
+  std::int64_t newest_ms = 0;
+  for (const SeriesRecord& record : parts.index.find(host->id, name)) {
+    const auto found = newest.find(static_cast<std::uint32_t>(record.id));
+    if (found == newest.end()) continue;
+    if (!items.empty()) items += ',';
+    append_latest(items, record, found->second);
+    newest_ms = std::max(newest_ms, found->second.time_ms);
+  }
+  std::string out;
+  JsonWriter json(out);
+  json.begin_object().member("host", host->uid).key("ts");
+  if (items.empty()) {
+    json.null();
+  } else {
+    json.value(newest_ms);
+  }
+  json.key("items").raw("[" + items + "]").end_object();
+  return json_response(std::move(out));
+}
+
+void append_row(std::string& out, const RangeAnswer::Row& row) {
+  out += R"({"labels":)";
+  append_labels(out, row.labels);
+  out += R"(,"values":[)";
+  for (const auto& value : row.values) {
+    if (out.back() != '[') out += ',';
+    if (value) {
+      append_json_number(out, *value);
+    } else {
+      out += "null";
+    }
+  }
+  out += "]}";
+}
+
+Reply series(const ApiParts& parts, const Call& call) {
+  auto parsed = parse_series_request(call.query, parts.clock.wall_ms());
+  if (auto* declined = std::get_if<Declined>(&parsed)) return std::move(*declined);
+  auto& [asked, question] = std::get<SeriesRequest>(parsed);
+  const auto host = parts.hosts.find(asked);
+  if (!host) return host_not_found(asked);
+  question.host = host->id;
+  const auto answer = parts.queries.range(question);
+  if (!answer) return decline(400, "bad_question", answer.error().text);
+
+  std::string out;
+  out.reserve(256 + answer->timestamps_ms.size() * (answer->rows.size() * 8 + 14));
+  JsonWriter json(out);
+  json.begin_object()
+      .member("start", question.start_ms)
+      .member("end", question.end_ms)
+      .member("step_ms", answer->step_ms)
+      .member("tier", answer->tier)
+      .member("unit", answer->unit);
+  json.key("timestamps").begin_array();
+  for (const std::int64_t time : answer->timestamps_ms) json.value(time);
+  json.end_array();
+  out += R"(,"series":[)";
+  for (const RangeAnswer::Row& row : answer->rows) {
+    if (&row != &answer->rows.front()) out += ',';
+    append_row(out, row);
+  }
+  return json_response(out + "]}");
+}
+
+std::int64_t local_midnight(std::int64_t now_ms, std::int64_t offset_minutes) {
+  const std::int64_t local = now_ms + offset_minutes * kMinuteMs;
+  return std::max<std::int64_t>(0, local - local % kDayMs - offset_minutes * kMinuteMs);
+}
+
+Reply energy(const ApiParts& parts, const Call& call) {
+  const std::int64_t now = parts.clock.wall_ms();
+  ParameterReader reader(call.query, now);
+  const std::string asked = reader.required_text("host");
+  const std::int64_t offset = reader.integer("utc_offset_minutes", 0, -14 * 60, 14 * 60);
+  const std::int64_t end = reader.time("end", now);
+  const std::int64_t start = reader.time("start", local_midnight(end, offset));
+  if (start > end) {
+    reader.wrong("start", "is later than the end");
+  } else if (end - start > kLongestEnergyRangeMs) {
+    reader.wrong("start", "is more than 31 days before the end");
+  }
+  if (reader.declined()) return *reader.declined();
+  const auto host = parts.hosts.find(asked);
+  if (!host) return host_not_found(asked);
+
+  const auto used = energy_in(parts.index, parts.reader, host->id, start, end);
+  std::string out;
+  JsonWriter json(out);
+  json.begin_object().member("host", host->uid).member("start", start).member("end", end);
+  if (used) {
+    json.member("joules", used->joules)
+        .member("kwh", used->joules / kJoulesPerKwh)
+        .member("quality", to_text(used->quality));
+  } else {
+    json.key("joules").null().key("kwh").null().key("quality").null();
+  }
+  json.member("zone", "host").end_object();
+  return json_response(std::move(out));
+}
+
+}  // namespace
+
+void add_data_routes(Router& router, const ApiParts& parts) {
+  router.add({"GET", "/api/v1/latest", Action::read, {"host", "name"}, [&](const Call& call) {
+                return latest(parts, call);
+              }});
+  router.add({"GET",
+              "/api/v1/series",
+              Action::read,
+              {"host", "name", "label.", "start", "end", "step", "max_points", "agg"},
+              [&](const Call& call) { return series(parts, call); }});
+  router.add({"GET",
+              "/api/v1/energy",
+              Action::read,
+              {"host", "start", "end", "utc_offset_minutes"},
+              [&](const Call& call) { return energy(parts, call); }});
+}
+
+}  // namespace volta

@@ -1,0 +1,223 @@
+#include <random>
+
+#include <boost/json.hpp>
+
+#include "api/energy_range.hpp"
+#include "api/fakes.hpp"
+#include "api/parameters.hpp"
+#include "model/query_string.hpp"
+
+namespace volta::test {
+namespace {
+
+constexpr std::int64_t kNow = 1'795'226'940'000;
+
+}  // namespace
+
+TEST_CASE("newest values") {
+  House house;
+  check_golden("latest.json", house.api.handle(request("GET", "/api/v1/latest?host=alpha")).body);
+  const auto some = boost::json::parse(
+      house.api.handle(request("GET", "/api/v1/latest?host=00000000000000a1&name=volta_l*")).body);
+  CHECK(some.at("items").as_array().size() == 1);
+  check_golden("latest_empty.json",
+               house.api.handle(request("GET", "/api/v1/latest?host=beta")).body);
+  CHECK(house.api.handle(request("GET", "/api/v1/latest")).status == 400);
+  CHECK(house.api.handle(request("GET", "/api/v1/latest?host=nobody")).status == 404);
+}
+
+TEST_CASE("a range") {
+  House house;
+  const auto response = house.api.handle(
+      request("GET",
+              "/api/v1/series?host=alpha&name=volta_power_watts&label.zone=host&start=now-10m"
+              "&step=10&agg=max"));
+  check_golden("series.json", response.body);
+  CHECK(house.world.asked.host == HostId(1));
+  CHECK(house.world.asked.matchers == Labels{{"zone", "host"}});
+  CHECK(house.world.asked.aggregation == Aggregation::max);
+  CHECK(house.world.asked.start_ms == kNow - 600'000);
+  CHECK(house.world.asked.step_ms == 10'000);
+  check_golden("problem_bad_parameters.json",
+               house.api.handle(request("GET", "/api/v1/series?name=x&start=x&agg=sum")).body);
+  check_golden(
+      "problem_login_needed.json",
+      House(House::key_access(), "server").api.handle(request("GET", "/api/v1/hosts")).body);
+  CHECK(house.api.handle(request("GET", "/api/v1/series?host=nobody&name=x")).status == 404);
+  CHECK(house.api.handle(request("GET", "/api/v1/series?host=alpha&name=refused")).status == 400);
+}
+
+TEST_CASE("times") {
+  const auto check = [](std::string_view text, std::optional<std::int64_t> want) {
+    const auto got = parse_time(text, kNow);
+    INFO(text);
+    CHECK(got.has_value() == want.has_value());
+    if (got && want) CHECK(*got == *want);
+  };
+  check("now", kNow);
+  check("now-1h", kNow - 3'600'000);
+  check("now+1m30s", kNow + 90'000);
+  check("1795226940", kNow);
+  check("1795226940.5", kNow + 500);
+  check("1795226940000", kNow);
+  check("2026-11-21T02:09:00Z", 1'795'226'940'000);
+  check("2026-11-21T03:09:00.250+01:00", 1'795'226'940'250);
+  check("0", 0);
+  check("", {});
+  check("now-", {});
+  check("now1h", {});
+  check("now-1", {});
+  check("nowhere", {});
+  check("-1", {});
+  check("yesterday", {});
+  check("1e300", {});
+  check("nan", {});
+  check("inf", {});
+  check("now-100y", {});
+  check("now+9000000000000000000ms", {});
+  check("999999999999999", {});
+}
+
+TEST_CASE("steps") {
+  const auto check = [](std::string_view text, std::int64_t want) {
+    const auto got = parse_step(text);
+    INFO(text);
+    CHECK((got ? *got : -1) == want);
+  };
+  check("10", 10'000);
+  check("0.5", 500);
+  check("250ms", 250);
+  check("1h30m", 5'400'000);
+  check("0", -1);
+  check("0.0001", -1);
+  check("-5", -1);
+  check("1e30", -1);
+  check("11y", -1);
+  check("", -1);
+  check("x", -1);
+}
+
+TEST_CASE("the step for a number of points") {
+  const auto check = [](std::int64_t span_ms, std::int64_t points, std::int64_t want) {
+    CHECK(step_for(kNow, kNow + span_ms, points) == want);
+  };
+  check(300'000, 600, 1000);
+  check(3'600'000, 600, 10'000);
+  check(86'400'000, 600, 300'000);
+  check(0, 2, 1000);
+  const auto seed = std::random_device{}();
+  INFO("seed " << seed);
+  std::mt19937_64 random(seed);
+  for (int i = 0; i < 2000; ++i) {
+    const auto start = static_cast<std::int64_t>(random() % 2'000'000'000'000);
+    const auto end = start + static_cast<std::int64_t>(random() % 400'000'000'000);
+    const auto points = static_cast<std::int64_t>(2 + random() % 10'000);
+    const std::int64_t step = step_for(start, end, points);
+    REQUIRE(step > 0);
+    REQUIRE(end / step - start / step + 1 <= points);
+  }
+}
+
+TEST_CASE("range parameters") {
+  const auto parse = [](const std::string& text) {
+    return parse_series_request(*parse_query(text), kNow);
+  };
+  const auto check = [&](const std::string& text, const std::vector<std::string>& wrong) {
+    const auto parsed = parse(text);
+    std::vector<std::string> got;
+    if (const auto* declined = std::get_if<Declined>(&parsed)) {
+      for (const auto& [name, detail] : declined->problem.errors) got.push_back(name);
+    }
+    INFO(text);
+    CHECK(got == wrong);
+  };
+  check("host=a&name=b", {});
+  check("", {"host", "name"});
+  check("host=&name=b", {"host"});
+  check("host=a&name=b&start=now&end=now-1h", {"start"});
+  check("host=a&name=b&step=1&max_points=5", {"step"});
+  check("host=a&name=b&step=1&start=now-1d", {"step"});
+  check("host=a&name=b&step=10s&start=now-1d", {});
+  check("host=a&name=b&max_points=1", {"max_points"});
+  check("host=a&name=b&max_points=11001", {"max_points"});
+  check("host=a&name=b&agg=p95", {"agg"});
+  check("host=a&name=b&label.x=", {"label.x"});
+  check("start=z&end=z&agg=z&step=z", {"host", "name", "end", "start", "step", "agg"});
+
+  const auto plain = std::get<SeriesRequest>(parse("host=a&name=b&label.z=1&label.a=2"));
+  CHECK(plain.question.end_ms == kNow);
+  CHECK(plain.question.start_ms == kNow - 3'600'000);
+  CHECK(plain.question.step_ms == 10'000);
+  CHECK_FALSE(plain.question.aggregation.has_value());
+  CHECK(plain.question.matchers == Labels{{"a", "2"}, {"z", "1"}});
+}
+
+TEST_CASE("energy over a range") {
+  House house;
+  check_golden("energy.json", house.api.handle(request("GET", "/api/v1/energy?host=alpha")).body);
+  check_golden("energy_empty.json",
+               house.api.handle(request("GET", "/api/v1/energy?host=beta")).body);
+  const auto check = [&](const std::string& query, int status) {
+    INFO(query);
+    CHECK(house.api.handle(request("GET", "/api/v1/energy?" + query)).status == status);
+  };
+  check("host=nobody", 404);
+  check("", 400);
+  check("host=alpha&utc_offset_minutes=841", 400);
+  check("host=alpha&utc_offset_minutes=x", 400);
+  check("host=alpha&start=now-32d", 400);
+  check("host=alpha&start=now&end=now-1h", 400);
+
+  // 02:09 UTC is 21:09 of the day before in New York: its midnight was 21 h 9 min ago.
+  const auto start = [&](const std::string& offset) {
+    const auto parsed = boost::json::parse(
+        house.api.handle(request("GET", "/api/v1/energy?host=alpha&utc_offset_minutes=" + offset))
+            .body);
+    return parsed.at("start").as_int64();
+  };
+  CHECK(start("0") == kNow - (2 * 60 + 9) * 60'000);
+  CHECK(start("-300") == kNow - (21 * 60 + 9) * 60'000);
+  CHECK(start("60") == kNow - (3 * 60 + 9) * 60'000);
+}
+
+TEST_CASE("resets, gaps and several sources of energy") {
+  const auto check = [](const std::vector<std::pair<std::int64_t, double>>& samples,
+                        std::int64_t start, std::int64_t end, std::optional<double> want) {
+    FakeWorld world;
+    const HostId host = world.put_host("a", HostState::live).record.id;
+    const auto id = world.put_series(
+        host,
+        make_series(metrics::energy_joules_total, {{"zone", "host"}, {"quality", "measured"}}));
+    for (const auto& [time, value] : samples) world.put_sample(id, time, value);
+    const auto got = energy_in(world, world, host, start, end);
+    CHECK(got.has_value() == want.has_value());
+    if (got && want) CHECK(got->joules == Approx(*want));
+  };
+  check({}, 0, 100, {});
+  check({{10, 5}}, 0, 100, {});
+  check({{10, 5}, {20, 8}}, 0, 100, 3);
+  check({{10, 5}, {20, 8}, {30, 2}, {40, 6}}, 0, 100, 3 + 4);
+  check({{10, 5}, {20, 8}, {30, 20}}, 0, 20, 3);
+  check({{10, 5}, {20, 8}, {30, 20}}, 11, 30, 12);
+  check({{10, 5}, {20, std::nan("")}, {30, 20}}, 0, 30, 15);
+  check({{10, 5}, {86'400'005, 8}, {3 * 86'400'000, 20}}, 0, 4 * 86'400'000, 15);
+
+  FakeWorld world;
+  const HostId host = world.put_host("a", HostState::live).record.id;
+  const auto put = [&](const char* zone, const char* source, const char* quality, double joules) {
+    const auto id = world.put_series(
+        host, make_series(metrics::energy_joules_total,
+                          {{"zone", zone}, {"source", source}, {"quality", quality}}));
+    world.put_sample(id, 10, 100);
+    world.put_sample(id, 20, 100 + joules);
+  };
+  put("package", "rapl", "measured", 50);
+  CHECK_FALSE(energy_in(world, world, host, 0, 100).has_value());
+  put("host", "psys", "measured", 5);
+  CHECK(energy_in(world, world, host, 0, 100)->quality == Quality::measured);
+  put("host", "model", "estimated", 7);
+  CHECK(energy_in(world, world, host, 0, 100)->quality == Quality::estimated);
+  CHECK(energy_in(world, world, host, 0, 100)->joules == Approx(12));
+}
+
+}  // namespace volta::test

@@ -1,0 +1,1 @@
+volta_fuzz(api_message LINK volta_api)

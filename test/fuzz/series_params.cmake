@@ -1,0 +1,1 @@
+volta_fuzz(series_params LINK volta_api)
