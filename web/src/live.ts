@@ -140,7 +140,12 @@ export class LiveLink {
     const pause = backOff(this.attempt, this.around.random());
     this.attempt += 1;
     this.state.value = { kind: "waiting", retry_at: this.around.now() + pause, reason };
-    this.timer = this.around.later(() => this.connect(), pause);
+    this.timer = this.around.later(() => {
+      this.timer = null;
+      // Nobody listens any more (a login is asked for): the next subscription opens the link.
+      if (this.entries.size > 0) this.connect();
+      else this.state.value = { kind: "connecting" };
+    }, pause);
   }
 
   private announce(id: string, spec: Subscription): void {
@@ -152,12 +157,13 @@ export class LiveLink {
   }
 
   private heard(text: unknown): void {
-    let message: Record<string, unknown>;
+    let message: Record<string, unknown> | null;
     try {
-      message = JSON.parse(String(text)) as Record<string, unknown>;
+      message = JSON.parse(String(text)) as Record<string, unknown> | null;
     } catch {
       return; // Not ours to mend; the next message may be whole.
     }
+    if (typeof message !== "object" || message === null) return;
     const entry = this.entries.get(String(message["id"]));
     if (!entry) return;
     if (message["op"] === "series") this.learn(entry, message["index"]);

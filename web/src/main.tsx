@@ -5,7 +5,7 @@ import { render, type ComponentType } from "preact";
 
 import { loginNeeded, logout } from "./api";
 import { LinkBanner, linkLost } from "./parts/banners";
-import { Icon, Link, Notice } from "./parts/bits";
+import { Icon, Link, Loading, Notice } from "./parts/bits";
 import { HelpDialog, startKeys, toggleHelp } from "./parts/help";
 import { liveLink } from "./live";
 import { Login, sessionOpen, startSession } from "./pages/login";
@@ -40,7 +40,7 @@ function HostRoute({ id }: { id: string }) {
   }
   if (!module) {
     loadHostPage();
-    return <div class="card skeleton block" aria-busy="true" aria-label="Loading" />;
+    return <Loading />;
   }
   return <module.HostPage key={id} id={id} />;
 }
@@ -94,7 +94,7 @@ function Header() {
         )}
       </nav>
       <div class="tools">
-        {loginNeeded.value ? null : <LinkMark />}
+        {loginNeeded.value || hosts.value?.length === 0 ? null : <LinkMark />}
         <button type="button" class="ghost" onClick={toggleHelp} aria-label="Keyboard shortcuts">
           <Icon name="keyboard" />
         </button>

@@ -25,8 +25,9 @@ interface Shown {
   ceiling: number | null;
 }
 
-export function tint(i: number): string {
-  return color(`c${(i % 10) + 1}`);
+// Panels begin at different colours, so that neighbours with one line each can be told apart.
+function tint(panel: Panel, i: number): string {
+  return color(`c${((i + (panel.hue ?? 0)) % 10) + 1}`);
 }
 
 function hasValues(drawn: Drawn): boolean {
@@ -68,7 +69,7 @@ function yRange(panel: Panel, current: () => Shown): uPlot.Range.Function {
 function series(panel: Panel, shown: Shown): uPlot.Series[] {
   if (panel.kind === "heat") return [{ paths: () => null, points: { show: false } }];
   return shown.lines.map((line) => {
-    const stroke = tint(shown.all.indexOf(line));
+    const stroke = tint(panel, shown.all.indexOf(line));
     const one: uPlot.Series = { stroke, width: line.strong ? 2.5 : panel.kind === "stack" ? 1 : 1.5, points: { show: false } };
     if (panel.kind === "stack") one.fill = `${stroke}8c`;
     else if (line.strong) one.fill = `${stroke}24`;
@@ -88,7 +89,7 @@ function axes(panel: Panel): uPlot.Axis[] {
   const value = (_chart: uPlot, splits: number[]): string[] =>
     splits.map((at) => (panel.kind === "heat" ? (Number.isInteger(at) ? String(at) : "") : at === 0 && panel.scale !== "free" ? "0" : format(at, panel.unit).replace(/\.0+(?= )/, "")));
   return [
-    { ...look, values: clock, space: 70 },
+    { ...look, values: clock, space: 70, size: 22, gap: 4 },
     { ...look, values: value, size: 70, space: 34, incrs: panel.kind === "heat" ? [1, 2, 4, 8, 16, 32, 64] : axisIncrements(panel.unit) },
   ];
 }
@@ -225,7 +226,7 @@ export function Chart({ panel, data }: { panel: Panel; data: HostWindow }) {
     hidden.value = next;
   };
   return (
-    <section ref={box} class={`card chart ${panel.wide ? "wide" : ""}`} aria-label={panel.title} data-panel={panel.id}>
+    <section ref={box} class={`card chart ${panel.wide ? "wide" : ""}`} aria-label={panel.title} aria-busy={empty && state === "loading"} data-panel={panel.id}>
       <header>
         <h2>{panel.title}</h2>
         {panel.note ? <p>{panel.note}</p> : null}
@@ -247,7 +248,7 @@ function summary(panel: Panel, all: readonly Drawn[]): string {
 
 function Void({ state, hiddenAll, retry }: { state: "loading" | "ready" | "failed"; hiddenAll: boolean; retry: () => void }) {
   if (hiddenAll) return <p class="void">All lines are hidden</p>;
-  if (state === "loading") return <div class="void skeleton" aria-busy="true" aria-label="Loading" />;
+  if (state === "loading") return <div class="void skeleton" aria-hidden="true" />;
   if (state === "ready") return <p class="void">No data in this window</p>;
   return (
     <p class="void">
@@ -265,7 +266,7 @@ function Legend({ panel, all, hidden, index, toggle }: { panel: Panel; all: read
       {all.map((drawn, i) => (
         <li key={drawn.label}>
           <button type="button" aria-pressed={!hidden.has(drawn.label)} onClick={() => toggle(drawn.label)}>
-            <span class="swatch" style={{ background: tint(i) }} />
+            <span class="swatch" style={{ background: tint(panel, i) }} />
             <span class="name">{drawn.label}</span>
             {drawn.note && drawn.note !== "measured" ? <span class={`badge ${drawn.note}`}>{drawn.note}</span> : null}
             <span class="value">{format(valueAt(drawn, index), panel.unit)}</span>
@@ -305,7 +306,7 @@ function Tooltip({ panel, shown, index, left, width }: { panel: Panel; shown: Sh
       <strong>{formatMoment(shown.times[index] ?? 0)}</strong>
       {ordered.slice(0, kTooltipRows).map(({ drawn, value }) => (
         <div key={drawn.label}>
-          {panel.kind === "heat" ? null : <span class="swatch" style={{ background: tint(shown.all.indexOf(drawn)) }} />}
+          {panel.kind === "heat" ? null : <span class="swatch" style={{ background: tint(panel, shown.all.indexOf(drawn)) }} />}
           <span class="name">{drawn.label}</span>
           <span class="value">{format(value, panel.unit)}</span>
         </div>

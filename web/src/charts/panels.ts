@@ -22,6 +22,7 @@ export interface Panel {
   optional?: boolean; // shown only on hosts that have it
   wide?: boolean;
   most: number; // lines at once
+  hue?: number; // where its colours begin
   build: (series: RawSeries[]) => Drawn[];
   ceiling?: (series: RawSeries[]) => number | null; // fixed top of the scale
 }
@@ -83,16 +84,25 @@ function power(series: RawSeries[]): Drawn[] {
     }));
 }
 
-const modes = ["user", "nice", "system", "irq", "softirq", "guest", "guest_nice", "steal", "iowait"];
-const modeNames: Record<string, string> = { user: "User", nice: "Nice", system: "System", irq: "Interrupts", softirq: "Soft interrupts", guest: "Guests", guest_nice: "Guests, nice", steal: "Steal", iowait: "I/O wait" };
+// The kernel's modes, as many as a reader can tell apart in a stack.
+const modeGroups: [string, string[]][] = [
+  ["User", ["user"]],
+  ["Nice", ["nice"]],
+  ["System", ["system"]],
+  ["Interrupts", ["irq", "softirq"]],
+  ["Guests", ["guest", "guest_nice"]],
+  ["Steal", ["steal"]],
+  ["I/O wait", ["iowait"]],
+];
 
 function cpuModes(series: RawSeries[]): Drawn[] {
   const all = combine(series, (values) => sum(values.filter((value) => !Number.isNaN(value))));
-  return modes.flatMap((mode) => {
-    const found = series.find(({ labels }) => labels["mode"] === mode);
-    if (!found) return [];
-    const values = found.values.map((value, i) => ((all[i] as number) > 0 ? (100 * value) / (all[i] as number) : Number.NaN));
-    return [{ label: modeNames[mode] ?? mode, values }];
+  return modeGroups.flatMap(([label, modes]) => {
+    const found = series.filter(({ labels }) => modes.includes(labels["mode"] ?? ""));
+    if (found.length === 0) return [];
+    const values = combine(found, sum).map((value, i) => ((all[i] as number) > 0 ? (100 * value) / (all[i] as number) : Number.NaN));
+    // Guests and steal are for machines that have them.
+    return label !== "User" && !values.some((value) => value > 0) ? [] : [{ label, values }];
   });
 }
 
@@ -199,20 +209,20 @@ const loadNames: Record<string, string> = { volta_load1: "1 min", volta_load5: "
 
 export const kPanels: Panel[] = [
   { id: "power", title: "Power by zone", note: "Zones overlap, so they do not add up", unit: "watts", kind: "line", scale: "zero", names: ["volta_power_watts"], wide: true, most: 12, build: power },
-  { id: "cpu", title: "Processor by mode", unit: "percent", kind: "stack", scale: "percent", names: ["volta_cpu_seconds_total"], most: 12, build: cpuModes },
+  { id: "cpu", hue: 1, title: "Processor by mode", unit: "percent", kind: "stack", scale: "percent", names: ["volta_cpu_seconds_total"], most: 12, build: cpuModes },
   { id: "cores", title: "Each core", unit: "percent", kind: "heat", scale: "percent", names: ["volta_cpu_core_seconds_total"], most: 256, build: cores },
-  { id: "memory", title: "Memory", unit: "bytes", kind: "stack", scale: "zero", names: ["total", "free", "cached", "buffers", "slab"].map((what) => `volta_memory_${what}_bytes`), most: 6, build: memory, ceiling: (series) => topOf(one(series, "volta_memory_total_bytes")) },
-  { id: "swap", title: "Swap", unit: "bytes", kind: "line", scale: "zero", names: ["volta_swap_total_bytes", "volta_swap_free_bytes"], optional: true, most: 2, build: swap, ceiling: (series) => topOf(one(series, "volta_swap_total_bytes")) },
-  { id: "disk", title: "Disk traffic", unit: "bytes/s", kind: "line", scale: "zero", names: ["volta_disk_read_bytes_total", "volta_disk_written_bytes_total"], most: 12, build: pairs("device", isPhysicalDisk, [["volta_disk_read_bytes_total", "read"], ["volta_disk_written_bytes_total", "written"]]) },
-  { id: "busy", title: "Disk busy", unit: "percent", kind: "line", scale: "zero", names: ["volta_disk_busy_seconds_total"], most: 8, build: each(({ device }) => device ?? "", 100, ({ device }) => isPhysicalDisk(device ?? "")) },
-  { id: "network", title: "Network traffic", unit: "bytes/s", kind: "line", scale: "zero", names: ["volta_network_receive_bytes_total", "volta_network_transmit_bytes_total"], most: 12, build: pairs("interface", isOuterInterface, [["volta_network_receive_bytes_total", "received"], ["volta_network_transmit_bytes_total", "sent"]]) },
-  { id: "pressure", title: "Pressure", note: "Share of time in which tasks had to wait", unit: "percent", kind: "line", scale: "zero", names: ["volta_pressure_seconds_total"], optional: true, most: 8, build: pressure },
-  { id: "temperature", title: "Temperatures", unit: "celsius", kind: "line", scale: "free", names: ["volta_temperature_celsius"], optional: true, most: 12, build: each(sensorName) },
-  { id: "fans", title: "Fans", unit: "rpm", kind: "line", scale: "zero", names: ["volta_fan_speed_rpm"], optional: true, most: 12, build: each(sensorName) },
-  { id: "frequency", title: "Processor clock", unit: "hertz", kind: "line", scale: "zero", names: ["volta_cpu_frequency_hertz"], optional: true, most: 3, build: frequency },
-  { id: "load", title: "Load average", unit: "count", kind: "line", scale: "zero", names: Object.keys(loadNames), most: 3, build: (series) => series.map(({ name, values }) => ({ label: loadNames[name] ?? name, values })) },
-  { id: "filesystems", title: "Filesystems in use", unit: "percent", kind: "line", scale: "percent", names: ["volta_filesystem_size_bytes", "volta_filesystem_used_bytes"], optional: true, most: 8, build: filesystems },
-  { id: "battery", title: "Battery charge", unit: "percent", kind: "line", scale: "percent", names: ["volta_battery_charge_ratio"], optional: true, most: 4, build: each(({ battery }) => battery ?? "", 100) },
+  { id: "memory", hue: 3, title: "Memory", unit: "bytes", kind: "stack", scale: "zero", names: ["total", "free", "cached", "buffers", "slab"].map((what) => `volta_memory_${what}_bytes`), most: 6, build: memory, ceiling: (series) => topOf(one(series, "volta_memory_total_bytes")) },
+  { id: "swap", hue: 3, title: "Swap", unit: "bytes", kind: "line", scale: "zero", names: ["volta_swap_total_bytes", "volta_swap_free_bytes"], optional: true, most: 2, build: swap, ceiling: (series) => topOf(one(series, "volta_swap_total_bytes")) },
+  { id: "disk", hue: 2, title: "Disk traffic", unit: "bytes/s", kind: "line", scale: "zero", names: ["volta_disk_read_bytes_total", "volta_disk_written_bytes_total"], most: 12, build: pairs("device", isPhysicalDisk, [["volta_disk_read_bytes_total", "read"], ["volta_disk_written_bytes_total", "written"]]) },
+  { id: "busy", hue: 2, title: "Disk busy", unit: "percent", kind: "line", scale: "zero", names: ["volta_disk_busy_seconds_total"], most: 8, build: each(({ device }) => device ?? "", 100, ({ device }) => isPhysicalDisk(device ?? "")) },
+  { id: "network", hue: 6, title: "Network traffic", unit: "bytes/s", kind: "line", scale: "zero", names: ["volta_network_receive_bytes_total", "volta_network_transmit_bytes_total"], most: 12, build: pairs("interface", isOuterInterface, [["volta_network_receive_bytes_total", "received"], ["volta_network_transmit_bytes_total", "sent"]]) },
+  { id: "pressure", hue: 4, title: "Pressure", note: "Share of time in which tasks had to wait", unit: "percent", kind: "line", scale: "zero", names: ["volta_pressure_seconds_total"], optional: true, most: 8, build: pressure },
+  { id: "temperature", hue: 4, title: "Temperatures", unit: "celsius", kind: "line", scale: "free", names: ["volta_temperature_celsius"], optional: true, most: 12, build: each(sensorName) },
+  { id: "fans", hue: 6, title: "Fans", unit: "rpm", kind: "line", scale: "zero", names: ["volta_fan_speed_rpm"], optional: true, most: 12, build: each(sensorName) },
+  { id: "frequency", hue: 1, title: "Processor clock", unit: "hertz", kind: "line", scale: "zero", names: ["volta_cpu_frequency_hertz"], optional: true, most: 3, build: frequency },
+  { id: "load", hue: 1, title: "Load average", unit: "count", kind: "line", scale: "zero", names: Object.keys(loadNames), most: 3, build: (series) => series.map(({ name, values }) => ({ label: loadNames[name] ?? name, values })) },
+  { id: "filesystems", hue: 2, title: "Filesystems in use", unit: "percent", kind: "line", scale: "percent", names: ["volta_filesystem_size_bytes", "volta_filesystem_used_bytes"], optional: true, most: 8, build: filesystems },
+  { id: "battery", hue: 5, title: "Battery charge", unit: "percent", kind: "line", scale: "percent", names: ["volta_battery_charge_ratio"], optional: true, most: 4, build: each(({ battery }) => battery ?? "", 100) },
 ];
 
 export const kPanelNames = [...new Set([...kPanels.flatMap(({ names }) => names), "volta_uptime_seconds"])];

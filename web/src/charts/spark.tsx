@@ -18,6 +18,9 @@ interface Props {
   most?: number; // fixed top of the scale
 }
 
+// A scale never ends below one watt, one percent, one byte per second.
+const kSmallestTop = 1;
+
 interface Plot {
   left: number;
   top: number;
@@ -38,7 +41,7 @@ function roundUp(value: number, unit: Unit): number {
 function measure(values: Float64Array, props: Props, width: number, height: number): Plot {
   let high = 0;
   for (const value of values) if (value > high) high = value;
-  const top = props.most ?? roundUp(Math.max(high * 1.1, 1e-6), props.unit);
+  const top = props.most ?? roundUp(Math.max(high * 1.1, kSmallestTop), props.unit);
   const inset = props.axes ? { left: 52, top: 8, bottom: 22 } : { left: 0, top: 2, bottom: 1 };
   return { left: inset.left, top: inset.top, width: width - inset.left, height: height - inset.top - inset.bottom, low: 0, high: top };
 }

@@ -6,11 +6,11 @@ import { getLatest, type Host, type Problem } from "../api";
 import { Chart } from "../charts/chart";
 import { isWorthShowing, kPanelNames, kPanels } from "../charts/panels";
 import { linkLost, SensorBanner, WireBanner } from "../parts/banners";
-import { Banner, errorText, Link, Notice, QualityBadge, StateMark, Value } from "../parts/bits";
+import { Banner, errorText, Link, Loading, Notice, QualityBadge, StateMark, Value } from "../parts/bits";
 import { FactPanel } from "../parts/facts";
 import { viewEnd } from "../parts/help";
 import { TimeBar } from "../parts/time_bar";
-import { view } from "../router";
+import { setView, view } from "../router";
 import { hostLive, hostPower, hosts, hostsProblem, now, watchHost } from "../store/fleet";
 import { HostWindow } from "../store/window";
 import { format, formatAgo, formatEnergy } from "../units";
@@ -25,7 +25,7 @@ export function HostPage({ id }: { id: string }) {
     document.title = `${host?.name ?? "Host"} · volta`;
   }, [host?.name]);
   if (host) return <Known host={host} />;
-  if (list === null && !hostsProblem.value) return <div class="card skeleton block" aria-busy="true" aria-label="Loading" />;
+  if (list === null && !hostsProblem.value) return <Loading />;
   if (list === null) {
     return (
       <Notice icon="plug" title={hostsProblem.value?.title ?? "The server does not answer"}>
@@ -72,7 +72,12 @@ function StateBanner({ host }: { host: Host }) {
   if (host.state === "offline") {
     return (
       <Banner kind="info" icon="plug" title={ago === "never" ? "This host has not reported yet" : `Offline: last heard of ${ago}`}>
-        {ago === "never" ? "Start its agent, and the charts fill by themselves." : "Choose a window in the past to see what it did before."}
+        {ago === "never" ? "Start its agent, and the charts fill by themselves." : null}
+        {Number.isNaN(seen) ? null : (
+          <button type="button" onClick={() => setView({ ...view.value, from: seen - view.value.range_ms, to: seen, paused: false }, "zoom")}>
+            Show what came before
+          </button>
+        )}
       </Banner>
     );
   }

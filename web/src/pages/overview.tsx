@@ -5,18 +5,26 @@ import { useEffect } from "preact/hooks";
 import { serverNow, type Host } from "../api";
 import { Spark } from "../charts/spark";
 import { SensorBanner, WireBanner } from "../parts/banners";
-import { Banner, Command, errorText, Notice, QualityBadge, Value } from "../parts/bits";
+import { Banner, Command, errorText, Loading, Notice, QualityBadge, Value } from "../parts/bits";
 import { factLine } from "../parts/facts";
 import { HostTable } from "../parts/host_table";
-import { fleetEnergy, fleetPower, fleetTrace, hostLive, hosts, hostsProblem, now, refreshHosts, isFresh, kTraceStep_ms } from "../store/fleet";
+import { fleetEnergy, fleetPower, fleetTrace, hostLive, hosts, hostsProblem, now, refreshHosts, isFresh, kTraceStep_ms, watchHost } from "../store/fleet";
 import type { Track, Vitals } from "../store/vitals";
 import { format, formatEnergy, type Unit } from "../units";
 
+// The sums above the table want some hosts live even while their rows are below the fold.
+const kAlwaysWatched = 8;
+
 export function Overview() {
   const list = hosts.value;
+  const ids = (list ?? []).filter(({ state }) => state !== "disabled").slice(0, kAlwaysWatched).map(({ id }) => id).join("\n");
   useEffect(() => {
     document.title = "volta";
   }, []);
+  useEffect(() => {
+    const ends = ids === "" ? [] : ids.split("\n").map(watchHost);
+    return () => ends.forEach((end) => end());
+  }, [ids]);
   if (list === null) return hostsProblem.value ? <Unreachable /> : <Skeleton />;
   if (list.length === 0) return <NoHosts />;
   return (
@@ -184,7 +192,7 @@ function Tile({ title, value, unit, sparkUnit, track, tint, note, most, version 
 
 function Skeleton() {
   return (
-    <div aria-busy="true" aria-label="Loading">
+    <Loading>
       <div class="card hero skeleton" />
       <div class="tiles">
         {[0, 1, 2, 3, 4].map((key) => (
@@ -192,7 +200,7 @@ function Skeleton() {
         ))}
       </div>
       <div class="card skeleton block" />
-    </div>
+    </Loading>
   );
 }
 

@@ -70,9 +70,14 @@ function says(flag: string): boolean {
   return capabilities.value[flag] === true;
 }
 
+// Behind a proxy that speaks TLS the server does not know; what the browser speaks is what counts.
+function isOpenWire(): boolean {
+  return location.protocol === "http:" && !/^(localhost|127\.|\[::1\])/.test(location.hostname);
+}
+
 export function WireBanner() {
-  const http = says("insecure_http");
-  const plain = says("insecure_plaintext") || says("plaintext") || says("insecure");
+  const http = says("insecure_http") || isOpenWire();
+  const plain = says("insecure_plaintext");
   const hostNames = (hosts.value ?? []).filter((host) => host.plaintext === true).map((host) => host.name);
   if (!http && !plain && hostNames.length === 0) return null;
   const who = hostNames.length === 0 ? "agents" : hostNames.length > 3 ? `${hostNames.length} hosts` : hostNames.join(", ");

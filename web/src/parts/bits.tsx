@@ -133,6 +133,16 @@ export function Meter({ share, label }: { share: number | null; label: string })
   );
 }
 
+// What stands where something will be: grey shapes for the eye, one word for the ear.
+export function Loading({ children }: { children?: ComponentChildren }) {
+  return (
+    <div role="status" aria-busy="true">
+      <span class="visually-hidden">Loading</span>
+      {children ?? <div class="card skeleton block" />}
+    </div>
+  );
+}
+
 export function Notice({ icon, title, children }: { icon: IconName; title: string; children?: ComponentChildren }) {
   return (
     <section class="notice">

@@ -38,11 +38,20 @@ function words(key: string): string {
   return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
+// {"level": 2, "type": "unified", "size_bytes": 1310720} as "L2 1.25 MiB".
+function cache(value: unknown): string | null {
+  if (typeof value !== "object" || value === null) return null;
+  const { level, type, size_bytes } = value as Facts;
+  if (typeof level !== "number" || typeof size_bytes !== "number") return null;
+  const kind = typeof type === "string" && /^(data|instruction)$/i.test(type) ? type.charAt(0).toLowerCase() : "";
+  return `L${level}${kind} ${format(size_bytes, "bytes")}`;
+}
+
 function show(key: string, value: unknown): string {
   if (typeof value === "number" && /_bytes$/.test(key)) return format(value, "bytes");
   if (typeof value === "number" && /_seconds$/.test(key)) return formatDuration(value);
   if (typeof value === "boolean") return value ? "yes" : "no";
-  if (Array.isArray(value)) return value.map((item) => show(key, item)).join(", ");
+  if (Array.isArray(value)) return value.map((item) => cache(item) ?? show(key, item)).join(", ");
   if (typeof value === "object" && value !== null) {
     return Object.entries(value).map(([inner, of]) => `${words(inner)} ${show(inner, of)}`).join(" · ");
   }

@@ -11,12 +11,12 @@ import { errorText, Link, Meter, QualityBadge, StateMark, Value } from "./bits";
 
 type Column = "state" | "name" | "power" | "cpu" | "memory" | "network" | "energy" | "version" | "seen";
 
-const columns: { key: Column; label: string; number?: boolean; minor?: boolean }[] = [
+const columns: { key: Column; label: string; number?: boolean; minor?: boolean; narrow?: boolean }[] = [
   { key: "name", label: "Host" },
-  { key: "state", label: "State" },
+  { key: "state", label: "State", narrow: true },
   { key: "power", label: "Power", number: true },
   { key: "cpu", label: "CPU" },
-  { key: "memory", label: "Memory" },
+  { key: "memory", label: "Memory", minor: true },
   { key: "network", label: "Network", number: true, minor: true },
   { key: "energy", label: "Today", number: true, minor: true },
   { key: "version", label: "Agent", minor: true },
@@ -76,8 +76,8 @@ export function HostTable({ list }: { list: Host[] }) {
         <table>
           <thead>
             <tr>
-              {columns.map(({ key, label, number, minor }) => (
-                <th key={key} scope="col" class={`${number ? "number" : ""} ${minor ? "minor" : ""}`} aria-sort={by.value === key ? (down.value ? "descending" : "ascending") : "none"}>
+              {columns.map(({ key, label, number, minor, narrow }) => (
+                <th key={key} scope="col" class={`${number ? "number" : ""} ${minor ? "minor" : ""} ${narrow ? "narrow" : ""}`} aria-sort={by.value === key ? (down.value ? "descending" : "ascending") : "none"}>
                   <button type="button" onClick={() => sort(key, key !== "name" && key !== "state" && key !== "version")}>
                     {label}
                     <span class="arrow" aria-hidden="true">
@@ -118,7 +118,7 @@ function useWatchInView(id: string, wanted: boolean) {
           end = null;
         }
       },
-      { rootMargin: "300px" },
+      { rootMargin: "40px" },
     );
     observer.observe(row.current);
     return () => {
@@ -154,7 +154,7 @@ function Row({ host }: { host: Host }) {
         <Meter share={vitals?.cpu_percent == null ? null : vitals.cpu_percent / 100} label="CPU" />
         <span>{format(vitals?.cpu_percent, "percent")}</span>
       </td>
-      <td class="metered">
+      <td class="metered minor">
         <Meter share={share} label="Memory" />
         <span>{format(share === null ? null : share * 100, "percent")}</span>
       </td>

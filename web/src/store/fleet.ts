@@ -14,6 +14,8 @@ export const kTraceStep_ms = 5_000;
 const kStale_ms = 20_000;
 const kManyHosts = 4; // from here on live numbers come every 5 s and only power has a past
 const kMostEnergyHosts = 64;
+// The server takes 32 subscriptions of one client; the host page needs one of them for its charts.
+const kMostWatched = 28;
 
 export const hosts = signal<Host[] | null>(null); // null: not heard yet
 export const hostsProblem = signal<Problem | null>(null);
@@ -54,6 +56,7 @@ export function isFresh(live: HostLive): boolean {
 // Keeps a host's vitals coming until the returned function is called.
 export function watchHost(id: string): () => void {
   const known = watchers.get(id);
+  if (!known && watchers.size >= kMostWatched) return () => undefined;
   if (known) known.count += 1;
   else watchers.set(id, { count: 1, end: beginWatch(id) });
   let ended = false;
