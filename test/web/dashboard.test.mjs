@@ -271,7 +271,7 @@ test("disconnected is seen, and mends by itself", async ({ browser, mock }) => {
   await audit(page, "disconnected");
   const again = await startMock({ port: server.port, scene: "laptop", root: kRoot });
   await until("it is connected again", async () => (await page.locator("[data-test=link]").textContent()) === "Connected", 40_000);
-  expect((await page.locator("[data-test=countdown]").count()) === 0, "the banner stayed");
+  await until("the banner is gone", async () => (await page.locator("[data-test=countdown]").count()) === 0);
   await clean(opened);
   await again.stop();
 }, { mockOnly: true });
@@ -302,6 +302,8 @@ test("a hostile host name stays text", async ({ browser, mock }) => {
     await until("data is there", async () => (await number(opened.page, "[data-test=watts]")) > 0);
     await until("the name is shown as it is", async () => ((await opened.page.locator("main").textContent()) ?? "").includes("<img src=x"));
     expect((await opened.page.evaluate(() => window.pwned)) === undefined, "the name ran as script");
+    expect((await opened.page.getByText("sudo chmod a+r").count()) > 0, "the page's own remedy is missing");
+    expect(!((await opened.page.locator("body").textContent()) ?? "").includes("evil.example"), "the host's own command is shown");
     await clean(opened);
   }
 }, { mockOnly: true });

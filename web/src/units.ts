@@ -109,7 +109,7 @@ export function parseRange(text: string | null | undefined): number | null {
 // Chart axes: steps that divide well in the unit's own base, so that ticks read 512 MiB, not 477.
 export function axisIncrements(unit: Unit): number[] {
   const base = unit.startsWith("bytes") ? 1024 : 1000;
-  const mantissas = base === 1024 ? [1, 2, 4, 8, 16, 32, 64, 128, 256, 512] : [1, 2, 2.5, 5, 10, 20, 25, 50, 100, 200, 250, 500];
+  const mantissas = base === 1024 ? [1, 2, 4, 8, 16, 32, 64, 128, 256, 512] : [1, 2, 5, 10, 20, 50, 100, 200, 500];
   const increments: number[] = [];
   for (let power = base === 1024 ? 0 : -2; power <= 5; power += 1) {
     for (const mantissa of mantissas) increments.push(mantissa * base ** power);

@@ -233,7 +233,7 @@ export function Chart({ panel, data }: { panel: Panel; data: HostWindow }) {
         {at ? <time>{formatMoment(shown.current.times[at.index] ?? 0)}</time> : null}
       </header>
       <div class="plot" ref={plot} role="img" aria-label={`${panel.title}: ${summary(panel, all)}`} onPointerEnter={() => (hovered.value = true)} onPointerLeave={() => (hovered.value = false)} />
-      {empty ? <Void state={state} hiddenAll={all.length > 0} retry={() => data.retry(panel.names)} /> : null}
+      {empty && visible.value ? <Void state={state} hiddenAll={all.length > 0} retry={() => data.retry(panel.names)} /> : null}
       {at && hovered.value && !empty ? <Tooltip panel={panel} shown={shown.current} index={at.index} left={at.left} width={plot.current?.clientWidth ?? 0} /> : null}
       {panel.kind === "heat" ? <HeatLegend lines={lines} index={at?.index ?? null} /> : <Legend panel={panel} all={all} hidden={hidden.value} index={at?.index ?? null} toggle={toggle} />}
       {more > 0 ? <p class="muted more">{more} more not shown</p> : null}

@@ -12,7 +12,7 @@ function channels(hex: string): number[] {
 }
 
 // Between the three colours of the style sheet: idle, busy, full.
-export function ramp(low: string, middle: string, high: string): string[] {
+function ramp(low: string, middle: string, high: string): string[] {
   const stops = [low, middle, high].map(channels);
   return Array.from({ length: kShades }, (_, i) => {
     const at = (2 * i) / (kShades - 1);

@@ -49,8 +49,8 @@ function one(series: readonly RawSeries[], name: string): Float64Array | null {
   return named(series, name)[0]?.values ?? null;
 }
 
-// Busiest first, so that the limit on lines cuts the quiet ones. Equal ones stay in order of name.
-export function mean(values: Float64Array): number {
+// Lines are ordered by it, busiest first, so that the limit on lines cuts the quiet ones.
+function mean(values: Float64Array): number {
   let total = 0;
   let count = 0;
   for (const value of values) {

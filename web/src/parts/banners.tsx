@@ -30,8 +30,8 @@ export function LinkBanner() {
 // The command is chosen here by the kind of sensor and never taken from what a host says about
 // itself: a host must not be able to put words into its reader's shell.
 const remedies: Record<string, string> = {
-  rapl: "sudo chmod a+r /sys/class/powercap/*/energy_uj",
-  "rapl-mmio": "sudo chmod a+r /sys/class/powercap/*/energy_uj",
+  rapl: "sudo chmod a+r /sys/class/powercap/intel-rapl:*/energy_uj",
+  "rapl-mmio": "sudo chmod a+r /sys/class/powercap/intel-rapl*/energy_uj",
   hwmon: "sudo chmod a+r /sys/class/hwmon/hwmon*/power*_input /sys/class/hwmon/hwmon*/energy*_input",
   perf: "sudo sysctl kernel.perf_event_paranoid=0",
 };

@@ -1,37 +1,33 @@
 // What a host says about itself: one JSON object whose keys may grow with each agent version. Known
 // keys get a name and an order; the rest is shown as it is, so nothing an agent tells is hidden.
 import type { Host } from "../api";
-import { format, formatDuration } from "../units";
+import { format, formatDuration, formatMoment } from "../units";
 
 type Facts = Record<string, unknown>;
 
 const names: Record<string, string> = {
   hostname: "Host name",
-  os: "System",
   os_name: "System",
   kernel: "Kernel",
-  kernel_release: "Kernel",
   architecture: "Architecture",
-  machine: "Architecture",
-  vendor: "Vendor",
-  product: "Model",
-  model: "Model",
-  hardware_model: "Model",
+  hardware_vendor: "Vendor",
+  hardware_product: "Model",
+  hardware_product_version: "Model version",
+  hardware_board: "Board",
   virtualization: "Virtualization",
   cpu_model: "Processor",
-  cpu_vendor: "Processor vendor",
-  sockets: "Sockets",
-  packages: "Sockets",
-  cores: "Cores",
-  threads: "Threads",
-  cpus: "Threads",
-  numa_nodes: "NUMA nodes",
-  caches: "Caches",
+  cpu_sockets: "Sockets",
+  cpu_dies: "Dies",
+  cpu_cores: "Cores",
+  cpu_threads: "Threads",
+  cpu_caches: "Caches",
+  cpu_tdp_watts: "Thermal design power",
+  cpu_tdp_source: "Design power from",
   memory_bytes: "Memory",
   boot_time: "Booted",
-  uptime_seconds: "Up for",
 };
-const kHidden = new Set(["power_sources"]);
+// Said elsewhere on the page, or said already by the pretty name of the system.
+const kHidden = new Set(["power_sources", "energy_command", "os_id", "os_version", "cpu_vendor"]);
 
 function words(key: string): string {
   const text = key.replace(/_(bytes|seconds|ms)$/, "").replaceAll("_", " ");
@@ -49,7 +45,8 @@ function cache(value: unknown): string | null {
 
 function show(key: string, value: unknown): string {
   if (typeof value === "number" && /_bytes$/.test(key)) return format(value, "bytes");
-  if (typeof value === "number" && /_seconds$/.test(key)) return formatDuration(value);
+  if (typeof value === "number" && /_watts$/.test(key)) return format(value, "watts");
+  if (typeof value === "string" && /_time$/.test(key) && !Number.isNaN(Date.parse(value))) return formatMoment(Date.parse(value));
   if (typeof value === "boolean") return value ? "yes" : "no";
   if (Array.isArray(value)) return value.map((item) => cache(item) ?? show(key, item)).join(", ");
   if (typeof value === "object" && value !== null) {
@@ -62,7 +59,7 @@ function show(key: string, value: unknown): string {
 function flatten(facts: Facts): [string, unknown][] {
   return Object.entries(facts).flatMap(([key, value]): [string, unknown][] => {
     const nested = typeof value === "object" && value !== null && !Array.isArray(value);
-    return nested && key !== "caches" ? Object.entries(value as Facts).map(([inner, of]) => [`${key}_${inner}`, of]) : [[key, value]];
+    return nested ? Object.entries(value as Facts).map(([inner, of]) => [`${key}_${inner}`, of]) : [[key, value]];
   });
 }
 
@@ -79,15 +76,12 @@ export function factList(facts: Facts | null): { name: string; value: string }[]
 // One line about a machine: what it is, what runs on it.
 export function factLine(host: Host): string {
   const flat = new Map(flatten(host.facts ?? {}));
-  const first = (...keys: string[]): string => {
-    const found = keys.find((key) => typeof flat.get(key) === "string" && flat.get(key) !== "");
-    return found ? String(flat.get(found)) : "";
-  };
-  return [first("cpu_model", "cpu_model_name"), first("os", "os_name", "os_pretty_name"), first("kernel", "kernel_release", "os_kernel")].filter(Boolean).join(" · ");
+  const fact = (key: string): string => (typeof flat.get(key) === "string" ? String(flat.get(key)) : "");
+  return [fact("cpu_model"), fact("os_name"), fact("kernel")].filter(Boolean).join(" · ");
 }
 
 export function FactPanel({ host, uptime_s }: { host: Host; uptime_s: number | null }) {
-  const facts = factList(host.facts).filter(({ name }) => name !== "Up for" || uptime_s === null);
+  const facts = factList(host.facts);
   if (uptime_s !== null) facts.push({ name: "Up for", value: formatDuration(uptime_s) });
   return (
     <section class="card facts" aria-label="About this host">

@@ -204,9 +204,10 @@ export function fleetTrace(track: Track, end_ms: number): Float64Array {
   const first = last - kTraceRange_ms / kTraceStep_ms + 1;
   const sum = new Float64Array(last - first + 1).fill(Number.NaN);
   const most = kStale_ms / kTraceStep_ms;
-  const highest = track === "temperature";
-  const shares = track === "cpu" ? Math.max(1, (hosts.value ?? []).length) : 1;
+  const weights = new Float64Array(sum.length);
   for (const host of hosts.value ?? []) {
+    // A percentage of all cores: a host counts by how many it has.
+    const weight = track === "cpu" ? Math.max(1, hostLive(host.id).vitals.peek()?.cpu_cores ?? 1) : 1;
     const values = hostLive(host.id).traces[track].read(first, last);
     let held = Number.NaN;
     let age = 0;
@@ -216,10 +217,11 @@ export function fleetTrace(track: Track, end_ms: number): Float64Array {
       if (age === 0) held = value;
       if (Number.isNaN(held) || age > most || (age > 0 && i === values.length - 1)) continue;
       const old = sum[i] as number;
-      sum[i] = Number.isNaN(old) ? held / shares : highest ? Math.max(old, held) : old + held / shares;
+      sum[i] = Number.isNaN(old) ? held * weight : track === "temperature" ? Math.max(old, held) : old + held * weight;
+      weights[i] = (weights[i] as number) + weight;
     }
   }
-  return sum;
+  return track === "cpu" ? sum.map((value, i) => value / (weights[i] as number)) : sum;
 }
 
 // Begins the polls; called once, by main. They rest while the page is hidden or waits for a login.
@@ -236,6 +238,10 @@ export function startFleet(): void {
   }, kPollEnergy_ms);
   document.addEventListener("visibilitychange", () => {
     if (awake()) void refreshHosts();
+  });
+  // The poll would notice too, but seconds later.
+  liveLink().state.subscribe((state) => {
+    if (state.kind === "open" && hostsProblem.peek()) void refreshHosts();
   });
   effect(() => {
     if (loginNeeded.value) return;

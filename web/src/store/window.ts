@@ -20,7 +20,7 @@ type Progress = "loading" | "ready" | "failed";
 const kMostSeries = 512;
 const kSilence_ms = 10_000;
 
-export function seriesKey(name: string, labels: Labels): string {
+function seriesKey(name: string, labels: Labels): string {
   return JSON.stringify([name, Object.entries(labels).sort((a, b) => (a[0] < b[0] ? -1 : 1))]);
 }
 
