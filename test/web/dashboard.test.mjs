@@ -1,0 +1,369 @@
+// The page in a real Chromium. With VOLTA_URL set it looks at that server (a real volta with at least
+// one live host); without, at the mock server beside this file, which adds the states that a real
+// server cannot be brought into at will. Ends with one line `N passed, N failed`.
+//   VOLTA_URL=http://127.0.0.1:8420   VOLTA_WEB_ROOT=build/web (for the sizes)   CHROMIUM=/usr/bin/chromium
+//   VOLTA_SHOTS=DIR writes screenshots; `dashboard.test.mjs WORD` runs only tests whose name has WORD
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+import { kAccessKey, startMock } from "./mock_server.mjs";
+
+const here = dirname(fileURLToPath(import.meta.url));
+const need = createRequire(join(here, "../../web/package.json"));
+const { chromium } = need("playwright-core");
+const { default: AxeBuilder } = need("@axe-core/playwright");
+const { measure } = await import("../../web/size.mjs");
+
+const kReal = process.env.VOLTA_URL ?? null;
+const kRoot = process.env.VOLTA_WEB_ROOT ?? join(here, "../../build/web");
+const kAll_ms = 420_000;
+const kOne_ms = 60_000;
+const kWide = { width: 1360, height: 900 };
+const kPhone = { width: 390, height: 844 };
+
+const tests = [];
+const test = (name, run, { mockOnly = false } = {}) => tests.push({ name, run, mockOnly });
+
+function expect(holds, what) {
+  if (!holds) throw new Error(what);
+}
+
+async function until(what, probe, limit_ms = 8_000) {
+  const end = Date.now() + limit_ms;
+  for (;;) {
+    const value = await probe();
+    if (value) return value;
+    if (Date.now() > end) throw new Error(`waited in vain until ${what}`);
+    await new Promise((done) => setTimeout(done, 100));
+  }
+}
+
+// A page in a context of its own that remembers what went wrong in it.
+async function open(browser, url, path, { viewport = kWide, scheme = "light", expected = [] } = {}) {
+  const context = await browser.newContext({ viewport, colorScheme: scheme, reducedMotion: "reduce" });
+  const page = await context.newPage();
+  const faults = [];
+  const tolerated = (text) => expected.some((pattern) => pattern.test(text));
+  page.on("console", (message) => {
+    if (["error", "warning"].includes(message.type()) && !tolerated(message.text())) faults.push(`console: ${message.text()}`);
+  });
+  page.on("pageerror", (error) => faults.push(`thrown: ${error.message}`));
+  page.on("request", (request) => {
+    const to = new URL(request.url());
+    if (to.host !== new URL(url).host && to.protocol !== "data:") faults.push(`request to ${to.host}`);
+  });
+  await page.goto(url + path);
+  return { page, faults, close: () => context.close() };
+}
+
+async function clean(opened) {
+  await opened.close();
+  expect(opened.faults.length === 0, opened.faults.join("; "));
+}
+
+const number = async (page, selector) => Number.parseFloat((await page.locator(selector).first().textContent()) ?? "");
+
+async function drawn(page, panel) {
+  await page.locator(`[data-panel=${panel}]`).scrollIntoViewIfNeeded();
+  await page.locator(`[data-panel=${panel}] canvas`).waitFor({ timeout: 10_000 });
+}
+
+async function hostPath(url) {
+  const answer = await (await fetch(`${url}/api/v1/hosts`)).json();
+  const host = answer.items.find(({ state }) => state === "live");
+  expect(host, "the server has no live host");
+  return `/hosts/${encodeURIComponent(host.id)}`;
+}
+
+async function audit(page, what) {
+  const { violations } = await new AxeBuilder({ page }).withTags(["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"]).analyze();
+  const told = violations.map(({ id, nodes }) => `${id} (${nodes.slice(0, 3).map(({ target }) => target.join(" ")).join(", ")})`);
+  expect(told.length === 0, `axe on ${what}: ${told.join("; ")}`);
+}
+
+test("first paint shows data soon", async ({ browser, url }) => {
+  const opened = await open(browser, url, "/");
+  const begun = Date.now();
+  await until("watts are shown", async () => (await number(opened.page, "[data-test=watts]")) > 0);
+  const paint = await opened.page.evaluate(() => performance.getEntriesByName("first-contentful-paint")[0]?.startTime ?? 0);
+  console.log(`  first contentful paint ${Math.round(paint)} ms; watts ${Date.now() - begun} ms after load`);
+  for (const track of ["cpu", "memory"]) await until(`${track} is shown`, async () => (await number(opened.page, `[data-test=tile-${track}]`)) >= 0);
+  expect((await opened.page.locator(".hero .badge").count()) > 0, "the watts have no quality badge");
+  const inked = await opened.page.locator(".hero canvas").evaluate((canvas) => canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data.some((byte) => byte > 0));
+  expect(inked, "the trace is blank");
+  await clean(opened);
+});
+
+test("numbers change live", async ({ browser, url }) => {
+  const opened = await open(browser, url, await hostPath(url));
+  await drawn(opened.page, "power");
+  const text = () => opened.page.locator("[data-panel=cpu] .legend").textContent();
+  await drawn(opened.page, "cpu");
+  const before = await text();
+  await until("the legend changes", async () => (await text()) !== before, 10_000);
+  await until("the link is open", async () => (await opened.page.locator("[data-test=link]").textContent()) === "Connected");
+  await clean(opened);
+});
+
+test("pause stops the clock, live starts it", async ({ browser, url }) => {
+  const opened = await open(browser, url, `${await hostPath(url)}?range=5m`);
+  const { page } = opened;
+  await drawn(page, "power");
+  await page.locator("body").click({ position: { x: 5, y: 400 } });
+  await page.keyboard.press("Space");
+  await until("the URL says paused", () => page.url().includes("paused=1"));
+  await drawn(page, "power");
+  await until("the history is back", async () => (await page.locator("[data-panel=power] .legend li").count()) > 0);
+  const before = await page.locator("[data-panel=power] .legend").textContent();
+  await new Promise((done) => setTimeout(done, 2_500));
+  expect((await page.locator("[data-panel=power] .legend").textContent()) === before, "the chart moved while paused");
+  expect((await page.locator("[data-test=live]").textContent()) === "Paused", "the button does not say paused");
+  await page.locator("[data-test=live]").click();
+  await until("the URL is live", () => !page.url().includes("paused"));
+  await clean(opened);
+});
+
+test("presets by button and key", async ({ browser, url }) => {
+  const opened = await open(browser, url, await hostPath(url));
+  const { page } = opened;
+  await page.getByRole("button", { name: "1 h", exact: true }).click();
+  await until("the URL says 1h", () => page.url().includes("range=1h"));
+  await page.locator("body").click({ position: { x: 5, y: 400 } });
+  for (const [key, name] of [["1", "5m"], ["7", "24h"], ["2", "15m"]]) {
+    await page.keyboard.press(key);
+    await until(`key ${key} chooses ${name}`, () => page.url().includes(`range=${name}`));
+  }
+  await page.keyboard.press("?");
+  expect(await page.locator("dialog[open]").isVisible(), "? does not open the help");
+  await page.keyboard.press("Escape");
+  await until("Escape closes the help", async () => (await page.locator("dialog[open]").count()) === 0);
+  await clean(opened);
+});
+
+async function dragIn(page, panel, from, to) {
+  const box = await page.locator(`[data-panel=${panel}] .u-over`).boundingBox();
+  const y = box.y + box.height / 2;
+  await page.mouse.move(box.x + box.width * from, y);
+  await page.mouse.down();
+  await page.mouse.move(box.x + box.width * ((from + to) / 2), y, { steps: 4 });
+  await page.mouse.move(box.x + box.width * to, y, { steps: 4 });
+  await page.mouse.up();
+}
+
+const span = (page) => {
+  const query = new URL(page.url()).searchParams;
+  return Number(query.get("to")) - Number(query.get("from"));
+};
+
+test("drag zooms, again deeper, and back", async ({ browser, url }) => {
+  const opened = await open(browser, url, `${await hostPath(url)}?range=5m`);
+  const { page } = opened;
+  await drawn(page, "power");
+  await dragIn(page, "power", 0.25, 0.75);
+  await until("the URL has a window", () => page.url().includes("from="));
+  expect(Math.abs(span(page) - 150_000) < 15_000, `half of 5 minutes became ${span(page)} ms`);
+  const first = page.url();
+  await drawn(page, "power");
+  await dragIn(page, "power", 0.2, 0.6);
+  await until("the window is smaller", () => page.url() !== first && span(page) < 90_000);
+  await page.keyboard.press("b");
+  await until("b goes one step back", () => page.url() === first);
+  await page.locator("[data-test=back]").click();
+  await until("Back is live again", () => !page.url().includes("from="));
+  await clean(opened);
+});
+
+test("a link restores host, range and window", async ({ browser, url }) => {
+  const to = Math.floor(Date.now() / 1000) * 1000 - 20_000;
+  const opened = await open(browser, url, `${await hostPath(url)}?range=1h&from=${to - 60_000}&to=${to}&paused=1`);
+  const { page } = opened;
+  await until("the window is told", async () => /1 min/.test((await page.locator("[data-test=window]").textContent()) ?? ""));
+  expect((await page.locator("[data-test=live]").textContent()) === "Paused", "not paused");
+  expect((await page.getByRole("button", { name: "1 h", exact: true }).getAttribute("aria-pressed")) === "true", "1 h is not chosen");
+  await page.reload();
+  expect(page.url().includes(`to=${to}`), "the reload lost the window");
+  await page.locator("[data-test=custom]").click();
+  await page.getByLabel("To", { exact: true }).fill("2020-01-01T00:00:00");
+  await page.getByRole("button", { name: "Show", exact: true }).click();
+  await until("a wrong window is refused", async () => /after the start/.test((await page.locator(".custom .problem").textContent()) ?? ""));
+  await clean(opened);
+});
+
+test("the keyboard alone gets from the table to a host", async ({ browser, url }) => {
+  const opened = await open(browser, url, "/");
+  const { page } = opened;
+  await page.locator("tbody tr").first().waitFor();
+  await page.getByRole("button", { name: "Power" }).focus();
+  await page.keyboard.press("Enter");
+  expect((await page.locator("th[aria-sort=descending]").count()) === 1, "Enter does not sort");
+  await page.locator("tbody th a").first().focus();
+  const outline = await page.evaluate(() => getComputedStyle(document.activeElement).outlineStyle);
+  expect(outline !== "none", "the focus is not visible");
+  await page.keyboard.press("Enter");
+  await until("the host page is open", () => page.url().includes("/hosts/"));
+  await drawn(page, "power");
+  await page.goBack();
+  await until("the browser's back leads back", async () => new URL(page.url()).pathname === "/" && (await page.locator("tbody tr").count()) > 0);
+  await clean(opened);
+});
+
+test("one crosshair over all charts, with a tooltip on one", async ({ browser, url }) => {
+  const opened = await open(browser, url, `${await hostPath(url)}?range=5m`);
+  const { page } = opened;
+  await drawn(page, "cpu");
+  await drawn(page, "power");
+  const box = await page.locator("[data-panel=power] .u-over").boundingBox();
+  await page.mouse.move(box.x + box.width * 0.9, box.y + 40);
+  await page.mouse.move(box.x + box.width * 0.9 + 2, box.y + 42);
+  await until("both charts tell the time", async () => (await page.locator("[data-panel=power] time").count()) + (await page.locator("[data-panel=cpu] time").count()) === 2);
+  expect((await page.locator(".tooltip").count()) === 1, "there is not exactly one tooltip");
+  await clean(opened);
+});
+
+test("an unknown host and an unknown page say so", async ({ browser, url }) => {
+  const opened = await open(browser, url, "/hosts/no-such-host", { expected: [/404/] });
+  await opened.page.getByRole("heading", { name: "Unknown host" }).waitFor({ timeout: 8_000 });
+  await opened.page.goto(`${url}/no/such/page`);
+  await opened.page.getByRole("heading", { name: "There is no such page" }).waitFor({ timeout: 8_000 }).catch(() => undefined);
+  await clean(opened);
+});
+
+for (const [what, viewport, scheme] of [["light", kWide, "light"], ["dark", kWide, "dark"], ["390 px", kPhone, "light"], ["390 px dark", kPhone, "dark"]]) {
+  test(`axe finds nothing: ${what}`, async ({ browser, url }) => {
+    for (const path of ["/", `${await hostPath(url)}?range=5m`]) {
+      const opened = await open(browser, url, path, { viewport, scheme });
+      const { page } = opened;
+      await until("data is there", async () => (await number(page, "[data-test=watts]")) > 0);
+      if (path !== "/") await drawn(page, "power");
+      await audit(page, `${path} ${what}`);
+      const spill = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+      expect(spill <= 0, `${path} is ${spill} px wider than the screen`);
+      if (process.env.VOLTA_SHOTS) await page.screenshot({ path: join(process.env.VOLTA_SHOTS, `${path === "/" ? "overview" : "host"}-${what.replaceAll(" ", "-")}.png`), fullPage: true });
+      await clean(opened);
+    }
+  });
+}
+
+test("the theme is switched and kept", async ({ browser, url }) => {
+  const opened = await open(browser, url, "/");
+  const { page } = opened;
+  const background = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+  const before = await background();
+  await page.locator("[data-test=theme]").click();
+  expect((await background()) !== before, "the theme did not change");
+  const dark = await background();
+  await page.reload();
+  await until("the theme is kept", async () => (await background()) === dark);
+  await clean(opened);
+});
+
+test("disconnected is seen, and mends by itself", async ({ browser, mock }) => {
+  const server = await mock("laptop");
+  const opened = await open(browser, server.url, "/hosts/h-laptop?range=5m", { expected: [/WebSocket|ERR_CONNECTION|Failed to load/] });
+  const { page } = opened;
+  await drawn(page, "power");
+  await server.stop();
+  await page.locator("[data-test=countdown]").waitFor({ timeout: 8_000 });
+  expect((await page.locator(".charts.stale").count()) === 1, "the charts do not look stale");
+  await audit(page, "disconnected");
+  const again = await startMock({ port: server.port, scene: "laptop", root: kRoot });
+  await until("it is connected again", async () => (await page.locator("[data-test=link]").textContent()) === "Connected", 40_000);
+  await until("the banner is gone", async () => (await page.locator("[data-test=countdown]").count()) === 0);
+  await clean(opened);
+  await again.stop();
+}, { mockOnly: true });
+
+test("login: wrong key, right key, log out", async ({ browser, mock }) => {
+  const server = await mock("login");
+  const opened = await open(browser, server.url, "/", { expected: [/401|WebSocket/] });
+  const { page } = opened;
+  const field = page.getByLabel("Access key");
+  await field.waitFor();
+  await audit(page, "login");
+  await field.fill("wrong");
+  await page.getByRole("button", { name: "Log in" }).click();
+  await until("a wrong key is refused", async () => /not the access key/.test((await page.locator("#login-problem").textContent()) ?? ""));
+  await field.fill(kAccessKey);
+  await page.getByRole("button", { name: "Log in" }).click();
+  await until("watts are shown", async () => (await number(page, "[data-test=watts]")) > 0);
+  await until("the stream is open", async () => (await page.locator("[data-test=link]").textContent()) === "Connected");
+  await page.getByRole("button", { name: "Log out" }).click();
+  await field.waitFor();
+  await clean(opened);
+}, { mockOnly: true });
+
+test("a hostile host name stays text", async ({ browser, mock }) => {
+  const server = await mock("hostile");
+  for (const path of ["/", "/hosts/h-laptop"]) {
+    const opened = await open(browser, server.url, path);
+    await until("data is there", async () => (await number(opened.page, "[data-test=watts]")) > 0);
+    await until("the name is shown as it is", async () => ((await opened.page.locator("main").textContent()) ?? "").includes("<img src=x"));
+    expect((await opened.page.evaluate(() => window.pwned)) === undefined, "the name ran as script");
+    expect((await opened.page.getByText("sudo chmod a+r").count()) > 0, "the page's own remedy is missing");
+    expect(!((await opened.page.locator("body").textContent()) ?? "").includes("evil.example"), "the host's own command is shown");
+    await clean(opened);
+  }
+}, { mockOnly: true });
+
+test("no hosts yet shows how to add one; an estimate shows how to measure", async ({ browser, mock }) => {
+  const empty = await open(browser, (await mock("empty")).url, "/");
+  await empty.page.getByText("volta host add NAME").waitFor();
+  await audit(empty.page, "no hosts");
+  await clean(empty);
+  const estimate = await open(browser, (await mock("estimate")).url, "/");
+  await estimate.page.getByText("sudo chmod a+r").waitFor();
+  expect((await estimate.page.locator(".hero .badge.estimated").first().textContent())?.includes("±25 %"), "the estimate does not show its bound");
+  await clean(estimate);
+}, { mockOnly: true });
+
+test("the page stays within its sizes", async () => {
+  if (!existsSync(join(kRoot, "assets"))) return console.log("  not built here: sizes are not measured");
+  const sizes = measure(kRoot);
+  console.log(`  gzipped: first page ${sizes.first} of ${sizes.limits.first}, all scripts ${sizes.all} of ${sizes.limits.all}, styles ${sizes.css} of ${sizes.limits.css} bytes`);
+  expect(sizes.ok, "too big");
+});
+
+async function main() {
+  const profile = mkdtempSync(join(tmpdir(), "volta-web-"));
+  const browser = await chromium.launch({
+    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+    args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync", `--disk-cache-dir=${profile}`],
+  });
+  const mocks = [];
+  const mock = async (scene) => {
+    const running = await startMock({ scene, root: kRoot });
+    mocks.push(running);
+    return running;
+  };
+  const url = kReal ?? (await mock("fleet")).url;
+  let passed = 0;
+  let failed = 0;
+  for (const { name, run, mockOnly } of tests) {
+    if ((mockOnly && kReal) || (process.argv[2] && !name.includes(process.argv[2]))) continue;
+    let timer;
+    const late = new Promise((_, refuse) => (timer = setTimeout(() => refuse(new Error(`took longer than ${kOne_ms} ms`)), kOne_ms)));
+    try {
+      await Promise.race([run({ browser, url: url.replace(/\/$/, ""), mock }), late]);
+      passed += 1;
+      console.log(`ok    ${name}`);
+    } catch (error) {
+      failed += 1;
+      console.log(`FAIL  ${name}\n      ${error.message}`);
+    }
+    clearTimeout(timer);
+  }
+  await browser.close();
+  for (const running of mocks) await Promise.race([running.stop(), new Promise((done) => setTimeout(done, 1_000))]);
+  rmSync(profile, { recursive: true, force: true });
+  console.log(`${passed} passed, ${failed} failed`);
+  process.exit(failed === 0 && passed > 0 ? 0 : 1);
+}
+
+setTimeout(() => {
+  console.log("0 passed, 1 failed (the whole took too long)");
+  process.exit(1);
+}, kAll_ms).unref();
+await main();

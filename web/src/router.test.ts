@@ -1,0 +1,42 @@
+import { expect, test } from "vitest";
+
+import { hostPath, kPresets, parseRoute, parseView, rangeName, viewQuery, type Route, type View } from "./router";
+
+test("routes", () => {
+  const check = (path: string, want: Route): void => expect(parseRoute(path)).toEqual(want);
+  check("/", { page: "overview" });
+  check("/index.html", { page: "overview" });
+  check("/hosts/h-1", { page: "host", id: "h-1" });
+  check("/hosts/h-1/", { page: "host", id: "h-1" });
+  check("/hosts/a%2Fb%20c", { page: "host", id: "a/b c" });
+  check("/hosts/%E0%A4%A", { page: "missing" }); // broken escape
+  check("/hosts/", { page: "missing" });
+  check("/hosts/a/b", { page: "missing" });
+  check("/admin", { page: "missing" });
+});
+
+test("a host's path reads back", () => {
+  for (const id of ["h-1", "a/b", "<img>", "ü?#%"]) expect(parseRoute(hostPath(id))).toEqual({ page: "host", id });
+});
+
+test("views", () => {
+  const live = (range_ms: number): View => ({ range_ms, from: null, to: null, paused: false });
+  const check = (query: string, want: View): void => expect(parseView(query)).toEqual(want);
+  check("", live(900_000));
+  check("?range=1h", live(3_600_000));
+  check("?range=nonsense", live(900_000));
+  check("?range=1h&from=1795226940000&to=1795227000000", { range_ms: 3_600_000, from: 1795226940000, to: 1795227000000, paused: false });
+  check("?from=1795226940000&to=1795227000000&paused=1", { range_ms: 900_000, from: 1795226940000, to: 1795227000000, paused: true });
+  check("?from=2026-11-21T04:00:00Z&to=2026-11-21T05:00:00Z", { range_ms: 900_000, from: Date.UTC(2026, 10, 21, 4), to: Date.UTC(2026, 10, 21, 5), paused: false });
+  check("?from=1795227000000&to=1795226940000", live(900_000)); // ends before it starts
+  check("?from=x&to=y", live(900_000));
+  check("?from=1795226940000", live(900_000)); // half a window is none
+});
+
+test("a view reads back from its query", () => {
+  const check = (view: View): void => expect(parseView(viewQuery(view))).toEqual(view);
+  for (const { ms } of kPresets) check({ range_ms: ms, from: null, to: null, paused: false });
+  check({ range_ms: 300_000, from: 1795226940000, to: 1795227000000, paused: true });
+  check({ range_ms: 86_400_000, from: 1795226940000, to: 1795227000000, paused: false });
+  expect(rangeName(7 * 60_000)).toBe("7m");
+});
