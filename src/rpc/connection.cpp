@@ -99,8 +99,8 @@ Connection::~Connection() noexcept(false) {
     ++context_.counters.broken_streams;
     context_.complain(peer_, guarded_->problem());
   }
-  session_.reset();
   if (opened_) --context_.counters.links;
+  session_.reset();
 }
 
 kj::Promise<void> Connection::run() {
@@ -277,10 +277,16 @@ kj::Promise<void> Connection::push(PushContext context) {
   const std::uint64_t number = ++last_push_;
   auto waiting = kj::newPromiseAndFulfiller<PushOutcome>();
   waiting_.emplace(number, kj::mv(waiting.fulfiller));
-  session_->push(std::move(std::get<EncodedBatch>(batch)),
-                 [mailbox = context_.mailbox, id = id_, number](PushOutcome outcome) {
-                   mailbox->post({id, PushFinished{number, std::move(outcome)}});
-                 });
+  const auto done = [mailbox = context_.mailbox, id = id_, number](PushOutcome outcome) {
+    mailbox->post({id, PushFinished{number, std::move(outcome)}});
+  };
+  try {
+    session_->push(std::move(std::get<EncodedBatch>(batch)), done);
+  } catch (const std::exception& failure) {
+    log::error("cannot take a batch", {{"peer", peer_.text()}, {"error", failure.what()}});
+    broken_ = "the server failed to take a batch; see its log";
+    require_usable();
+  }
   return waiting.promise.then(kj::mv(answer));
 }
 
