@@ -83,11 +83,11 @@ std::size_t ticks_in(const Head& head) {
 }
 
 TEST_CASE("the head keeps to its bytes and says from where on it is complete") {
-  Head head({40'000, 3'600'000});
+  Head head({15'000, 3'600'000});
   std::uint64_t seq = 10;
   std::int64_t now = kStart;
   feed(head, 1, 1000, seq, now);
-  CHECK(head.bytes() <= 40'000);
+  CHECK(head.bytes() <= 15'000);
   const Head::Snapshot snapshot = head.snapshot(kHost, 0, INT64_MAX);
   const std::uint64_t floor = snapshot.floors.at(1);
   CHECK(floor > 10);
