@@ -5,6 +5,7 @@
 #include <catch2/catch.hpp>
 
 #include "base/bounded_queue.hpp"
+#include "base/guarded.hpp"
 #include "fleet/fakes.hpp"
 #include "fleet/hosts.hpp"
 #include "fleet/ingest.hpp"
@@ -50,6 +51,34 @@ class SlowJournal final : public Journal {
   BoundedQueue<JournalEntry> queue_{64};
 };
 
+// A directory that several threads may use.
+class SharedDirectory final : public HostDirectory {
+ public:
+  explicit SharedDirectory(Guarded<test::FakeDirectory>& all) : all_(all) {}
+  std::vector<HostRecord> list() const override {
+    return all_.with([&](auto& all) { return all.list(); });
+  }
+  std::optional<HostRecord> find(std::string_view name) const override {
+    return all_.with([&](auto& all) { return all.find(name); });
+  }
+  std::optional<HostRecord> find(HostId id) const override {
+    return all_.with([&](auto& all) { return all.find(id); });
+  }
+  std::optional<HostRecord> find_by_token(const Sha256& hash) const override {
+    return all_.with([&](auto& all) { return all.find_by_token(hash); });
+  }
+  Result<HostRecord> add(const std::string&, const Sha256&) override { return Error{"no"}; }
+  Result<void> set_disabled(HostId id, bool disabled) override {
+    return all_.with([&](auto& all) { return all.set_disabled(id, disabled); });
+  }
+  Result<void> set_token(HostId, const Sha256&) override { return Error{"no"}; }
+  Result<void> remove(HostId) override { return Error{"no"}; }
+  void saw(HostId, const std::string&, const std::string&, std::int64_t, std::int64_t) override {}
+
+ private:
+  Guarded<test::FakeDirectory>& all_;
+};
+
 // Sends all batches, the open ones again when they are put off, until all are durable.
 void deliver(Ingest& ingest, const Clock& clock, const std::vector<EncodedBatch>& batches) {
   Hello hello;
@@ -84,40 +113,10 @@ void deliver(Ingest& ingest, const Clock& clock, const std::vector<EncodedBatch>
 
 TEST_CASE("batches stay in order while people watch, disable and enable the host") {
   const test::FakeClock clock;
-  test::FakeDirectory directory;  // changed only by the people's thread
-  REQUIRE(directory.add("alpha", test::token_hash(test::kToken)));
-  class SharedDirectory final : public HostDirectory {
-   public:
-    explicit SharedDirectory(test::FakeDirectory& all) : all_(all) {}
-    std::vector<HostRecord> list() const override {
-      return locked([&] { return all_.list(); });
-    }
-    std::optional<HostRecord> find(std::string_view name) const override {
-      return locked([&] { return all_.find(name); });
-    }
-    std::optional<HostRecord> find(HostId id) const override {
-      return locked([&] { return all_.find(id); });
-    }
-    std::optional<HostRecord> find_by_token(const Sha256& hash) const override {
-      return locked([&] { return all_.find_by_token(hash); });
-    }
-    Result<HostRecord> add(const std::string&, const Sha256&) override { return Error{"no"}; }
-    Result<void> set_disabled(HostId id, bool disabled) override {
-      return locked([&] { return all_.set_disabled(id, disabled); });
-    }
-    Result<void> set_token(HostId, const Sha256&) override { return Error{"no"}; }
-    Result<void> remove(HostId) override { return Error{"no"}; }
-    void saw(HostId, const std::string&, const std::string&, std::int64_t, std::int64_t) override {}
-
-   private:
-    template <typename Use>
-    auto locked(Use&& use) const {
-      const std::lock_guard lock(mutex_);
-      return use();
-    }
-    test::FakeDirectory& all_;
-    mutable std::mutex mutex_;
-  } shared(directory);
+  Guarded<test::FakeDirectory> directory;
+  REQUIRE(directory.with(
+      [](auto& all) { return all.add("alpha", test::token_hash(test::kToken)).has_value(); }));
+  SharedDirectory shared(directory);
 
   SlowJournal journal;
   LinkTable links(clock);
