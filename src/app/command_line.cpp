@@ -279,6 +279,7 @@ int run_command_line(int argc, char** argv) {
     std::cerr << app.help();
     return code(Exit::usage);
   }
+  use_builtin_name_services();
   return run_guarded(run);
 }
 
