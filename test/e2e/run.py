@@ -25,7 +25,7 @@ def main():
     passed = failed = skipped = 0
     for file in sorted(pathlib.Path(__file__).parent.glob("cases_*.py")):
         module = importlib.import_module(file.stem)
-        for name, case in vars(module).items():
+        for name, case in list(vars(module).items()):
             if not name.startswith("case_") or (options.names and not any(word in name for word in options.names)):
                 continue
             begun = time.monotonic()
