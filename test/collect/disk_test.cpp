@@ -93,6 +93,8 @@ TEST_CASE("32-bit milliseconds go on beyond their wrap") {
   check({4294967290, 10}, 4294967306);              // a wrap
   check({1000, 10}, 1010);                          // begun anew
   check({4294967290, 10, 5000000000}, 5000000000);  // a wider counter after all
+  check({5000000000, 10, 30}, 5000000020);          // one wide value was a slip
+  check({18446744073709551615U, 0, 5}, 18446744073709551615U);
 }
 
 TEST_CASE("malformed lines and vanished devices hurt nobody") {
