@@ -4,7 +4,7 @@
 # A connection begins with a preface of 8 bytes each way, before any Cap'n Proto byte (src/rpc/preface.hpp).
 # Then Cap'n Proto two-party RPC, each message in Cap'n Proto's standard packed encoding; the server's
 # bootstrap capability is Ingest. Limits on both sides: fewer than 64 segments and at most 8 MiB a message
-# (256 KiB before the welcome), nesting 16, 10 s for preface and open together.
+# (96 KiB before the welcome), nesting 16, 10 s for preface and open together.
 #
 # Fields are only ever added. Times are unix milliseconds UTC, durations milliseconds.
 

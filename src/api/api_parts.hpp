@@ -39,6 +39,9 @@ struct ApiSettings {
   std::string version;  // of this binary
   // Name or id of the host that /metrics shows (`volta local`); "": none, a server shows itself.
   std::string local_host;
+  // Plain HTTP, or agents without encryption, beyond loopback: the page says so.
+  bool insecure_http = false;
+  bool insecure_plaintext = false;
 };
 
 }  // namespace volta

@@ -35,10 +35,10 @@ std::shared_ptr<const std::string> error_message(std::string_view id, const Prob
                                              "}");
 }
 
-Problem too_many_series() {
+Problem too_many_series(std::size_t shown) {
   return decline(422, "too_many_series",
-                 "more than " + std::to_string(LiveGroup::kMostIndexed) +
-                     " series fit these names; only the first are shown")
+                 "more series fit these names than one subscription may have; only the first " +
+                     std::to_string(shown) + " are shown")
       .problem;
 }
 
@@ -230,7 +230,7 @@ void LiveHub::join(Client& client, const std::string& id, const std::vector<Seri
         std::make_shared<const std::string>(message_head("data", id) + *tail));
   }
   if (group.shared.truncated())
-    client.viewer.sender->send("", error_message(id, too_many_series()));
+    client.viewer.sender->send("", error_message(id, too_many_series(group.shared.size())));
   group.members.push_back(std::move(member));
 }
 
@@ -242,7 +242,8 @@ void LiveHub::grow(Group& group, const LiveFeed& feed) {
   if (!group.shared.truncated() || group.told_truncated) return;
   group.told_truncated = true;
   for (const Member& member : group.members) {
-    member.client->viewer.sender->send("", error_message(member.id, too_many_series()));
+    member.client->viewer.sender->send(
+        "", error_message(member.id, too_many_series(group.shared.size())));
   }
 }
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "api/host_families.hpp"
+
 namespace volta {
 namespace {
 
@@ -41,12 +43,15 @@ FeedSeries& LiveFeed::slot(const std::shared_ptr<const SeriesRecord>& record) {
 
 void LiveFeed::seed(std::vector<SeriesRecord> records, std::span<const LatestSample> newest) {
   std::unordered_map<std::uint32_t, const LatestSample*> known;
+  std::int64_t last_ms = 0;
+  for (const LatestSample& sample : newest) last_ms = std::max(last_ms, sample.time_ms);
   for (const LatestSample& sample : newest) {
+    if (last_ms - sample.time_ms > kStaleMs) continue;
     known[static_cast<std::uint32_t>(sample.series)] = &sample;
   }
   for (SeriesRecord& record : records) {
     const auto found = known.find(static_cast<std::uint32_t>(record.id));
-    if (found == known.end()) continue;  // it enters the index when it first has a value
+    if (found == known.end()) continue;  // enters the index once it has a value of now
     FeedSeries& held = slot(std::make_shared<const SeriesRecord>(std::move(record)));
     const bool counter = held.record->def.kind == Kind::counter;
     if (held.version > 0) {

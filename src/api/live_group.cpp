@@ -3,12 +3,22 @@
 #include <algorithm>
 #include <limits>
 
-#include "api/energy_range.hpp"
 #include "api/reply.hpp"
 #include "base/json_writer.hpp"
 #include "base/text.hpp"
 
 namespace volta {
+namespace {
+
+// About what the series takes in an index message; labels may be long.
+std::size_t index_bytes(const SeriesDef& def) {
+  constexpr std::size_t kFrame = 48;
+  std::size_t bytes = kFrame + def.name.size() + def.unit.size();
+  for (const auto& [key, value] : def.labels) bytes += key.size() + value.size() + 6;
+  return bytes;
+}
+
+}  // namespace
 
 bool LiveGroup::grow(const LiveFeed& feed) {
   const auto series = feed.series();
@@ -19,10 +29,12 @@ bool LiveGroup::grow(const LiveFeed& feed) {
         std::any_of(wishes_.names.begin(), wishes_.names.end(),
                     [&](const std::string& glob) { return glob_match(glob, record->def.name); });
     if (!wanted) continue;
-    if (entries_.size() == kMostIndexed) {
+    const std::size_t bytes = index_bytes(record->def);
+    if (entries_.size() == kMostIndexed || index_bytes_ + bytes > kMostIndexBytes) {
       truncated_ = true;
       continue;
     }
+    index_bytes_ += bytes;
     Entry entry;
     entry.place = looked_at_;
     entry.record = record;
@@ -43,9 +55,7 @@ std::string LiveGroup::index_tail(std::size_t from) const {
     append_labels(out, def.labels);
     out += ',';
     JsonWriter rest(out);
-    rest.member("unit", entries_[i].as_rate ? def.unit + "/s" : def.unit)
-        .member("kind", to_text(def.kind))
-        .member("quality", to_text(quality_of(def)));
+    rest.member("unit", entries_[i].as_rate ? def.unit + "/s" : def.unit);
     if (entries_[i].as_rate) rest.member("rate", true);
     rest.end_object();
   }

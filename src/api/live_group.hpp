@@ -32,7 +32,7 @@ class LiveGroup {
   // `,"index":[...]}` from entry `from` on.
   [[nodiscard]] std::string index_tail(std::size_t from) const;
   [[nodiscard]] std::size_t size() const { return entries_.size(); }
-  // More series fit the names than kMostIndexed: the rest is not shown.
+  // More series fit the names than a client's queue (1 MiB) could take in: the rest is not shown.
   [[nodiscard]] bool truncated() const { return truncated_; }
 
   // The interval since the last frame is over (a tenth of it is forgiven: ticks jitter).
@@ -43,6 +43,7 @@ class LiveGroup {
   [[nodiscard]] std::optional<std::string> whole_tail() const;
 
   static constexpr std::size_t kMostIndexed = 5000;
+  static constexpr std::size_t kMostIndexBytes = 512U << 10U;
 
  private:
   struct Entry {
@@ -61,6 +62,7 @@ class LiveGroup {
   std::vector<Entry> entries_;
   std::size_t looked_at_ = 0;  // so many of the feed's series
   std::optional<std::int64_t> shown_ms_;
+  std::size_t index_bytes_ = 0;
   bool truncated_ = false;
 };
 

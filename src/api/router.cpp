@@ -79,7 +79,8 @@ HttpResponse to_response(const Declined& declined, std::string_view request_id) 
 }
 
 Reply Router::find_and_run(const HttpRequest& request, Access& access) const {
-  const std::string_view method = request.method == "HEAD" ? "GET" : request.method;
+  const auto method =
+      request.method == "HEAD" ? std::string_view("GET") : std::string_view(request.method);
   const Route* chosen = nullptr;
   std::string_view id;
   std::string allow;

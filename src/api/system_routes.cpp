@@ -108,6 +108,8 @@ std::string capabilities_json(const ApiSettings& settings, const Access& access)
   std::string out;
   JsonWriter json(out);
   json.begin_object().member("role", settings.role).member("login", access.login_possible());
+  json.member("insecure_http", settings.insecure_http)
+      .member("insecure_plaintext", settings.insecure_plaintext);
   json.key("live").begin_array().value("ws").value("sse").end_array();
   json.key("aggregations").begin_array();
   for (const char* name : {"avg", "min", "max", "last", "rate"}) json.value(name);

@@ -231,9 +231,8 @@ int explain(const CLI::App& app, const CLI::ParseError& error) {
   const CLI::App* command = innermost(app);
   const std::string path = command == &app ? "volta" : "volta " + command->get_name();
   std::string text = error.what();
-  const auto extras = dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr
-                          ? app.remaining(true)
-                          : std::vector<std::string>();
+  // A word too many is the better explanation, whatever else is missing because of it.
+  const auto extras = app.remaining(true);
   if (!extras.empty()) {
     const std::string& word = extras.front();
     text = (word.starts_with("-") ? "unknown flag " : "unknown command ") + word +
@@ -279,6 +278,7 @@ int run_command_line(int argc, char** argv) {
     std::cerr << app.help();
     return code(Exit::usage);
   }
+  use_builtin_name_services();
   return run_guarded(run);
 }
 

@@ -24,7 +24,8 @@ class AdminDoor {
  public:
   explicit AdminDoor(std::filesystem::path data) : data_(std::move(data)) {
     if (!lock_holder(data_)) {
-      HubOptions options{"server", {}, ""};
+      HubOptions options;
+      options.role = "server";
       options.store.directory = data_;
       options.store.size_bytes = 0;  // what the server keeps is the server's business
       options.store.raw_age = std::chrono::milliseconds(0);

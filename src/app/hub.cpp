@@ -88,7 +88,8 @@ void Hub::open_api(AccessSettings access) {
                  queries_, exposition_,     clock_,           live_,
                  self_,    probes()};
   api_ = std::make_unique<Api>(std::move(parts),
-                               ApiSettings{options_.role, kVersion, options_.local_host},
+                               ApiSettings{options_.role, kVersion, options_.local_host,
+                                           options_.insecure_http, options_.insecure_plaintext},
                                std::move(access));
 }
 

@@ -24,7 +24,9 @@ namespace volta {
 struct HubOptions {
   std::string role;  // local or server
   StoreOptions store;
-  std::string local_host;  // `volta local`: the one host whose samples /metrics shows
+  std::string local_host;           // `volta local`: the one host whose samples /metrics shows
+  bool insecure_http = false;       // plain HTTP beyond loopback
+  bool insecure_plaintext = false;  // agents without encryption beyond loopback
 };
 
 struct ServeOptions {

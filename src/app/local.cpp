@@ -78,7 +78,7 @@ int run_local(const RoleOptions& options) {
   // The machine is read before the store is opened: a second of history is worth less than a quick
   // start.
   const std::string name = usable_name(read_facts(host_roots(settings)).hostname);
-  Hub hub({"local", store_options(settings, kHeadBytes), name}, clock);
+  Hub hub({"local", store_options(settings, kHeadBytes), name, !is_loopback(listen), false}, clock);
   const HostToken token = claim_local_host(hub.directory(), name);
   const std::string host_name = hub.directory().list().front().name;
 

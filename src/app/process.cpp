@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include <malloc.h>
+#include <nss.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -72,6 +73,8 @@ void notify_watchdog() {
   static const bool wanted = std::getenv("WATCHDOG_USEC") != nullptr;
   if (wanted) notify_systemd("WATCHDOG=1");
 }
+
+void use_builtin_name_services() { __nss_configure_lookup("hosts", "files dns"); }
 
 void limit_malloc_arenas(int arenas) { mallopt(M_ARENA_MAX, arenas); }
 

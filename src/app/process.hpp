@@ -51,6 +51,10 @@ void notify_systemd(std::string_view state);
 // Whether systemd wants to hear WATCHDOG=1, and then tells it.
 void notify_watchdog();
 
+// A static glibc has the name services "files" and "dns" inside and cannot load others: ask for
+// just these, whatever /etc/nsswitch.conf wants. Call before the first look-up.
+void use_builtin_name_services();
+
 // glibc keeps an arena a thread; two are enough here and keep the memory flat.
 void limit_malloc_arenas(int arenas);
 

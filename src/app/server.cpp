@@ -74,7 +74,9 @@ int run_server(const RoleOptions& options, bool show_access_key) {
   block_stop_signals();
   const Clock& clock = system_clock();
 
-  Hub hub({"server", store_options(settings, kHeadBytes), ""}, clock);
+  Hub hub({"server", store_options(settings, kHeadBytes), "",
+           !is_loopback(settings.text("http.listen")), !is_loopback(settings.text("rpc.listen"))},
+          clock);
   const ServerMetrics own;
   hub.add_self_metrics(own);
   AccessSettings access;

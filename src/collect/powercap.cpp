@@ -90,7 +90,8 @@ std::string device_of(const std::map<std::string, Found>& zones, std::string_vie
 
 class Powercap final : public Collector {
  public:
-  Powercap(HostRoots roots, std::vector<PowercapZone> zones) : roots_(std::move(roots)) {
+  Powercap(HostRoots roots, bool amd, std::vector<PowercapZone> zones)
+      : roots_(std::move(roots)), amd_(amd) {
     take(std::move(zones));
   }
 
@@ -122,7 +123,7 @@ class Powercap final : public Collector {
   // A package that went off-line and came back has new files behind the same names, so a zone that
   // fails is opened anew; otherwise the kept descriptors stay.
   void rescan(std::chrono::nanoseconds now) {
-    std::vector<PowercapZone> zones = find_powercap_zones(roots_);
+    std::vector<PowercapZone> zones = find_powercap_zones(roots_, amd_);
     const bool same = std::equal(zones.begin(), zones.end(), zones_.begin(), zones_.end(),
                                  [](const PowercapZone& a, const Zone& b) {
                                    return a.folder == b.zone.folder && a.info == b.zone.info;
@@ -160,6 +161,7 @@ class Powercap final : public Collector {
   }
 
   const HostRoots roots_;
+  const bool amd_;  // asked once: /proc/cpuinfo interrupts every core to learn its clock
   std::vector<Zone> zones_;
   std::chrono::nanoseconds scanned_{};
   bool gone_ = false;
@@ -251,9 +253,11 @@ EnergyAccess energy_access(const HostRoots& roots) {
 
 std::unique_ptr<Collector> open_powercap(const HostRoots& roots,
                                          const CollectOptions& /*options*/) {
-  std::vector<PowercapZone> zones = find_powercap_zones(roots);
+  if (list_folder(class_folder(roots)).empty()) return nullptr;
+  const bool amd = is_amd(roots);
+  std::vector<PowercapZone> zones = find_powercap_zones(roots, amd);
   if (zones.empty()) return nullptr;
-  return std::make_unique<Powercap>(roots, std::move(zones));
+  return std::make_unique<Powercap>(roots, amd, std::move(zones));
 }
 
 }  // namespace volta

@@ -57,7 +57,13 @@ class Account {
             std::optional<std::int64_t> power_mw);
   void emit_repairs(Tick& tick, Zone& zone);
   void run_host(Tick& tick);
-  [[nodiscard]] std::optional<std::int64_t> sum_of(std::string_view zone) const;
+  struct Sum {
+    bool found = false;  // such a zone was read in this tick
+    std::optional<std::int64_t> uj;
+    Quality quality = Quality::measured;
+    double error_ratio = 0;
+  };
+  [[nodiscard]] Sum sum_of(std::string_view zone) const;
   [[nodiscard]] bool psys_is_whole() const;
   std::optional<std::int64_t> model_delta_uj(const Tick& tick);
   void add_host(Tick& tick, std::string_view source, Quality quality, double error_ratio,

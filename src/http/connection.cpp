@@ -155,7 +155,7 @@ class Connection final : public Session, public std::enable_shared_from_this<Con
     request_.headers = head_.headers;  // a copy: what is authenticated is what was judged
     request_.request_id = request_id_for(request_.header("x-request-id"));
     auto verdict = judge_head(head_, state_.options.rules, ends_.via);
-    if (const auto* refusal = std::get_if<Refusal>(&verdict)) return refuse(*refusal);
+    if (const auto* refusal = std::get_if<HeadRefusal>(&verdict)) return refuse(*refusal);
     judged_ = std::get<JudgedHead>(std::move(verdict));
     request_.path = judged_.path;
     request_.query = judged_.query;
@@ -229,15 +229,15 @@ class Connection final : public Session, public std::enable_shared_from_this<Con
     });
   }
 
-  [[nodiscard]] std::optional<Refusal> judge_stream(StreamKind kind) const {
+  [[nodiscard]] std::optional<HeadRefusal> judge_stream(StreamKind kind) const {
     if (kind == StreamKind::server_sent_events) {
       return judge_event_stream_origin(head_, state_.options.rules, ends_.via);
     }
     if (!judged_.upgrade_web_socket) {
-      return Refusal{426, "upgrade_required", "this address speaks WebSocket only"};
+      return HeadRefusal{426, "upgrade_required", "this address speaks WebSocket only"};
     }
     if (judged_.content_length != 0 || early_bytes_) {
-      return Refusal{400, "early_bytes", "nothing may follow an upgrade before it is granted"};
+      return HeadRefusal{400, "early_bytes", "nothing may follow an upgrade before it is granted"};
     }
     return judge_web_socket(head_);
   }
@@ -291,7 +291,7 @@ class Connection final : public Session, public std::enable_shared_from_this<Con
     return answer;
   }
 
-  [[nodiscard]] HttpResponse refusal_response(const Refusal& refusal) const {
+  [[nodiscard]] HttpResponse refusal_response(const HeadRefusal& refusal) const {
     Problem problem;
     problem.status = refusal.status;
     problem.code = std::string(refusal.code);
@@ -303,7 +303,7 @@ class Connection final : public Session, public std::enable_shared_from_this<Con
   }
 
   // Answers and closes, unless what was refused is understood and only cannot be done now.
-  void refuse(const Refusal& refusal, bool keep = false) {
+  void refuse(const HeadRefusal& refusal, bool keep = false) {
     disarm();
     ++epoch_;
     between_requests_ = false;

@@ -13,7 +13,7 @@ namespace beast_http = boost::beast::http;
 
 std::string_view view(boost::beast::string_view text) { return {text.data(), text.size()}; }
 
-Refusal refusal_for(const boost::beast::error_code& error) {
+HeadRefusal refusal_for(const boost::beast::error_code& error) {
   if (error == beast_http::error::header_limit) {
     return {431, "header_too_large", "the request head is longer than this server accepts"};
   }
@@ -24,7 +24,7 @@ Refusal refusal_for(const boost::beast::error_code& error) {
 
 struct HeadParser::Impl {
   explicit Impl(std::size_t most) : most_bytes(most) {}
-  State refuse(const Refusal& why) {
+  State refuse(const HeadRefusal& why) {
     refusal = why;
     return State::refused;
   }
@@ -32,7 +32,7 @@ struct HeadParser::Impl {
   std::size_t most_bytes;
   beast_http::request_parser<beast_http::empty_body> parser;
   std::size_t consumed = 0;
-  Refusal refusal;
+  HeadRefusal refusal;
 };
 
 HeadParser::HeadParser(std::size_t most_bytes) : impl_(std::make_unique<Impl>(most_bytes)) {
@@ -66,7 +66,7 @@ HeadParser::State HeadParser::put(std::string_view received) {
 }
 
 std::size_t HeadParser::consumed() const { return impl_->consumed; }
-const Refusal& HeadParser::refusal() const { return impl_->refusal; }
+const HeadRefusal& HeadParser::refusal() const { return impl_->refusal; }
 
 RequestHead HeadParser::head() const {
   const auto& message = impl_->parser.get();

@@ -24,9 +24,9 @@ class HeadParser {
   // `received` begins with the head's first byte at every call and only grows.
   State put(std::string_view received);
 
-  [[nodiscard]] std::size_t consumed() const;    // bytes of the head, once done
-  [[nodiscard]] const Refusal& refusal() const;  // once refused
-  [[nodiscard]] RequestHead head() const;        // once done
+  [[nodiscard]] std::size_t consumed() const;        // bytes of the head, once done
+  [[nodiscard]] const HeadRefusal& refusal() const;  // once refused
+  [[nodiscard]] RequestHead head() const;            // once done
 
  private:
   struct Impl;

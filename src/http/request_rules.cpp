@@ -78,13 +78,13 @@ std::optional<std::string> host_name(std::string_view host) {
   return to_lower(name);
 }
 
-std::optional<Refusal> judge_host(const RequestHead& head, const RequestRules& rules,
-                                  const RequestPath& via) {
+std::optional<HeadRefusal> judge_host(const RequestHead& head, const RequestRules& rules,
+                                      const RequestPath& via) {
   if (count(head, "host") != 1) {
-    return Refusal{400, "bad_host", "a request must have exactly one Host header"};
+    return HeadRefusal{400, "bad_host", "a request must have exactly one Host header"};
   }
   const auto name = host_name(*value_of(head, "host"));
-  if (!name) return Refusal{400, "bad_host", "the Host header is not a host and port"};
+  if (!name) return HeadRefusal{400, "bad_host", "the Host header is not a host and port"};
   // The kernel has told who is at the other end of the unix socket; names mean nothing there.
   if (via.unix_socket) return std::nullopt;
   if (*name == "localhost" || *name == "127.0.0.1" || *name == "::1") return std::nullopt;
@@ -93,32 +93,34 @@ std::optional<Refusal> judge_host(const RequestHead& head, const RequestRules& r
       rules.host_names.end()) {
     return std::nullopt;
   }
-  return Refusal{421, "unknown_host", "this server is not known by the name in the Host header"};
+  return HeadRefusal{421, "unknown_host",
+                     "this server is not known by the name in the Host header"};
 }
 
-std::optional<Refusal> judge_framing(const RequestHead& head) {
+std::optional<HeadRefusal> judge_framing(const RequestHead& head) {
   if (head.version != 10 && head.version != 11) {
-    return Refusal{505, "bad_version", "only HTTP/1.0 and HTTP/1.1 are spoken here"};
+    return HeadRefusal{505, "bad_version", "only HTTP/1.0 and HTTP/1.1 are spoken here"};
   }
   if (head.headers.size() > kMostHeaderFields) {
-    return Refusal{431, "too_many_headers", "a request may have at most 100 header fields"};
+    return HeadRefusal{431, "too_many_headers", "a request may have at most 100 header fields"};
   }
   if (count(head, "transfer-encoding") != 0 || count(head, "trailer") != 0) {
-    return Refusal{501, "transfer_encoding",
-                   "Transfer-Encoding is not supported; send Content-Length"};
+    return HeadRefusal{501, "transfer_encoding",
+                       "Transfer-Encoding is not supported; send Content-Length"};
   }
   for (const std::string_view name : kAtMostOnce) {
     if (count(head, name) > 1) {
-      return Refusal{400, "repeated_header", "a header that may come once comes more than once"};
+      return HeadRefusal{400, "repeated_header",
+                         "a header that may come once comes more than once"};
     }
   }
   const auto length = value_of(head, "content-length");
   if (length && (!is_digits(*length) || !parse_integer<std::uint64_t>(*length))) {
-    return Refusal{400, "bad_content_length", "Content-Length is not a number"};
+    return HeadRefusal{400, "bad_content_length", "Content-Length is not a number"};
   }
   const auto expect = value_of(head, "expect");
   if (expect && to_lower(*expect) != "100-continue") {
-    return Refusal{417, "bad_expect", "only Expect: 100-continue is supported"};
+    return HeadRefusal{417, "bad_expect", "only Expect: 100-continue is supported"};
   }
   return std::nullopt;
 }
@@ -144,11 +146,12 @@ bool is_clean_path(std::string_view path) {
   return true;
 }
 
-std::optional<Refusal> judge_target(const RequestHead& head, JudgedHead& out) {
-  static constexpr Refusal kBadTarget{400, "bad_target", "the request target is not a clean path"};
+std::optional<HeadRefusal> judge_target(const RequestHead& head, JudgedHead& out) {
+  static constexpr HeadRefusal kBadTarget{400, "bad_target",
+                                          "the request target is not a clean path"};
   const std::string_view target = head.target;
   if (target.size() > kMostTargetBytes) {
-    return Refusal{414, "target_too_long", "the request target is longer than 8 KiB"};
+    return HeadRefusal{414, "target_too_long", "the request target is longer than 8 KiB"};
   }
   const bool visible = std::all_of(target.begin(), target.end(),
                                    [](char c) { return c > 0x20 && c < 0x7f && c != '#'; });
@@ -179,13 +182,13 @@ bool fetch_site_is_foreign(const RequestHead& head) {
   return site && *site != "same-origin" && *site != "none";
 }
 
-constexpr Refusal kForeignOrigin{403, "foreign_origin",
-                                 "pages of other origins may not use this server"};
+constexpr HeadRefusal kForeignOrigin{403, "foreign_origin",
+                                     "pages of other origins may not use this server"};
 
-std::optional<Refusal> judge_origin(const RequestHead& head, const RequestRules& rules,
-                                    const RequestPath& via, bool web_socket) {
+std::optional<HeadRefusal> judge_origin(const RequestHead& head, const RequestRules& rules,
+                                        const RequestPath& via, bool web_socket) {
   const auto ours = origin_is_ours(head, rules, via);
-  if (ours) return *ours ? std::nullopt : std::optional<Refusal>(kForeignOrigin);
+  if (ours) return *ours ? std::nullopt : std::optional<HeadRefusal>(kForeignOrigin);
   if (fetch_site_is_foreign(head)) return kForeignOrigin;
   if (via.unix_socket || value_of(head, "sec-fetch-site")) return std::nullopt;
   // No browser leaves both out of what is judged here, so nobody's cookie is being abused; still
@@ -193,7 +196,8 @@ std::optional<Refusal> judge_origin(const RequestHead& head, const RequestRules&
   const auto authorization = value_of(head, "authorization").value_or(std::string_view());
   if (to_lower(authorization.substr(0, 7)) == "bearer ") return std::nullopt;
   if (web_socket && via.loopback) return std::nullopt;
-  return Refusal{403, "origin_needed", "send an Origin header or authenticate with a Bearer key"};
+  return HeadRefusal{403, "origin_needed",
+                     "send an Origin header or authenticate with a Bearer key"};
 }
 
 bool wants_web_socket(const RequestHead& head) {
@@ -204,13 +208,13 @@ bool wants_web_socket(const RequestHead& head) {
 
 }  // namespace
 
-std::variant<JudgedHead, Refusal> judge_head(const RequestHead& head, const RequestRules& rules,
-                                             const RequestPath& via) {
+std::variant<JudgedHead, HeadRefusal> judge_head(const RequestHead& head, const RequestRules& rules,
+                                                 const RequestPath& via) {
   JudgedHead judged;
   if (const auto refusal = judge_framing(head)) return *refusal;
   if (const auto refusal = judge_host(head, rules, via)) return *refusal;
   if (head.method == "CONNECT" || head.method == "TRACE") {
-    return Refusal{501, "bad_method", "CONNECT and TRACE are not supported"};
+    return HeadRefusal{501, "bad_method", "CONNECT and TRACE are not supported"};
   }
   if (const auto refusal = judge_target(head, judged)) return *refusal;
   judged.upgrade_web_socket = wants_web_socket(head);
@@ -226,26 +230,28 @@ std::variant<JudgedHead, Refusal> judge_head(const RequestHead& head, const Requ
   return judged;
 }
 
-std::optional<Refusal> judge_event_stream_origin(const RequestHead& head, const RequestRules& rules,
-                                                 const RequestPath& via) {
+std::optional<HeadRefusal> judge_event_stream_origin(const RequestHead& head,
+                                                     const RequestRules& rules,
+                                                     const RequestPath& via) {
   const auto ours = origin_is_ours(head, rules, via);
-  if (ours) return *ours ? std::nullopt : std::optional<Refusal>(kForeignOrigin);
+  if (ours) return *ours ? std::nullopt : std::optional<HeadRefusal>(kForeignOrigin);
   if (fetch_site_is_foreign(head)) return kForeignOrigin;
   return std::nullopt;
 }
 
-std::optional<Refusal> judge_web_socket(const RequestHead& head) {
+std::optional<HeadRefusal> judge_web_socket(const RequestHead& head) {
   if (value_of(head, "sec-websocket-version") != "13") {
-    return Refusal{426, "bad_web_socket_version", "only WebSocket version 13 is spoken here"};
+    return HeadRefusal{426, "bad_web_socket_version", "only WebSocket version 13 is spoken here"};
   }
   // 16 bytes in base64.
   const auto key = value_of(head, "sec-websocket-key");
   if (!key || key->size() != 24 || !key->ends_with("==") || !is_word(key->substr(0, 22), "+/")) {
-    return Refusal{400, "bad_web_socket_key", "Sec-WebSocket-Key is not a WebSocket key"};
+    return HeadRefusal{400, "bad_web_socket_key", "Sec-WebSocket-Key is not a WebSocket key"};
   }
   if (count(head, "sec-websocket-protocol") != 0 &&
       !header_has_token(head, "sec-websocket-protocol", "volta.v1.json")) {
-    return Refusal{400, "unknown_subprotocol", "only the subprotocol volta.v1.json is spoken here"};
+    return HeadRefusal{400, "unknown_subprotocol",
+                       "only the subprotocol volta.v1.json is spoken here"};
   }
   return std::nullopt;
 }

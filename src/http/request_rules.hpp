@@ -42,7 +42,7 @@ struct RequestRules {
 };
 
 // Answered and closed. `code` is a stable word, `detail` a sentence without a full stop.
-struct Refusal {
+struct HeadRefusal {
   int status = 400;
   std::string_view code;
   std::string_view detail;
@@ -59,17 +59,18 @@ struct JudgedHead {
 
 // Framing, Host, target, and Origin where it must be checked before the path is known: for
 // everything that may change something and for WebSocket upgrades.
-std::variant<JudgedHead, Refusal> judge_head(const RequestHead& head, const RequestRules& rules,
-                                             const RequestPath& via);
+std::variant<JudgedHead, HeadRefusal> judge_head(const RequestHead& head, const RequestRules& rules,
+                                                 const RequestPath& via);
 
 // For server-sent events, which are plain GETs: a browser names the page where it is another
 // site's; who names nothing is our own page or no browser.
-std::optional<Refusal> judge_event_stream_origin(const RequestHead& head, const RequestRules& rules,
-                                                 const RequestPath& via);
+std::optional<HeadRefusal> judge_event_stream_origin(const RequestHead& head,
+                                                     const RequestRules& rules,
+                                                     const RequestPath& via);
 
 // Version, key and subprotocol of an upgrade (RFC 6455 4.2.1). No subprotocol is accepted, ours is
 // granted; who asks for others only would not understand us.
-std::optional<Refusal> judge_web_socket(const RequestHead& head);
+std::optional<HeadRefusal> judge_web_socket(const RequestHead& head);
 
 // True if a folded line (RFC 9112 5.2) stands in the head's bytes; Beast would join it silently.
 bool has_folded_line(std::string_view head_bytes);

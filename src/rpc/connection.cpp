@@ -67,8 +67,9 @@ class Connection::SessionServer final : public wire::Session::Server {
 // What the sink may ask of the agent; outlives the connection if the sink likes.
 class Connection::Control final : public AgentControl {
  public:
-  Control(std::shared_ptr<Mailbox> mailbox, ConnectionId id)
-      : mailbox_(std::move(mailbox)), id_(id) {}
+  Control(std::shared_ptr<Mailbox> mailbox, ConnectionId id, bool plaintext)
+      : mailbox_(std::move(mailbox)), id_(id), plaintext_(plaintext) {}
+  [[nodiscard]] bool plaintext() const override { return plaintext_; }
   void live(bool on) override { mailbox_->post({id_, LiveWanted{on}}); }
   void retry_after(std::chrono::milliseconds pause) override {
     mailbox_->post({id_, RetryAfter{pause}});
@@ -78,6 +79,7 @@ class Connection::Control final : public AgentControl {
  private:
   std::shared_ptr<Mailbox> mailbox_;
   ConnectionId id_;
+  bool plaintext_;
 };
 
 // ---- life
@@ -99,8 +101,8 @@ Connection::~Connection() noexcept(false) {
     ++context_.counters.broken_streams;
     context_.complain(peer_, guarded_->problem());
   }
-  session_.reset();
   if (opened_) --context_.counters.links;
+  session_.reset();
 }
 
 kj::Promise<void> Connection::run() {
@@ -227,7 +229,7 @@ std::variant<OpenedSession, Refusal> Connection::ask_sink(wire::Ingest::OpenPara
   control_ = params.getControl();
   try {
     return context_.sink.open(*hello, peer_.text(),
-                              std::make_shared<Control>(context_.mailbox, id_));
+                              std::make_shared<Control>(context_.mailbox, id_, !peer_.loopback));
   } catch (const std::exception& failure) {
     log::error("cannot open a session", {{"peer", peer_.text()}, {"error", failure.what()}});
     return Refusal{
@@ -277,10 +279,16 @@ kj::Promise<void> Connection::push(PushContext context) {
   const std::uint64_t number = ++last_push_;
   auto waiting = kj::newPromiseAndFulfiller<PushOutcome>();
   waiting_.emplace(number, kj::mv(waiting.fulfiller));
-  session_->push(std::move(std::get<EncodedBatch>(batch)),
-                 [mailbox = context_.mailbox, id = id_, number](PushOutcome outcome) {
-                   mailbox->post({id, PushFinished{number, std::move(outcome)}});
-                 });
+  const auto done = [mailbox = context_.mailbox, id = id_, number](PushOutcome outcome) {
+    mailbox->post({id, PushFinished{number, std::move(outcome)}});
+  };
+  try {
+    session_->push(std::move(std::get<EncodedBatch>(batch)), done);
+  } catch (const std::exception& failure) {
+    log::error("cannot take a batch", {{"peer", peer_.text()}, {"error", failure.what()}});
+    broken_ = "the server failed to take a batch; see its log";
+    require_usable();
+  }
   return waiting.promise.then(kj::mv(answer));
 }
 

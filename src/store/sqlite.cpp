@@ -10,8 +10,26 @@
 namespace volta {
 namespace {
 
+int last_errno(sqlite3_file* file) {
+  int number = 0;
+  if (file == nullptr || file->pMethods == nullptr) return 0;
+  const int code = file->pMethods->xFileControl(file, SQLITE_FCNTL_LAST_ERRNO, &number);
+  return code == SQLITE_OK ? number : 0;
+}
+
+// errno of what failed. SQLite's own memory of it is overwritten by the roll-back that follows, but
+// each file keeps its own.
+int system_errno(sqlite3* database) {
+  for (const int which : {SQLITE_FCNTL_JOURNAL_POINTER, SQLITE_FCNTL_FILE_POINTER}) {
+    sqlite3_file* file = nullptr;
+    if (sqlite3_file_control(database, "main", which, &file) != SQLITE_OK) continue;
+    if (const int number = last_errno(file); number != 0) return number;
+  }
+  return sqlite3_system_errno(database);
+}
+
 [[noreturn]] void throw_failure(sqlite3* database, int code, const std::string& what) {
-  const int system_error = database == nullptr ? 0 : sqlite3_system_errno(database);
+  const int system_error = database == nullptr ? 0 : system_errno(database);
   std::string text = what + ": ";
   text += database == nullptr ? sqlite3_errstr(code) : sqlite3_errmsg(database);
   const int primary = code & 0xff;

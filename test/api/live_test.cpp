@@ -317,6 +317,34 @@ TEST_CASE("more series than one subscription may have") {
   CHECK(code_in(messages[2]) == "too_many_series");
 }
 
+TEST_CASE("an index that would not fit into a client's queue") {
+  House house;
+  for (int i = 0; i < 1000; ++i) {
+    const auto id = house.world.put_series(
+        HostId(1), make_series(metrics::cpu_frequency_hertz,
+                               {{"cpu", std::string(1000, 'x') + std::to_string(i)}}));
+    house.world.put_sample(id, house.clock.wall_ms(), 1);
+  }
+  Page page(house);
+  page.subscribe("a", R"("names":["volta_cpu_*"])");
+  const auto messages = page.take();
+  REQUIRE(messages.size() == 3);
+  CHECK(messages[0].size() < LiveGroup::kMostIndexBytes);
+  CHECK(messages[0].size() > LiveGroup::kMostIndexBytes / 2);
+  CHECK(code_in(messages[2]) == "too_many_series");
+}
+
+TEST_CASE("what has long gone silent is not shown as new") {
+  House house;
+  const auto gone = house.world.put_series(HostId(1), make_series(metrics::load5, {}));
+  house.world.put_sample(gone, house.clock.wall_ms() - 300'001, 1);
+  Page page(house);
+  page.subscribe("a", R"("names":["volta_load*"])");
+  CHECK(page.take().at(0).find("volta_load5") == std::string::npos);
+  feed_and_wait(house, {{house.clock.wall_ms() + 1000, {{gone, 2}}}});
+  CHECK(page.take().at(0).find(R"("i":1,"name":"volta_load5")") != std::string::npos);
+}
+
 TEST_CASE("streams are opened by the same rules as everything else") {
   House server(House::key_access(), "server");
   auto sender = std::make_shared<FakeSender>();

@@ -45,7 +45,7 @@ def case_configuration_errors_exit_3():
 
 
 def case_metrics_lists_the_catalogue():
-    names = [item["name"] for item in json.loads(run("metrics", "--json"))["items"]]
+    names = [item["name"] for item in json.loads(run("metrics", "--json"))["metrics"]]
     assert "volta_energy_joules_total" in names and len(names) == len(set(names)) and len(names) > 80
     table = run("metrics")
     assert all(name in table for name in names)

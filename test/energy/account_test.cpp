@@ -100,6 +100,32 @@ TEST_CASE("a platform meter stands for the machine") {
   CHECK(machine.shown.at(host("volta_power_watts", "measured", "hwmon")) == 300'000);
 }
 
+TEST_CASE("meters of different chips show the same watts, those of one chip its parts") {
+  Machine machine;
+  const auto first = machine.zone("platform", "ibmaem:System energy", "hwmon");
+  const auto other = machine.zone("platform", "power_meter:System Power", "hwmon");
+  const auto part = machine.zone("platform", "ibmaem:Second half", "hwmon");
+  for (std::uint64_t i = 1; i <= 3; ++i) {
+    machine.run({{first, i * 100'000'000}, {part, i * 50'000'000}}, {{other, 150'000'000}});
+  }
+  CHECK(machine.shown.at(host("volta_power_watts", "measured", "hwmon")) == 150'000);
+}
+
+TEST_CASE("no error bound is shown as perfect") {
+  Machine machine;
+  const auto dram = machine.zone("dram", "package-0/dram");
+  const auto package = machine.zone("package", "package-0");
+  machine.run({{dram, 1}, {package, 1}});
+  CHECK(
+      machine.shown.at(
+          R"(volta_energy_error_ratio{device="package-0/dram",quality="measured",source="rapl",zone="dram"})") ==
+      2050);
+  CHECK(
+      machine.shown.at(
+          R"(volta_energy_error_ratio{device="package-0",quality="measured",source="rapl",zone="package"})") ==
+      500);
+}
+
 TEST_CASE("without a sensor the model answers, labelled estimated") {
   Machine machine(100);
   const auto load = [&](std::uint64_t busy, std::uint64_t total) {

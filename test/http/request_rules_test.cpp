@@ -26,7 +26,7 @@ int status_of(std::string_view bytes, const RequestPath& via) {
       break;
   }
   const auto verdict = judge_head(parser.head(), kRules, via);
-  const auto* refusal = std::get_if<Refusal>(&verdict);
+  const auto* refusal = std::get_if<HeadRefusal>(&verdict);
   return refusal == nullptr ? 0 : refusal->status;
 }
 
@@ -149,7 +149,7 @@ void check_target(const std::string& target, int want, std::string_view path = {
   INFO(target);
   RequestHead head{"GET", target, 11, {{"host", "localhost"}}};
   const auto verdict = judge_head(head, kRules, kLoopback);
-  const auto* refusal = std::get_if<Refusal>(&verdict);
+  const auto* refusal = std::get_if<HeadRefusal>(&verdict);
   CHECK((refusal == nullptr ? 0 : refusal->status) == want);
   if (want == 0 && refusal == nullptr) CHECK(std::get<JudgedHead>(verdict).path == path);
 }

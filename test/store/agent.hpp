@@ -64,6 +64,11 @@ class Agent {
     entry.series = series_;
     return entry;
   }
+  // One tick of one slot.
+  JournalEntry finish_one(Slot slot, std::int64_t time_ms = 1, std::uint64_t raw = 1) {
+    tick(time_ms, std::vector<Reading>{{slot, raw}});
+    return finish();
+  }
   void force_keyframe() { encoder_.force_keyframe(); }
 
  private:

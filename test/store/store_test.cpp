@@ -1,7 +1,9 @@
 #include "store/store.hpp"
 
+#include <atomic>
 #include <map>
 #include <random>
+#include <thread>
 
 #include <catch2/catch.hpp>
 
@@ -360,6 +362,50 @@ TEST_CASE("a reader in the middle of a read does not hold up the writer") {
   append_ticks(store, agent, slot, kStart + 100'000, 50);
   store.maintain();
   CHECK_THROWS_AS(reader.execute("DELETE FROM journal"), SqliteFailure);
+}
+
+TEST_CASE("readers, host changes and several agents at once get along") {
+  const test::TempDir dir;
+  const test::FakeClock clock(kStart);
+  StoreOptions options = options_in(dir);
+  options.head_bytes = 20'000;  // both head and journal are read
+  Store store(options, clock);
+  const HostId host = store.hosts().add("a", test::token(1)).value().id;
+  constexpr int kAgents = 3;
+  constexpr int kTicks = 150;
+  std::atomic<int> running{kAgents};
+  std::atomic<int> wrong{0};
+  std::vector<std::thread> threads;
+  for (int number = 0; number < kAgents; ++number) {
+    threads.emplace_back([&, number] {
+      Agent agent(store.journal(), host, test::run_id(static_cast<std::uint64_t>(number)));
+      const Slot slot = agent.define(test::gauge("m" + std::to_string(number)));
+      for (int i = 0; i < kTicks; ++i) {
+        const auto state = commit(store.journal(), agent.finish_one(slot, kStart + i * 1000));
+        // What was acknowledged is there for whoever reads next.
+        const auto column =
+            store.reader().read(host, std::vector{agent.series(slot)}, 0, INT64_MAX)[0];
+        const bool good = state == CommitState::committed &&
+                          column.times_ms.size() == static_cast<std::size_t>(i) + 1;
+        wrong += good ? 0 : 1;
+      }
+      --running;
+    });
+  }
+  threads.emplace_back([&] {
+    for (std::uint8_t i = 2; running > 0 && i < 250; ++i) {
+      const HostId other = store.hosts().add("h" + std::to_string(i), test::token(i)).value().id;
+      store.hosts().saw(host, "1", "{}", i, kStart + i);
+      if (i % 2 == 0) wrong += store.hosts().remove(other) ? 0 : 1;
+      (void)store.reader().latest(host);
+      (void)store.series().find(host, "*");
+      std::vector<MetricFamily> families;
+      store.append_to(families);
+      if (i % 16 == 0) store.maintain();
+    }
+  });
+  for (std::thread& thread : threads) thread.join();
+  CHECK(wrong == 0);
 }
 
 TEST_CASE("the store shows its own numbers") {

@@ -1,0 +1,1 @@
+volta_fuzz(ingest LINK volta_fleet)

@@ -1,0 +1,1 @@
+volta_fuzz(sysfs LINK volta_collect)
