@@ -44,6 +44,10 @@ struct CollectorEntry {
   std::string_view group;  // in schema/metrics.toml: gives the default period
   // Null: this host has no such source (asked again later: it may come).
   std::unique_ptr<Collector> (*open)(const HostRoots&, const CollectOptions&);
+  // Another group whose metrics it sets from the same read; "" for none.
+  std::string_view also = {};
+  // It fills Tick::load, so energy/ needs it even where nobody wants its own metrics.
+  bool feeds_load = false;
 };
 
 // The one list, in the order in which a tick reads them.

@@ -7,11 +7,11 @@ namespace volta {
 namespace {
 
 constexpr std::array<CollectorEntry, 17> kCollectors = {{
-    {"cpu", "cpu", open_cpu},
+    {"cpu", "cpu", open_cpu, "cpu_core", true},
     {"cpu_frequency", "cpu", open_cpu_frequency},
     {"loadavg", "cpu", open_loadavg},
     {"pressure", "pressure", open_pressure},
-    {"memory", "memory", open_memory},
+    {"memory", "memory", open_memory, "", true},
     {"vmstat", "memory", open_vmstat},
     {"disk", "disk", open_disk},
     {"filesystem", "filesystem", open_filesystem},

@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <vector>
 
+#include "base/error.hpp"
 #include "collect/kept_file.hpp"
 #include "collect/numbers.hpp"
+#include "collect/rising.hpp"
 #include "collect/sources.hpp"
 #include "model/metric_ids.hpp"
 
@@ -14,10 +16,14 @@ namespace {
 constexpr std::size_t kUser = 0, kNice = 1, kIdle = 3, kIowait = 4, kSteal = 7, kGuest = 8,
                       kGuestNice = 9;
 constexpr std::size_t kLeastColumns = 4;
+// In the kernel's order on the "softirq" line, after their sum.
+constexpr std::array<std::string_view, 10> kSoftirqNames = {
+    "hi", "timer", "net_tx", "net_rx", "block", "irq_poll", "tasklet", "sched", "hrtimer", "rcu"};
 
 // One "cpu" or "cpuN" line: its slots and what it showed last.
 struct Line {
   std::array<Slot, kCpuModes> slots{};
+  std::array<Rising, kCpuModes> rising{};
   CpuTimes shown{};
   bool wanted = true;
   bool defined = false;
@@ -39,10 +45,15 @@ class CpuCollector final : public Collector {
       } else if (name.starts_with("cpu")) {
         ++online;
         take_core(out, name.substr(3), columns);
+      } else if (name == "softirq") {
+        take_softirqs(out, columns);
       } else {
         take_count(out, name, columns);
       }
     }
+    if (online == 0 && !total_.defined) throw Failure(file_.path().string() + " names no CPU");
+    if (!online_slot_) online_slot_ = out.define(metrics::cpus_online, {});
+    out.set(*online_slot_, online);
     out.load().cpus = online;
   }
 
@@ -90,15 +101,29 @@ class CpuCollector final : public Collector {
     });
   }
 
-  // Idle and iowait may go back (nohz, hotplug): a counter never does, so the larger value stays.
   template <typename Define>
   static void emit(Tick& out, Line& line, const CpuTimes& times, const Define& define) {
     for (std::size_t mode = 0; mode < kCpuModes; ++mode) {
       if (!line.defined) line.slots.at(mode) = define(mode);
-      line.shown.at(mode) = std::max(line.shown.at(mode), times.at(mode));
+      line.shown.at(mode) = line.rising.at(mode).show(times.at(mode));
       out.set_unsigned(line.slots.at(mode), line.shown.at(mode));
     }
     line.defined = true;
+  }
+
+  void take_softirqs(Tick& out, std::string_view columns) {
+    next_field(columns);  // their sum
+    for (std::size_t kind = 0; kind < kSoftirqNames.size(); ++kind) {
+      const auto value = next_unsigned(columns);
+      if (!value) {
+        ++skipped_;
+        return;
+      }
+      auto& slot = softirq_slots_.at(kind);
+      if (!slot)
+        slot = out.define(metrics::softirqs_total, {{"kind", std::string(kSoftirqNames.at(kind))}});
+      out.set_unsigned(*slot, *value);
+    }
   }
 
   void take_count(Tick& out, std::string_view name, std::string_view columns) {
@@ -132,6 +157,8 @@ class CpuCollector final : public Collector {
   Line total_;
   std::vector<Line> lines_;  // by core number
   std::array<std::optional<Slot>, 5> count_slots_;
+  std::array<std::optional<Slot>, kSoftirqNames.size()> softirq_slots_;
+  std::optional<Slot> online_slot_;
   std::uint64_t skipped_ = 0;
 };
 

@@ -11,15 +11,47 @@
 namespace volta {
 namespace {
 
+enum class As : std::uint8_t { count, sectors, milliseconds, gauge };
+struct Shown {
+  DiskColumn column;
+  As as;
+  MetricId metric;
+};
+constexpr std::array<Shown, 16> kShown = {{
+    {DiskColumn::reads, As::count, metrics::disk_reads_total},
+    {DiskColumn::reads_merged, As::count, metrics::disk_reads_merged_total},
+    {DiskColumn::read_sectors, As::sectors, metrics::disk_read_bytes_total},
+    {DiskColumn::read_ms, As::milliseconds, metrics::disk_read_seconds_total},
+    {DiskColumn::writes, As::count, metrics::disk_writes_total},
+    {DiskColumn::writes_merged, As::count, metrics::disk_writes_merged_total},
+    {DiskColumn::written_sectors, As::sectors, metrics::disk_written_bytes_total},
+    {DiskColumn::write_ms, As::milliseconds, metrics::disk_write_seconds_total},
+    {DiskColumn::in_flight, As::gauge, metrics::disk_in_flight},
+    {DiskColumn::busy_ms, As::milliseconds, metrics::disk_busy_seconds_total},
+    {DiskColumn::queue_ms, As::milliseconds, metrics::disk_queue_seconds_total},
+    {DiskColumn::discards, As::count, metrics::disk_discards_total},
+    {DiskColumn::discarded_sectors, As::sectors, metrics::disk_discarded_bytes_total},
+    {DiskColumn::discard_ms, As::milliseconds, metrics::disk_discard_seconds_total},
+    {DiskColumn::flushes, As::count, metrics::disk_flushes_total},
+    {DiskColumn::flush_ms, As::milliseconds, metrics::disk_flush_seconds_total},
+}};
 constexpr std::uint64_t kSector = 512;
+// A count beyond this in flight is one below zero in 32 bits, which some drivers show for a moment.
+constexpr std::uint64_t kMostInFlight = std::uint64_t{1} << 31U;
+// Names of device mapper and loop devices are used again; the bound is for what nobody foresees.
+constexpr std::size_t kMostDisks = 4096;
 
 struct Disk {
+  std::uint64_t number = 0;
   bool shown = false;
-  bool has_discards = false;
-  bool has_flushes = false;
-  Unwrapped32 read_ms, write_ms, busy_ms, queue_ms;
-  Slot read_bytes = 0, written_bytes = 0, discarded_bytes = 0, reads = 0, writes = 0, flushes = 0;
-  Slot read_seconds = 0, write_seconds = 0, busy_seconds = 0, queue_seconds = 0, in_flight = 0;
+  bool never = false;   // not shown, whatever it does
+  bool looked = false;  // its size was read
+  KeptFile size;
+  std::array<Slot, kShown.size()> slots{};
+  std::array<Unwrapped32, kShown.size()> wraps{};
+  std::size_t defined = 0;  // of `slots`
+
+  explicit Disk(std::filesystem::path size_file) : size(std::move(size_file)) {}
 };
 
 class DiskCollector final : public Collector {
@@ -27,6 +59,7 @@ class DiskCollector final : public Collector {
   DiskCollector(const HostRoots& roots, const CollectOptions& options)
       : file_(roots.proc / "diskstats"),
         block_(roots.sys / "block"),
+        class_(roots.sys / "class/block"),
         partitions_(options.partitions) {}
 
   void sample(Tick& out) override {
@@ -34,70 +67,75 @@ class DiskCollector final : public Collector {
     while (const auto line = next_line(rest)) {
       if (trim(*line).empty()) continue;
       const auto parsed = parse_disk_line(*line);
-      if (!parsed) {
+      auto* disk = parsed ? find(*parsed) : nullptr;
+      if (disk == nullptr) {
         ++skipped_;
         continue;
       }
-      auto found = disks_.find(parsed->name);
-      if (found == disks_.end()) found = disks_.emplace(parsed->name, make(out, *parsed)).first;
-      if (found->second.shown) emit(out, found->second, *parsed);
+      if (!disk->shown && !disk->never) disk->shown = in_use(*disk, *parsed);
+      if (disk->shown) emit(out, *disk, *parsed);
     }
   }
 
   [[nodiscard]] std::uint64_t skipped() const override { return skipped_; }
 
  private:
-  // Whole devices have a folder in /sys/block ('/' in their name is written '!').
-  bool wanted(const DiskLine& line) const {
-    std::string folder(line.name);
-    for (char& c : folder) c = c == '/' ? '!' : c;
-    if (folder.starts_with("ram") || folder.starts_with(".")) return false;
-    // A loop device without a file behind it has done nothing.
-    if (folder.starts_with("loop") && line.reads == 0 && line.writes == 0) return false;
-    std::error_code ignored;  // whatever is wrong with it: it is not there
-    return partitions_ || std::filesystem::exists(block_ / folder, ignored);
+  // Null when there are too many.
+  Disk* find(const DiskLine& line) {
+    const auto found = disks_.find(line.name);
+    if (found != disks_.end() && found->second.number == line.number) return &found->second;
+    if (found != disks_.end()) {
+      disks_.erase(found);  // another device of the same name
+    } else if (disks_.size() >= kMostDisks) {
+      return nullptr;
+    }
+    return &disks_.emplace(line.name, make(line)).first->second;
   }
 
-  Disk make(Tick& out, const DiskLine& line) const {
-    Disk disk;
-    disk.shown = wanted(line);
-    if (!disk.shown) return disk;
-    const auto define = [&](MetricId metric) {
-      return out.define(metric, {{"device", std::string(line.name)}});
-    };
-    disk.read_bytes = define(metrics::disk_read_bytes_total);
-    disk.written_bytes = define(metrics::disk_written_bytes_total);
-    disk.reads = define(metrics::disk_reads_total);
-    disk.writes = define(metrics::disk_writes_total);
-    disk.read_seconds = define(metrics::disk_read_seconds_total);
-    disk.write_seconds = define(metrics::disk_write_seconds_total);
-    disk.busy_seconds = define(metrics::disk_busy_seconds_total);
-    disk.queue_seconds = define(metrics::disk_queue_seconds_total);
-    disk.in_flight = define(metrics::disk_in_flight);
-    disk.has_discards = line.discarded_sectors.has_value();
-    disk.has_flushes = line.flushes.has_value();
-    if (disk.has_discards) disk.discarded_bytes = define(metrics::disk_discarded_bytes_total);
-    if (disk.has_flushes) disk.flushes = define(metrics::disk_flushes_total);
+  // Whole devices have a folder in /sys/block ('/' in their name is written '!').
+  Disk make(const DiskLine& line) const {
+    std::string folder(line.name);
+    for (char& c : folder) c = c == '/' ? '!' : c;
+    std::error_code ignored;  // whatever is wrong with it: it is not there
+    const bool whole = std::filesystem::exists(block_ / folder, ignored);
+    Disk disk((whole ? block_ : class_) / folder / "size");
+    disk.number = line.number;
+    disk.never = folder.starts_with("ram") || folder.starts_with(".") || (!whole && !partitions_);
     return disk;
   }
 
-  static void emit(Tick& out, Disk& disk, const DiskLine& line) {
-    out.set_unsigned(disk.read_bytes, line.read_sectors * kSector);
-    out.set_unsigned(disk.written_bytes, line.written_sectors * kSector);
-    out.set_unsigned(disk.reads, line.reads);
-    out.set_unsigned(disk.writes, line.writes);
-    out.set_unsigned(disk.read_seconds, disk.read_ms.add(line.read_ms));
-    out.set_unsigned(disk.write_seconds, disk.write_ms.add(line.write_ms));
-    out.set_unsigned(disk.busy_seconds, disk.busy_ms.add(line.busy_ms));
-    out.set_unsigned(disk.queue_seconds, disk.queue_ms.add(line.queue_ms));
-    out.set_unsigned(disk.in_flight, line.in_flight);
-    if (disk.has_discards && line.discarded_sectors)
-      out.set_unsigned(disk.discarded_bytes, *line.discarded_sectors * kSector);
-    if (disk.has_flushes && line.flushes) out.set_unsigned(disk.flushes, *line.flushes);
+  // Loop devices without a file, drives without a disc and the like have no size. The size is read
+  // again once such a device does something; without a size file the doing alone counts.
+  static bool in_use(Disk& disk, const DiskLine& line) {
+    const bool active = line.at(DiskColumn::reads) > 0 || line.at(DiskColumn::writes) > 0;
+    if (disk.looked && !active) return false;
+    disk.looked = true;
+    const auto size = disk.size.try_integer();
+    return size ? *size > 0 : active;
+  }
+
+  void emit(Tick& out, Disk& disk, const DiskLine& line) {
+    for (std::size_t i = 0; i < kShown.size(); ++i) {
+      const Shown& shown = kShown.at(i);
+      if (static_cast<std::size_t>(shown.column) >= line.columns) return;
+      if (disk.defined == i) {
+        disk.slots.at(i) = out.define(shown.metric, {{"device", std::string(line.name)}});
+        ++disk.defined;
+      }
+      const std::uint64_t value = line.at(shown.column);
+      if (shown.as == As::gauge && value >= kMostInFlight) {
+        ++skipped_;
+        continue;
+      }
+      out.set_unsigned(disk.slots.at(i), shown.as == As::milliseconds ? disk.wraps.at(i).add(value)
+                                         : shown.as == As::sectors    ? value * kSector
+                                                                      : value);
+    }
   }
 
   KeptFile file_;
   std::filesystem::path block_;
+  std::filesystem::path class_;
   bool partitions_;
   std::map<std::string, Disk, std::less<>> disks_;
   std::uint64_t skipped_ = 0;
@@ -106,32 +144,22 @@ class DiskCollector final : public Collector {
 }  // namespace
 
 std::optional<DiskLine> parse_disk_line(std::string_view line) {
-  constexpr std::size_t kColumns = 17;
+  constexpr std::size_t kLeastColumns = 11;
   std::string_view rest = line;
   DiskLine out;
-  if (!next_unsigned(rest) || !next_unsigned(rest)) return std::nullopt;  // major, minor
+  const auto major = next_unsigned(rest);
+  const auto minor = next_unsigned(rest);
+  if (!major || !minor || *major > UINT32_MAX || *minor > UINT32_MAX) return std::nullopt;
+  out.number = *major << 32U | *minor;
   out.name = next_field(rest);
-  std::array<std::uint64_t, kColumns> values{};
-  std::size_t count = 0;
-  for (; count < kColumns && !trim(rest).empty(); ++count) {
+  for (; out.columns < kDiskColumns; ++out.columns) {
+    std::string_view ahead = rest;
+    if (next_field(ahead).empty()) break;
     const auto value = next_unsigned(rest);
     if (!value) return std::nullopt;
-    values.at(count) = *value;
+    out.values.at(out.columns) = *value;
   }
-  if (out.name.empty() || count < 11) return std::nullopt;
-  // Columns 4 to 14: reads, merged, sectors, ms, writes, merged, sectors, ms, in flight, busy ms,
-  // queue ms.
-  out.reads = values[0];
-  out.read_sectors = values[2];
-  out.read_ms = values[3];
-  out.writes = values[4];
-  out.written_sectors = values[6];
-  out.write_ms = values[7];
-  out.in_flight = values[8];
-  out.busy_ms = values[9];
-  out.queue_ms = values[10];
-  if (count >= 15) out.discarded_sectors = values[13];
-  if (count >= 17) out.flushes = values[15];
+  if (out.columns < kLeastColumns) return std::nullopt;
   return out;
 }
 

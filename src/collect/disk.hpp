@@ -8,15 +8,38 @@
 
 namespace volta {
 
-// One line, in the units of the kernel: sectors of 512 bytes whatever the device says, milliseconds
-// in 32 bits.
+// The columns behind the name, in the kernel's order. Sectors have 512 bytes whatever the device
+// says; milliseconds have 32 bits and wrap.
+enum class DiskColumn : std::uint8_t {
+  reads,
+  reads_merged,
+  read_sectors,
+  read_ms,
+  writes,
+  writes_merged,
+  written_sectors,
+  write_ms,
+  in_flight,
+  busy_ms,
+  queue_ms,
+  discards,  // from here on: Linux 4.18
+  discards_merged,
+  discarded_sectors,
+  discard_ms,
+  flushes,  // from here on: Linux 5.5
+  flush_ms,
+};
+constexpr std::size_t kDiskColumns = 17;
+
 struct DiskLine {
+  std::uint64_t number = 0;  // major and minor
   std::string_view name;
-  std::uint64_t reads = 0, read_sectors = 0, read_ms = 0;
-  std::uint64_t writes = 0, written_sectors = 0, write_ms = 0;
-  std::uint64_t in_flight = 0, busy_ms = 0, queue_ms = 0;
-  std::optional<std::uint64_t> discarded_sectors;  // Linux 4.18
-  std::optional<std::uint64_t> flushes;            // Linux 5.5
+  std::array<std::uint64_t, kDiskColumns> values{};
+  std::size_t columns = 0;  // how many of them the kernel has: 11, 15, 17
+
+  [[nodiscard]] std::uint64_t at(DiskColumn column) const {
+    return values.at(static_cast<std::size_t>(column));
+  }
 };
 
 // Empty if the line has fewer than 14 columns or one is no number.

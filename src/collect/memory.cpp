@@ -1,4 +1,5 @@
 // /proc/meminfo: what memory and swap are used for. Values there are KiB whatever the unit says.
+#include <algorithm>
 #include <array>
 
 #include "base/error.hpp"
@@ -14,7 +15,7 @@ struct Entry {
   std::string_view name;
   MetricId metric;
 };
-constexpr std::array<Entry, 20> kEntries = {{
+constexpr std::array<Entry, 28> kEntries = {{
     {"MemTotal", metrics::memory_total_bytes},
     {"MemAvailable", metrics::memory_available_bytes},
     {"MemFree", metrics::memory_free_bytes},
@@ -35,6 +36,14 @@ constexpr std::array<Entry, 20> kEntries = {{
     {"SwapTotal", metrics::swap_total_bytes},
     {"SwapFree", metrics::swap_free_bytes},
     {"SwapCached", metrics::swap_cached_bytes},
+    {"SReclaimable", metrics::memory_slab_reclaimable_bytes},
+    {"AnonHugePages", metrics::memory_anonymous_hugepages_bytes},
+    {"Mlocked", metrics::memory_locked_bytes},
+    {"Unevictable", metrics::memory_unevictable_bytes},
+    {"Percpu", metrics::memory_percpu_bytes},
+    {"VmallocUsed", metrics::memory_vmalloc_used_bytes},
+    {"CommitLimit", metrics::memory_commit_limit_bytes},
+    {"Zswap", metrics::swap_compressed_bytes},
 }};
 constexpr std::size_t kTotal = 0, kAvailable = 1, kSwapTotal = 17, kSwapFree = 18;
 
@@ -51,6 +60,8 @@ class MemoryCollector final : public Collector {
 
   void sample(Tick& out) override {
     const auto values = values_.parse(file_.read());
+    if (std::none_of(values.begin(), values.end(), [](const auto& v) { return v.has_value(); }))
+      throw Failure(file_.path().string() + " has none of the known lines");
     for (std::size_t i = 0; i < values.size(); ++i)
       emit(out, slots_.at(i), kEntries.at(i).metric, bytes(values[i]));
     const auto used = difference(values[kTotal], values[kAvailable]);

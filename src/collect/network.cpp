@@ -11,20 +11,44 @@
 namespace volta {
 namespace {
 
-constexpr std::array<MetricId, 8> kMetrics = {
-    metrics::network_receive_bytes_total,   metrics::network_receive_packets_total,
-    metrics::network_receive_errors_total,  metrics::network_receive_drops_total,
-    metrics::network_transmit_bytes_total,  metrics::network_transmit_packets_total,
-    metrics::network_transmit_errors_total, metrics::network_transmit_drops_total};
+struct Column {
+  std::size_t index;
+  MetricId metric;
+};
+constexpr std::array<Column, 14> kColumns = {{
+    {0, metrics::network_receive_bytes_total},
+    {1, metrics::network_receive_packets_total},
+    {2, metrics::network_receive_errors_total},
+    {3, metrics::network_receive_drops_total},
+    {4, metrics::network_receive_overruns_total},
+    {5, metrics::network_receive_frame_errors_total},
+    {7, metrics::network_receive_multicast_total},
+    {8, metrics::network_transmit_bytes_total},
+    {9, metrics::network_transmit_packets_total},
+    {10, metrics::network_transmit_errors_total},
+    {11, metrics::network_transmit_drops_total},
+    {12, metrics::network_transmit_overruns_total},
+    {13, metrics::network_transmit_collisions_total},
+    {14, metrics::network_transmit_carrier_errors_total},
+}};
 constexpr std::size_t kHeadLines = 2;
+// Containers bring interfaces and take them away. When there are this many, those that are gone are
+// forgotten.
+constexpr std::size_t kMostInterfaces = 1024;
+// Reading the speed takes the kernel's network lock and asks the driver, so it is done when the
+// state changes and now and then.
+constexpr std::chrono::seconds kSpeedAgain{30};
 
 struct Interface {
-  bool shown = false;
-  std::array<Slot, 8> slots{};
+  std::array<Slot, kColumns.size()> slots{};
   std::optional<KeptFile> state;
   std::optional<KeptFile> speed;
   std::optional<Slot> up_slot;
   std::optional<Slot> speed_slot;
+  bool up = false;
+  std::optional<std::chrono::nanoseconds> speed_read_at;
+  std::int64_t bytes_per_second = 0;  // 0: not known
+  std::uint64_t seen = 0;             // in this sample
 };
 
 class NetworkCollector final : public Collector {
@@ -34,6 +58,7 @@ class NetworkCollector final : public Collector {
 
   void sample(Tick& out) override {
     std::string_view rest = file_.read();
+    ++samples_;
     for (std::size_t number = 0; const auto line = next_line(rest); ++number) {
       if (number < kHeadLines) continue;
       const auto parsed = parse_interface_line(*line);
@@ -41,25 +66,37 @@ class NetworkCollector final : public Collector {
         ++skipped_;
         continue;
       }
+      // Loopback carries nothing out of the machine; veth pairs come and go with containers, and
+      // what they carry is on a real interface too.
+      if (parsed->name == "lo" || parsed->name.starts_with("veth")) continue;
       auto found = interfaces_.find(parsed->name);
-      if (found == interfaces_.end())
+      if (found == interfaces_.end()) {
+        forget_gone();
+        if (interfaces_.size() >= kMostInterfaces) {
+          ++skipped_;
+          continue;
+        }
         found = interfaces_.emplace(parsed->name, make(out, parsed->name)).first;
-      if (found->second.shown) emit(out, found->first, found->second, *parsed);
+      }
+      found->second.seen = samples_;
+      emit(out, found->first, found->second, *parsed);
     }
   }
 
   [[nodiscard]] std::uint64_t skipped() const override { return skipped_; }
 
  private:
-  // Loopback carries nothing out of the machine; veth pairs come and go with containers, and what
-  // they carry is on a real interface too.
+  void forget_gone() {
+    if (interfaces_.size() < kMostInterfaces || forgot_at_ == samples_) return;
+    forgot_at_ = samples_;
+    std::erase_if(interfaces_,
+                  [&](const auto& interface) { return interface.second.seen + 1 < samples_; });
+  }
+
   Interface make(Tick& out, std::string_view name) const {
     Interface interface;
-    interface.shown = name != "lo" && !name.starts_with("veth");
-    if (!interface.shown) return interface;
-    for (std::size_t i = 0; i < kMetrics.size(); ++i) {
-      interface.slots.at(i) = out.define(kMetrics.at(i), {{"interface", std::string(name)}});
-    }
+    for (std::size_t i = 0; i < kColumns.size(); ++i)
+      interface.slots.at(i) = out.define(kColumns.at(i).metric, {{"interface", std::string(name)}});
     if (name.find('/') == std::string_view::npos) {
       interface.state.emplace(class_ / name / "operstate");
       interface.speed.emplace(class_ / name / "speed");
@@ -69,8 +106,9 @@ class NetworkCollector final : public Collector {
 
   static void emit(Tick& out, const std::string& name, Interface& interface,
                    const InterfaceLine& line) {
-    for (std::size_t i = 0; i < kMetrics.size(); ++i)
-      out.set_unsigned(interface.slots.at(i), line.values.at(i));
+    for (std::size_t i = 0; i < kColumns.size(); ++i)
+      out.set_unsigned(interface.slots.at(i), line.values.at(kColumns.at(i).index));
+    const bool was_up = interface.up;
     const auto state = interface.state ? interface.state->try_read() : std::nullopt;
     if (state) {
       if (!interface.up_slot)
@@ -78,24 +116,34 @@ class NetworkCollector final : public Collector {
       // "unknown" is what drivers without link detection say while they work (tun, many virtual
       // ones).
       const std::string_view word = trim(*state);
-      out.set(*interface.up_slot, word == "up" || word == "unknown" ? 1 : 0);
+      interface.up = word == "up" || word == "unknown";
+      out.set(*interface.up_slot, interface.up ? 1 : 0);
     }
-    // Mbit/s; -1 or an error where there is no link or no such thing as a speed.
-    const auto megabits = interface.speed ? interface.speed->try_integer() : std::nullopt;
+    const auto& last = interface.speed_read_at;
+    if (!last || was_up != interface.up || out.boottime() - *last >= kSpeedAgain) {
+      interface.speed_read_at = out.boottime();
+      read_speed(interface);
+    }
+    if (interface.bytes_per_second == 0) return;
+    if (!interface.speed_slot)
+      interface.speed_slot =
+          out.define(metrics::network_link_bytes_per_second, {{"interface", name}});
+    out.set(*interface.speed_slot, interface.bytes_per_second);
+  }
+
+  // Mbit/s; -1 or an error where there is no link, or no such thing as a speed.
+  static void read_speed(Interface& interface) {
     constexpr std::int64_t kMostMegabits = 100'000'000;
-    if (!megabits) {
-      interface.speed.reset();
-    } else if (*megabits > 0 && *megabits < kMostMegabits) {
-      if (!interface.speed_slot)
-        interface.speed_slot =
-            out.define(metrics::network_link_bytes_per_second, {{"interface", name}});
-      out.set(*interface.speed_slot, *megabits * 125'000);
-    }
+    const auto megabits = interface.speed ? interface.speed->try_integer() : std::nullopt;
+    const bool known = megabits && *megabits > 0 && *megabits < kMostMegabits;
+    interface.bytes_per_second = known ? *megabits * 125'000 : 0;
   }
 
   KeptFile file_;
   std::filesystem::path class_;
   std::map<std::string, Interface, std::less<>> interfaces_;
+  std::uint64_t samples_ = 0;
+  std::uint64_t forgot_at_ = 0;  // the sample in which those that are gone were last forgotten
   std::uint64_t skipped_ = 0;
 };
 
@@ -108,12 +156,10 @@ std::optional<InterfaceLine> parse_interface_line(std::string_view line) {
   out.name = trim(line.substr(0, colon));
   if (out.name.empty()) return std::nullopt;
   std::string_view rest = line.substr(colon + 1);
-  // Columns: bytes packets errs drop fifo frame compressed multicast, then the same of what was
-  // sent.
-  for (std::size_t column = 0; column < 16; ++column) {
+  for (std::uint64_t& column : out.values) {
     const auto value = next_unsigned(rest);
     if (!value) return std::nullopt;
-    if (column % 8 < 4) out.values.at(column / 8 * 4 + column % 8) = *value;
+    column = *value;
   }
   return out;
 }

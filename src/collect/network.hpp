@@ -10,8 +10,9 @@ namespace volta {
 
 struct InterfaceLine {
   std::string_view name;
-  // bytes, packets, errors, drops; received, then sent
-  std::array<std::uint64_t, 8> values{};
+  // bytes packets errs drop fifo frame compressed multicast; then of what was sent: bytes packets
+  // errs drop fifo colls carrier compressed
+  std::array<std::uint64_t, 16> values{};
 };
 
 // A line "  eth0: 1 2 3 ..." with its 16 columns; empty if it is a heading or malformed.

@@ -28,20 +28,22 @@ class Unwrapped32 {
   std::uint64_t add(std::uint64_t shown) {
     if (shown > UINT32_MAX) {  // it has more than 32 bits on this kernel
       total_ = shown < total_ ? total_ : shown;
-      last_ = shown;
+      begun_ = false;
       return total_;
     }
+    std::uint64_t step = 0;
     if (!begun_) {
-      begun_ = true;
-      total_ = shown;
+      step = total_ == 0 ? shown : 0;  // after a wide value it goes on from where it is
     } else if (shown >= last_) {
-      total_ += shown - last_;
+      step = shown - last_;
     } else if (last_ - shown > (std::uint64_t{1} << 31U)) {
-      total_ += shown + (std::uint64_t{1} << 32U) - last_;
+      step = shown + (std::uint64_t{1} << 32U) - last_;
     } else {
-      total_ += shown;
+      step = shown;
     }
+    begun_ = true;
     last_ = shown;
+    if (__builtin_add_overflow(total_, step, &total_)) total_ = UINT64_MAX;
     return total_;
   }
 

@@ -9,6 +9,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include "base/assert.hpp"
 #include "base/error.hpp"
 #include "base/log.hpp"
 #include "base/text.hpp"
@@ -24,6 +25,9 @@ using std::chrono::seconds;
 constexpr nanoseconds kOpenAgain = seconds(60);       // a source that is not there
 constexpr nanoseconds kLongestBackOff = seconds(60);  // a source that fails
 constexpr nanoseconds kLogAgain = seconds(60);
+// A collector keeps its memory (wraps, what was shown) through a short failure; after this many in
+// a row its source is looked for anew.
+constexpr unsigned kReopenAfter = 5;
 constexpr nanoseconds kSlow = milliseconds(100);
 constexpr unsigned kSlowCalls = 3;
 constexpr int kSlowFactor = 10;
@@ -60,13 +64,40 @@ Sampler::Sampler(SamplerOptions options, std::span<const CollectorEntry> entries
       stop_event_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
   if (!stop_event_) throw SystemFailure("create", "an eventfd", errno);
   layout_.set_common_labels(options_.labels);
-  for (const CollectorEntry& entry : entries) {
-    if (options_.disabled_groups.count(entry.group) > 0) continue;
-    Source source;
-    source.entry = &entry;
-    source.period = group_period(options_, entry.group);
-    sources_.push_back(std::move(source));
+  for (const MetricGroup& known : metric_groups()) {
+    groups_.push_back({known.name, group_period(options_, known.name),
+                       options_.disabled_groups.count(known.name) > 0});
   }
+  for (const CollectorEntry& entry : entries) add_source(entry);
+}
+
+Sampler::Group& Sampler::group(std::string_view name) {
+  const auto found = std::find_if(groups_.begin(), groups_.end(),
+                                  [&](const Group& known) { return known.name == name; });
+  VOLTA_ASSERT(found != groups_.end(), name);
+  return *found;
+}
+
+// It runs as often as the most demanding of the groups that need it.
+void Sampler::add_source(const CollectorEntry& entry) {
+  std::vector<std::string_view> served = {entry.group};
+  if (!entry.also.empty()) served.push_back(entry.also);
+  std::optional<milliseconds> period;
+  const auto need = [&](std::string_view name) {
+    const Group& needy = group(name);
+    if (!needy.disabled) period = std::min(period.value_or(needy.period), needy.period);
+  };
+  for (const std::string_view name : served) need(name);
+  if (entry.feeds_load) need("energy");
+  if (!period) return;
+  for (const std::string_view name : served) {
+    group(name).thinned = group(name).thinned || group(name).period > *period;
+    thinned_ = thinned_ || group(name).thinned;
+  }
+  Source source;
+  source.entry = &entry;
+  source.period = *period;
+  sources_.push_back(std::move(source));
 }
 
 Sampler::~Sampler() { stop(); }
@@ -114,11 +145,28 @@ void Sampler::loop() {
 }
 
 void Sampler::sample_all() {
+  for (Group& each : groups_) each.due = true;
   tick(clock_.wall_ms(), [](const Source&) { return true; });
 }
 
 void Sampler::align(std::int64_t now_ms) {
   for (Source& source : sources_) source.due_ms = next_multiple(now_ms, source.period);
+  for (Group& each : groups_) {
+    if (each.thinned) each.due_ms = next_multiple(now_ms, each.period);
+  }
+}
+
+// Ticks that pass while the machine sleeps are nobody's fault, hence the monotonic clock.
+void Sampler::count_late(std::int64_t now_ms, nanoseconds monotonic) {
+  const auto awake = std::chrono::duration_cast<milliseconds>(monotonic - ran_at_).count();
+  ran_at_ = monotonic;
+  std::int64_t missed = 0;
+  for (const Source& source : sources_) {
+    const std::int64_t period = source.period.count();
+    if (source.due_ms > now_ms || awake <= now_ms - source.due_ms) continue;
+    missed = std::max(missed, now_ms / period - source.due_ms / period);
+  }
+  late_ticks_ += static_cast<std::uint64_t>(missed);
 }
 
 std::int64_t Sampler::run_due() {
@@ -130,11 +178,16 @@ std::int64_t Sampler::run_due() {
   expected_wall_ms_ = now;
   expected_boot_ = boot;
 
+  count_late(now, clock_.monotonic());
   std::int64_t due = 0;  // the newest due time among those that have come
   for (const Source& source : sources_) {
     if (source.due_ms <= now) due = std::max(due, source.due_ms);
   }
   if (due != 0) {
+    for (Group& each : groups_) {
+      each.due = !each.thinned || each.due_ms <= now;
+      if (each.thinned && each.due) each.due_ms = next_multiple(now, each.period);
+    }
     tick(now - due <= kOnTimeMs ? due : now,
          [now](const Source& source) { return source.due_ms <= now; });
     const std::int64_t after = std::max(clock_.wall_ms(), now);
@@ -155,21 +208,64 @@ void Sampler::tick(std::int64_t label_ms, const std::function<bool(const Source&
   for (Source& source : sources_) {
     if (due(source)) sample(source);
   }
-  if (stage_) stage_(tick_);
-  if (!options_.disabled_metrics.empty()) {
-    mask_new_slots();
-    tick_.drop(masked_);
+  classify_new_slots();
+  if (thinned_) take_out_what_is_not_due();
+  if (report_details_) {
+    if (!late_slot_) late_slot_ = tick_.define(metrics::self_late_ticks_total, {});
+    tick_.set_unsigned(*late_slot_, late_ticks_);
   }
-  sink_.on_tick(tick_);
+  run_stage();
+  hand_on();
 }
 
-void Sampler::mask_new_slots() {
+// Only the runner catches: a tick whose accounting fails is handed on without it.
+void Sampler::run_stage() {
+  if (!stage_) return;
+  const Tick::Mark mark = tick_.mark();
+  try {
+    stage_(tick_);
+  } catch (const std::exception& failure) {
+    tick_.rewind(mark);
+    complain("accounting", failure.what());
+  }
+}
+
+void Sampler::hand_on() {
+  classify_new_slots();
+  tick_.drop(masked_);
+  try {
+    sink_.on_tick(tick_);
+  } catch (const std::exception& failure) {
+    complain("handing on", failure.what());
+  }
+}
+
+void Sampler::complain(std::string_view part, const std::string& reason) {
+  const nanoseconds now = clock_.monotonic();
+  if (complained_at_.count() != 0 && now - complained_at_ < kLogAgain) return;
+  complained_at_ = now;
+  log::error("a part of sampling failed", {{"part", part}, {"reason", reason}});
+}
+
+void Sampler::classify_new_slots() {
   while (masked_.size() < layout_.size()) {
     const std::string& name = layout_.series()[masked_.size()].name;
-    masked_.push_back(std::any_of(options_.disabled_metrics.begin(),
-                                  options_.disabled_metrics.end(),
-                                  [&](const std::string& glob) { return glob_match(glob, name); }));
+    const auto id = find_metric(name);
+    VOLTA_ASSERT(id.has_value(), name);
+    const Group& owner = group(metric(*id).group);
+    const bool unwanted =
+        std::any_of(options_.disabled_metrics.begin(), options_.disabled_metrics.end(),
+                    [&](const std::string& glob) { return glob_match(glob, name); });
+    masked_.push_back(unwanted || owner.disabled);
+    slot_group_.push_back(static_cast<std::size_t>(&owner - groups_.data()));
   }
+}
+
+void Sampler::take_out_what_is_not_due() {
+  dropped_.resize(masked_.size());
+  for (std::size_t slot = 0; slot < dropped_.size(); ++slot)
+    dropped_[slot] = !groups_[slot_group_[slot]].due;
+  tick_.drop(dropped_);
 }
 
 // Looks for the source where it is time to.
@@ -183,6 +279,10 @@ void Sampler::open(Source& source) {
 
 void Sampler::sample(Source& source) {
   const Tick::Mark mark = tick_.mark();
+  if (source.failures > 0 && clock_.monotonic() < source.open_again) {
+    report(source, false);
+    return;
+  }
   try {
     if (!source.collector) open(source);
     if (!source.collector) {
@@ -206,7 +306,7 @@ void Sampler::sample(Source& source) {
 void Sampler::failed(Source& source, const std::string& reason) {
   const nanoseconds now = clock_.monotonic();
   ++source.failures;
-  source.collector.reset();
+  if (source.failures >= kReopenAfter) source.collector.reset();
   const nanoseconds back_off = seconds(std::int64_t{1} << std::min(source.failures - 1, 6U));
   source.open_again = now + std::min(back_off, kLongestBackOff);
   if (source.failures > 1 && now - source.logged_at < kLogAgain) return;

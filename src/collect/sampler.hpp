@@ -9,6 +9,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <thread>
@@ -57,6 +58,16 @@ class Sampler {
   static constexpr std::chrono::milliseconds kPrime{150};
 
  private:
+  // A group of the catalogue. It is thinned when its collector runs more often than the group is
+  // due, because another group needs it: readings in between are taken out.
+  struct Group {
+    std::string_view name;
+    std::chrono::milliseconds period;
+    bool disabled = false;
+    bool thinned = false;
+    std::int64_t due_ms = 0;
+    bool due = true;  // in this tick
+  };
   struct Source {
     const CollectorEntry* entry;
     std::chrono::milliseconds period;
@@ -75,6 +86,8 @@ class Sampler {
   };
 
   void loop();
+  void add_source(const CollectorEntry& entry);
+  Group& group(std::string_view name);
   bool wait(std::chrono::nanoseconds patience);  // false: stop
   void tick(std::int64_t label_ms, const std::function<bool(const Source&)>& due);
   void sample(Source& source);
@@ -82,7 +95,12 @@ class Sampler {
   void failed(Source& source, const std::string& reason);
   void judge_speed(Source& source);
   void report(Source& source, bool success);
-  void mask_new_slots();
+  void classify_new_slots();
+  void take_out_what_is_not_due();
+  void run_stage();
+  void hand_on();
+  void complain(std::string_view part, const std::string& reason);
+  void count_late(std::int64_t now_ms, std::chrono::nanoseconds monotonic);
   void align(std::int64_t now_ms);
 
   const SamplerOptions options_;
@@ -94,8 +112,16 @@ class Sampler {
   std::vector<Source> sources_;
   std::chrono::milliseconds self_period_{};
   std::int64_t self_due_ms_ = 0;
-  bool report_details_ = false;  // in this tick
-  std::vector<bool> masked_;     // by slot
+  bool report_details_ = false;          // in this tick
+  std::vector<Group> groups_;            // as metric_groups()
+  bool thinned_ = false;                 // any of them
+  std::vector<bool> masked_;             // by slot: nobody wants it
+  std::vector<std::size_t> slot_group_;  // by slot: index into groups_
+  std::vector<bool> dropped_;            // by slot: not wanted in this tick
+  std::chrono::nanoseconds complained_at_{};
+  std::uint64_t late_ticks_ = 0;
+  std::optional<Slot> late_slot_;
+  std::chrono::nanoseconds ran_at_{};  // monotonic
   std::int64_t expected_wall_ms_ = 0;
   std::chrono::nanoseconds expected_boot_{};
   UniqueFd stop_event_;

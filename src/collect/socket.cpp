@@ -23,12 +23,29 @@ constexpr std::array<SocketCount, 8> kSocketCounts = {{{false, "sockets", "used"
                                                        {true, "TCP6", "inuse", "tcp6"},
                                                        {true, "UDP6", "inuse", "udp6"}}};
 
+// Memory of the TCP and UDP buffers is counted in pages, that of fragments in bytes.
+struct SocketMemory {
+  std::string_view prefix, key, protocol;
+  std::uint64_t factor;
+};
+constexpr std::uint64_t kPage = 4096;  // of x86-64, the one architecture that volta is built for
+constexpr std::array<SocketMemory, 3> kSocketMemory = {{{"TCP", "mem", "tcp", kPage},
+                                                        {"UDP", "mem", "udp", kPage},
+                                                        {"FRAG", "memory", "fragments", 1}}};
+
 struct SnmpCounter {
   std::string_view prefix, key;
   MetricId metric;
   std::string_view direction;
 };
-constexpr std::array<SnmpCounter, 11> kSnmpCounters = {{
+constexpr std::array<SnmpCounter, 22> kSnmpCounters = {{
+    {"Ip", "InReceives", metrics::ip_packets_total, "received"},
+    {"Ip", "OutRequests", metrics::ip_packets_total, "sent"},
+    {"Ip", "ForwDatagrams", metrics::ip_packets_total, "forwarded"},
+    {"Ip", "InDiscards", metrics::ip_drops_total, "received"},
+    {"Ip", "OutDiscards", metrics::ip_drops_total, "sent"},
+    {"Icmp", "InMsgs", metrics::icmp_messages_total, "received"},
+    {"Icmp", "OutMsgs", metrics::icmp_messages_total, "sent"},
     {"Tcp", "InSegs", metrics::tcp_segments_received_total, ""},
     {"Tcp", "OutSegs", metrics::tcp_segments_sent_total, ""},
     {"Tcp", "RetransSegs", metrics::tcp_retransmits_total, ""},
@@ -36,10 +53,14 @@ constexpr std::array<SnmpCounter, 11> kSnmpCounters = {{
     {"Tcp", "OutRsts", metrics::tcp_resets_total, "sent"},
     {"Tcp", "ActiveOpens", metrics::tcp_opens_total, "active"},
     {"Tcp", "PassiveOpens", metrics::tcp_opens_total, "passive"},
+    {"Tcp", "AttemptFails", metrics::tcp_failed_opens_total, ""},
+    {"Tcp", "CurrEstab", metrics::tcp_established, ""},
+    {"Tcp", "InErrs", metrics::tcp_receive_errors_total, ""},
     {"Udp", "InDatagrams", metrics::udp_datagrams_total, "received"},
     {"Udp", "OutDatagrams", metrics::udp_datagrams_total, "sent"},
     {"Udp", "InErrors", metrics::udp_errors_total, "received"},
     {"Udp", "SndbufErrors", metrics::udp_errors_total, "sent"},
+    {"Udp", "NoPorts", metrics::udp_unwanted_total, ""},
 }};
 
 // Text after "PREFIX: " on the next line that begins so; `rest` then begins with the line after it.
@@ -68,18 +89,30 @@ class SocketCollector final : public Collector {
       emit(out, socket_slots_.at(i), metrics::sockets, "protocol", count.protocol,
            find_socket_count(count.six ? six : four, count.prefix, count.key));
     }
-    const std::string_view snmp = snmp_.read();
-    for (std::size_t i = 0; i < kSnmpCounters.size(); ++i) {
-      const SnmpCounter& counter = kSnmpCounters.at(i);
-      const auto value = find_snmp_counter(snmp, counter.prefix, counter.key);
-      if (!value) ++skipped_;
-      emit(out, snmp_slots_.at(i), counter.metric, "direction", counter.direction, value);
+    for (std::size_t i = 0; i < kSocketMemory.size(); ++i) {
+      const SocketMemory& memory = kSocketMemory.at(i);
+      auto value = find_socket_count(four, memory.prefix, memory.key);
+      if (value) *value *= memory.factor;
+      emit(out, memory_slots_.at(i), metrics::socket_memory_bytes, "protocol", memory.protocol,
+           value);
     }
+    SnmpRows rows(snmp_.read());
+    while (const auto cell = rows.next()) take_snmp(out, *cell);
   }
 
   [[nodiscard]] std::uint64_t skipped() const override { return skipped_; }
 
  private:
+  void take_snmp(Tick& out, const SnmpRows::Cell& cell) {
+    for (std::size_t i = 0; i < kSnmpCounters.size(); ++i) {
+      const SnmpCounter& counter = kSnmpCounters.at(i);
+      if (counter.key != cell.key || counter.prefix != cell.prefix) continue;
+      const auto value = parse_integer<std::uint64_t>(cell.value);
+      if (!value) ++skipped_;
+      emit(out, snmp_slots_.at(i), counter.metric, "direction", counter.direction, value);
+      return;
+    }
+  }
   static void emit(Tick& out, std::optional<Slot>& slot, MetricId metric, const char* key,
                    std::string_view label, std::optional<std::uint64_t> value) {
     if (!value) return;
@@ -91,6 +124,7 @@ class SocketCollector final : public Collector {
   KeptFile sockstat6_;
   KeptFile snmp_;
   std::array<std::optional<Slot>, kSocketCounts.size()> socket_slots_;
+  std::array<std::optional<Slot>, kSocketMemory.size()> memory_slots_;
   std::array<std::optional<Slot>, kSnmpCounters.size()> snmp_slots_;
   std::uint64_t skipped_ = 0;
 };
@@ -109,17 +143,32 @@ std::optional<std::uint64_t> find_socket_count(std::string_view text, std::strin
   return std::nullopt;
 }
 
-std::optional<std::uint64_t> find_snmp_counter(std::string_view text, std::string_view prefix,
-                                               std::string_view key) {
-  auto names = next_of(text, prefix);
-  auto numbers = next_of(text, prefix);
-  while (names && numbers) {
-    const std::string_view name = next_field(*names);
-    if (name.empty()) return std::nullopt;
-    const auto value = next_unsigned(*numbers);
-    if (name == key) return value;
+std::optional<SnmpRows::Cell> SnmpRows::next() {
+  while (true) {
+    const std::string_view key = next_field(keys_);
+    const std::string_view value = next_field(values_);
+    if (!key.empty() && !value.empty()) return Cell{prefix_, key, value};
+    if (!next_pair()) return std::nullopt;
   }
-  return std::nullopt;
+}
+
+bool SnmpRows::next_pair() {
+  auto keys = next_line(rest_);
+  while (keys) {
+    const std::string_view prefix = keys->substr(0, keys->find(':'));
+    const auto values = next_line(rest_);
+    if (!values) return false;
+    const bool pair = prefix.size() < keys->size() && values->size() > prefix.size() &&
+                      values->starts_with(prefix) && (*values)[prefix.size()] == ':';
+    if (pair) {
+      prefix_ = prefix;
+      keys_ = keys->substr(prefix.size() + 1);
+      values_ = values->substr(prefix.size() + 1);
+      return true;
+    }
+    keys = values;  // one line too many: begin anew with the second
+  }
+  return false;
 }
 
 std::unique_ptr<Collector> open_socket(const HostRoots& roots, const CollectOptions&) {

@@ -1,4 +1,4 @@
-// /proc/net/sockstat, sockstat6 and snmp: sockets in use, TCP and UDP counters.
+// /proc/net/sockstat, sockstat6 and snmp: sockets in use, and what TCP, UDP and IP counted.
 #pragma once
 
 #include <cstdint>
@@ -7,13 +7,27 @@
 
 namespace volta {
 
-// The number after `key` on the line that begins with "PREFIX:", as "TCP: inuse 5 orphan 0 ...".
+// From a line "TCP: inuse 5 orphan 0 ...": the number after `key` on the line of `prefix`.
 std::optional<std::uint64_t> find_socket_count(std::string_view text, std::string_view prefix,
                                                std::string_view key);
 
-// snmp has pairs of lines, "Tcp: Name Name ..." and "Tcp: 1 2 ...": the number of the column called
-// `key`. A negative number (MaxConn) is empty.
-std::optional<std::uint64_t> find_snmp_counter(std::string_view text, std::string_view prefix,
-                                               std::string_view key);
+// Walks net/snmp, where each line of names "Tcp: A B" is followed by one of values "Tcp: 1 2".
+// Lines without a partner, and names without a value, are passed over.
+class SnmpRows {
+ public:
+  struct Cell {
+    std::string_view prefix, key, value;
+  };
+  // `text` must live longer.
+  explicit SnmpRows(std::string_view text) : rest_(text) {}
+  // The next name and value; empty at the end.
+  std::optional<Cell> next();
+
+ private:
+  bool next_pair();
+
+  std::string_view rest_;
+  std::string_view prefix_, keys_, values_;
+};
 
 }  // namespace volta

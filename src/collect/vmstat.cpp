@@ -12,17 +12,36 @@ namespace {
 struct Entry {
   std::string_view name;
   MetricId metric;
-  std::uint64_t factor;
+  std::uint64_t factor = 1;
+  std::string_view key = {}, label = {};  // none
 };
 constexpr std::uint64_t kPage = 4096;  // of x86-64, the one architecture that volta is built for
-constexpr std::array<Entry, 7> kEntries = {{
+// Neighbours of the same series are added up.
+constexpr std::array<Entry, 24> kEntries = {{
     {"pgpgin", metrics::memory_paged_in_bytes_total, 1024},
     {"pgpgout", metrics::memory_paged_out_bytes_total, 1024},
     {"pswpin", metrics::swap_in_bytes_total, kPage},
     {"pswpout", metrics::swap_out_bytes_total, kPage},
-    {"pgfault", metrics::memory_faults_total, 1},
-    {"pgmajfault", metrics::memory_major_faults_total, 1},
-    {"oom_kill", metrics::memory_oom_kills_total, 1},
+    {"pgfault", metrics::memory_faults_total},
+    {"pgmajfault", metrics::memory_major_faults_total},
+    {"oom_kill", metrics::memory_oom_kills_total},
+    {"pgfree", metrics::memory_freed_pages_total},
+    {"pgscan_kswapd", metrics::memory_scanned_pages_total, 1, "by", "kswapd"},
+    {"pgscan_direct", metrics::memory_scanned_pages_total, 1, "by", "direct"},
+    {"pgsteal_kswapd", metrics::memory_reclaimed_pages_total, 1, "by", "kswapd"},
+    {"pgsteal_direct", metrics::memory_reclaimed_pages_total, 1, "by", "direct"},
+    {"workingset_refault_anon", metrics::memory_refaults_total, 1, "kind", "anonymous"},
+    {"workingset_refault_file", metrics::memory_refaults_total, 1, "kind", "file"},
+    {"allocstall_dma", metrics::memory_allocation_stalls_total},
+    {"allocstall_dma32", metrics::memory_allocation_stalls_total},
+    {"allocstall_normal", metrics::memory_allocation_stalls_total},
+    {"allocstall_movable", metrics::memory_allocation_stalls_total},
+    {"allocstall_device", metrics::memory_allocation_stalls_total},
+    {"compact_stall", metrics::memory_compaction_stalls_total},
+    {"thp_fault_alloc", metrics::memory_hugepage_faults_total, 1, "outcome", "allocated"},
+    {"thp_fault_fallback", metrics::memory_hugepage_faults_total, 1, "outcome", "refused"},
+    {"numa_hit", metrics::memory_numa_allocations_total, 1, "outcome", "hit"},
+    {"numa_miss", metrics::memory_numa_allocations_total, 1, "outcome", "miss"},
 }};
 
 constexpr auto kNames = [] {
@@ -38,17 +57,28 @@ class VmstatCollector final : public Collector {
 
   void sample(Tick& out) override {
     const auto values = values_.parse(file_.read());
+    std::optional<std::uint64_t> sum;
     for (std::size_t i = 0; i < values.size(); ++i) {
-      if (!values[i]) continue;
-      auto& slot = slots_.at(i);
-      if (!slot) slot = out.define(kEntries.at(i).metric, {});
-      out.set_unsigned(*slot, *values[i] * kEntries.at(i).factor);
+      const Entry& entry = kEntries.at(i);
+      if (values[i]) sum = sum.value_or(0) + *values[i] * entry.factor;
+      if (i + 1 < values.size() && same_series(entry, kEntries.at(i + 1))) continue;
+      if (sum) emit(out, slots_.at(i), entry, *sum);
+      sum.reset();
     }
   }
 
   [[nodiscard]] std::uint64_t skipped() const override { return values_.skipped(); }
 
  private:
+  static bool same_series(const Entry& a, const Entry& b) {
+    return a.metric == b.metric && a.label == b.label;
+  }
+  static void emit(Tick& out, std::optional<Slot>& slot, const Entry& entry, std::uint64_t value) {
+    if (!slot)
+      slot = out.define(entry.metric, {{std::string(entry.key), std::string(entry.label)}});
+    out.set_unsigned(*slot, value);
+  }
+
   KeptFile file_;
   NamedValues values_;
   std::array<std::optional<Slot>, kEntries.size()> slots_;

@@ -1,5 +1,6 @@
 #include "collect/cpu.hpp"
 
+#include "collect/rising.hpp"
 #include "collect/sources.hpp"
 #include "readings.hpp"
 
@@ -30,7 +31,7 @@ TEST_CASE("totals, cores and counts are shown; the load is handed on") {
   host.write("proc/stat",
              "cpu  10 0 20 70 5 0 0 9 0 0\ncpu0 4 0 10 35 5 0 0 9 0 0\ncpu1 6 0 10 35 0 0 0 0 0 0\n"
              "intr 555 1 2 3\nctxt 777\nbtime 1\nprocesses 99\nprocs_running 2\nprocs_blocked "
-             "1\nsoftirq 5 1\n");
+             "1\nsoftirq 55 1 2 3 4 5 6 7 8 9 10\n");
   Bench bench(open_cpu, host.roots());
   const auto shown = bench.sample();
   CHECK(shown.at(R"(volta_cpu_seconds_total{mode="user"})") == 10);
@@ -40,6 +41,9 @@ TEST_CASE("totals, cores and counts are shown; the load is handed on") {
   CHECK(shown.at("volta_forks_total") == 99);
   CHECK(shown.at("volta_processes_running") == 2);
   CHECK(shown.at("volta_processes_blocked") == 1);
+  CHECK(shown.at("volta_cpus_online") == 2);
+  CHECK(shown.at(R"(volta_softirqs_total{kind="hi"})") == 1);
+  CHECK(shown.at(R"(volta_softirqs_total{kind="rcu"})") == 10);
   CHECK(bench.tick().load().total_ticks == 105);
   CHECK(bench.tick().load().busy_ticks == 30);
   CHECK(bench.tick().load().cpus == 2);
@@ -57,6 +61,25 @@ TEST_CASE("a counter never goes back, a core that goes away leaves a gap") {
   CHECK(shown.at(R"(volta_cpu_seconds_total{mode="iowait"})") == 50);
   CHECK(shown.at(R"(volta_cpu_seconds_total{mode="user"})") == 2);
   CHECK(shown.count(R"(volta_cpu_core_seconds_total{cpu="1",mode="idle"})") == 0);
+}
+
+TEST_CASE("a counter that rises: small steps back are waited out, large ones are a new beginning") {
+  const auto check = [](std::vector<std::uint64_t> raw, std::vector<std::uint64_t> want) {
+    Rising counter;
+    std::vector<std::uint64_t> shown;
+    for (const std::uint64_t value : raw) shown.push_back(counter.show(value));
+    CHECK(shown == want);
+  };
+  check({5, 7, 7}, {5, 7, 7});
+  check({100, 99, 100, 101}, {100, 100, 100, 101});
+  check({100'000, 50, 60}, {100'000, 100'000, 100'010});
+}
+
+TEST_CASE("a file that names no CPU is a failure") {
+  MadeHost host;
+  host.write("proc/stat", "");
+  Bench bench(open_cpu, host.roots());
+  CHECK_THROWS(bench.sample());
 }
 
 TEST_CASE("cores are chosen") {
@@ -77,7 +100,7 @@ TEST_CASE("what is malformed is skipped and counted") {
   host.write("proc/stat",
              "cpu  1 1 x 1\ncpu0 1 1 1 1\ncpu99999 1 1 1 1\ncpux 1 1 1 1\nctxt many\n\nintr\ncpu");
   Bench bench(open_cpu, host.roots());
-  CHECK(bench.sample().size() == kCpuModes);
+  CHECK(bench.sample().size() == kCpuModes + 1);
   CHECK(bench.skipped() == 6);
 }
 

@@ -40,5 +40,15 @@ TEST_CASE("malformed lines are skipped and counted") {
   CHECK(bench.skipped() == 3);
 }
 
+TEST_CASE("a file without any known line is a failure") {
+  test::MadeHost host;
+  for (const char* content : {"", "\n\n", "zzz", "MemTotal"}) {
+    CAPTURE(content);
+    host.write("proc/meminfo", content);
+    test::Bench bench(open_memory, host.roots());
+    CHECK_THROWS(bench.sample());
+  }
+}
+
 }  // namespace
 }  // namespace volta

@@ -2,6 +2,7 @@
 
 #include <map>
 #include <mutex>
+#include <optional>
 
 #include <catch2/catch.hpp>
 
@@ -21,6 +22,7 @@ struct Plan {
   bool fails = false;
   milliseconds takes{0};
   int samples = 0;
+  int opened = 0;
   test::FakeClock* clock = nullptr;
 };
 Plan good_plan;   // NOLINT: collectors are opened through plain functions
@@ -28,17 +30,22 @@ Plan other_plan;  // NOLINT: as above
 
 class Planned final : public Collector {
  public:
-  Planned(Plan& plan, MetricId metric) : plan_(plan), metric_(metric) {}
+  Planned(Plan& plan, MetricId metric, std::optional<MetricId> second = {})
+      : plan_(plan), metric_(metric), second_(second) {
+    ++plan_.opened;
+  }
   void sample(Tick& out) override {
     ++plan_.samples;
     if (plan_.clock != nullptr) plan_.clock->advance(plan_.takes);
     out.set(out.define(metric_, {}), 7);
+    if (second_) out.set(out.define(*second_, {}), 8);
     if (plan_.fails) throw Failure("broken");
   }
 
  private:
   Plan& plan_;
   MetricId metric_;
+  std::optional<MetricId> second_;
 };
 
 const CollectorEntry kEntries[] = {
@@ -151,6 +158,113 @@ TEST_CASE("a collector that fails hurts nobody, shows as failed and is tried aga
   CHECK(setup.sink.shown.at(R"(volta_collector_success{collector="other"})") == 1);
 }
 
+TEST_CASE("a collector keeps its memory through a short failure, a long one makes it look anew") {
+  Setup setup;
+  const auto sampler = setup.make();
+  sampler->sample_all();
+  CHECK(other_plan.opened == 1);
+  other_plan.fails = true;
+  for (int i = 0; i < 4; ++i) {
+    setup.clock.advance(seconds(61));
+    sampler->sample_all();
+  }
+  CHECK(other_plan.samples == 5);
+  CHECK(other_plan.opened == 1);
+  for (int i = 0; i < 2; ++i) {
+    setup.clock.advance(seconds(61));
+    sampler->sample_all();
+  }
+  CHECK(other_plan.opened == 2);
+}
+
+TEST_CASE("accounting or a sink that fails stops nothing") {
+  Setup setup;
+  int staged = 0;
+  Sampler sampler(setup.options, kEntries, setup.clock, setup.sink, [&](Tick& tick) {
+    tick.set(tick.define(metrics::load15, {}), ++staged);
+    throw Failure("no accounting");
+  });
+  sampler.sample_all();
+  CHECK(staged == 1);
+  CHECK(setup.sink.shown.at("volta_load1") == 7);
+  CHECK(setup.sink.shown.count("volta_load15") == 0);
+
+  struct Broken final : TickSink {
+    int ticks = 0;
+    void on_tick(const Tick&) override {
+      ++ticks;
+      throw Failure("no sink");
+    }
+  } broken;
+  Sampler second(setup.options, kEntries, setup.clock, broken);
+  second.sample_all();
+  second.sample_all();
+  CHECK(broken.ticks == 2);
+}
+
+// The one collector sets load1 (group cpu) and, as group `also` would, a metric of cpu_core.
+const CollectorEntry kFeeder[] = {
+    {"good", "cpu",
+     [](const HostRoots&, const CollectOptions&) -> std::unique_ptr<Collector> {
+       return std::make_unique<Planned>(good_plan, metrics::load1, metrics::cpu_core_seconds_total);
+     },
+     "cpu_core", true},
+};
+
+TEST_CASE("a collector runs for the most demanding group, each group shows at its own period") {
+  const auto check = [](milliseconds cpu, milliseconds core, milliseconds energy, int samples,
+                        int cpu_shown, int core_shown) {
+    CAPTURE(cpu.count(), core.count(), energy.count());
+    Setup setup;
+    const auto pick = [&](const char* group, milliseconds period) {
+      if (period.count() == 0) setup.options.disabled_groups.insert(group);
+      if (period.count() > 0) setup.options.periods[group] = period;
+    };
+    pick("cpu", cpu);
+    pick("cpu_core", core);
+    pick("energy", energy);
+    Sampler sampler(setup.options, kFeeder, setup.clock, setup.sink);
+    sampler.run_due();
+    int cpu_seen = 0;
+    int core_seen = 0;
+    for (int i = 0; i < 100; ++i) {
+      setup.clock.advance(milliseconds(100));
+      setup.sink.shown.clear();
+      sampler.run_due();
+      cpu_seen += static_cast<int>(setup.sink.shown.count("volta_load1"));
+      core_seen += static_cast<int>(setup.sink.shown.count("volta_cpu_core_seconds_total"));
+    }
+    CHECK(good_plan.samples == samples);
+    CHECK(cpu_seen == cpu_shown);
+    CHECK(core_seen == core_shown);
+  };
+  check(seconds(1), seconds(1), seconds(1), 10, 10, 10);
+  check(seconds(1), seconds(5), seconds(1), 10, 10, 2);
+  check(seconds(5), seconds(1), seconds(5), 10, 2, 10);
+  check(seconds(5), seconds(5), seconds(1), 10, 2, 2);
+  check(milliseconds(0), seconds(2), seconds(2), 5, 0, 5);
+  check(milliseconds(0), milliseconds(0), seconds(1), 10, 0, 0);
+  check(milliseconds(0), milliseconds(0), milliseconds(0), 0, 0, 0);
+}
+
+TEST_CASE("ticks that came too late are counted, those of a sleeping machine are not") {
+  const std::string late = "volta_self_late_ticks_total";
+  Setup setup;
+  setup.options.periods = {{"self", seconds(1)}};
+  const auto sampler = setup.make();
+  sampler->run_due();
+  setup.clock.advance(milliseconds(705));
+  sampler->run_due();
+  CHECK(setup.sink.shown.at(late) == 0);
+  setup.clock.advance(seconds(5));
+  sampler->run_due();
+  CHECK(setup.sink.shown.at(late) == 4);
+  setup.clock.suspend(seconds(3600));
+  setup.clock.advance(seconds(1));
+  sampler->run_due();
+  CHECK(setup.sink.shown.at(late) == 4);
+}
+
 TEST_CASE("an absent source is no failure and is looked for again") {
   Setup setup;
   other_plan.absent = true;
@@ -182,7 +296,7 @@ TEST_CASE("a slow collector is run less often") {
 TEST_CASE("groups and metrics are switched off, labels put on") {
   Setup setup;
   setup.options.disabled_groups = {"memory"};
-  setup.options.disabled_metrics = {"volta_collector_*"};
+  setup.options.disabled_metrics = {"volta_collector_*", "volta_self_late_ticks_total"};
   setup.options.labels = {{"rack", "a1"}};
   const auto sampler = setup.make();
   sampler->sample_all();

@@ -24,12 +24,24 @@ TEST_CASE("sockets by protocol") {
   CHECK_FALSE(find_socket_count("", "TCP", "inuse"));
 }
 
-TEST_CASE("counters by the name above them") {
-  CHECK(find_snmp_counter(kSnmp, "Tcp", "RetransSegs") == 60);
-  CHECK(find_snmp_counter(kSnmp, "Udp", "InDatagrams") == 1);
-  CHECK_FALSE(find_snmp_counter(kSnmp, "Tcp", "MaxConn"));
-  CHECK_FALSE(find_snmp_counter("Tcp: A B\n", "Tcp", "A"));
-  CHECK_FALSE(find_snmp_counter("Tcp: A B\nTcp: 1\n", "Tcp", "B"));
+TEST_CASE("values under their names") {
+  const auto cells = [](std::string_view text) {
+    std::string out;
+    SnmpRows rows(text);
+    while (const auto cell = rows.next()) {
+      out += std::string(cell->prefix) + '.' + std::string(cell->key) + '=' +
+             std::string(cell->value) + ' ';
+    }
+    return out;
+  };
+  CHECK(cells("Tcp: A B\nTcp: 1 -2\nUdp: C\nUdp: 3\n") == "Tcp.A=1 Tcp.B=-2 Udp.C=3 ");
+  CHECK(cells("Tcp: A B\n").empty());
+  CHECK(cells("Tcp: A B\nTcp: 1\n") == "Tcp.A=1 ");
+  CHECK(cells("Tcp: A\nTcp: 1 2 3\n") == "Tcp.A=1 ");
+  CHECK(cells("Tcp: A\nUdp: B\nUdp: 2") == "Udp.B=2 ");
+  CHECK(cells("garbage\n:\n\nUdp: B\nUdp: 2\n") == "Udp.B=2 ");
+  CHECK(cells("Udp: B\nUdpLite: 2\n").empty());
+  CHECK(cells("").empty());
 }
 
 TEST_CASE("everything of a host without IPv6") {
@@ -38,14 +50,15 @@ TEST_CASE("everything of a host without IPv6") {
   host.write("proc/net/snmp", kSnmp);
   test::Bench bench(open_socket, host.roots());
   const auto shown = bench.sample();
-  CHECK(shown.size() == 6 + 11);
+  CHECK(shown.size() == 6 + 2 + 12);
+  CHECK(shown.at(R"(volta_socket_memory_bytes{protocol="tcp"})") == 3 * 4096);
   CHECK(shown.at(R"(volta_sockets{protocol="tcp"})") == 5);
   CHECK(shown.at("volta_tcp_retransmits_total") == 60);
   CHECK(shown.at(R"(volta_tcp_resets_total{direction="sent"})") == 70);
   CHECK(bench.skipped() == 0);
   host.write("proc/net/snmp", "Tcp: InSegs\nTcp: many\n");
-  CHECK(bench.sample().size() == 6);
-  CHECK(bench.skipped() == 11);
+  CHECK(bench.sample().size() == 8);
+  CHECK(bench.skipped() == 1);
 }
 
 }  // namespace

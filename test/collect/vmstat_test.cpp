@@ -15,6 +15,12 @@ TEST_CASE("paging is in bytes, faults are counts") {
   CHECK(shown.at("volta_swap_out_bytes_total") == 8192);
   CHECK(shown.at("volta_memory_major_faults_total") == 3);
   CHECK(shown.at("volta_memory_oom_kills_total") == 1);
+  host.write("proc/vmstat",
+             "allocstall_dma 1\nallocstall_normal 2\nallocstall_movable 4\npgscan_kswapd 9\n");
+  const auto rare = bench.sample();
+  CHECK(rare.size() == 2);
+  CHECK(rare.at("volta_memory_allocation_stalls_total") == 7);
+  CHECK(rare.at(R"(volta_memory_scanned_pages_total{by="kswapd"})") == 9);
   host.write("proc/vmstat", "pgpgin x\n");
   CHECK(bench.sample().empty());
   CHECK(bench.skipped() == 1);

@@ -1,0 +1,1 @@
+volta_fuzz(procfs LINK volta_collect)
