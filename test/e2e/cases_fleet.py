@@ -127,7 +127,7 @@ def case_refusals_are_clear():
         assert code == 3 and "chmod 600" in err, err
         os.chmod(token, 0o600)
         with agent(folder, hub.ready["http"], token, wait=False) as sender:  # the wrong port: HTTP answers
-            wait_until("not a volta server", lambda: "not a volta server" in sender.stderr.lower(), 15)
+            wait_until("not a volta server", lambda: "not volta's port" in sender.stderr, 15)
 
 
 def case_plaintext_beyond_loopback_is_refused():
