@@ -128,7 +128,16 @@ def start_collectd(stack, folder):
 
 def collectd_series(folder):
     """Values in all CSV files: columns after the time."""
-    return sum(len(path.open().readline().split(",")) - 1 for path in folder.rglob("*-20*"))
+    return sum(len(path.open().readline().split(",")) - 1 for path in folder.rglob("*-20*") if path.is_file())
+
+
+def watch(socket_):
+    """A browser that reads everything until the server ends."""
+    try:
+        while True:
+            socket_.receive()
+    except (ConnectionError, OSError):
+        pass
 
 
 def agent_side(stack, folder, seconds):
@@ -176,8 +185,7 @@ def agent_side(stack, folder, seconds):
 
     socket_ = lib.WebSocket(http_port, headers={"Authorization": f"Bearer {key}"})
     socket_.send({"op": "subscribe", "id": "a", "host": host, "names": ["volta_*"], "interval_ms": 1000})
-    receiver = threading.Thread(target=lambda: [socket_.receive() for _ in range(10**9)], daemon=True)
-    receiver.start()
+    threading.Thread(target=watch, args=(socket_,), daemon=True).start()
     time.sleep(3)
     up, down, sent, at = relay.up, relay.down, points(), time.monotonic()
     time.sleep(max(20, seconds / 2))
@@ -212,13 +220,14 @@ def local_side(folder, seconds):
         message = socket_.receive()
         if message["op"] == "data":
             delays.append(time.time() * 1000 - message["ts"])
+    socket_.close()
     delays = sorted(delays[1:])
-    share, (resident, anonymous) = measure(local.process.pid, 10, time.sleep)
+    share, (resident, anonymous) = measure(local.process.pid, seconds, time.sleep)
     local.stop()
     return [("volta local: start to HTTP 200", f"{statistics.median(starts):.0f} ms (worst of 5: {max(starts):.0f})", "<= 300 ms"),
             ("kernel read to WebSocket frame", f"p50 {statistics.median(delays):.1f} ms, p99 {delays[int(len(delays) * 0.99) - 1]:.1f} ms ({len(delays)} frames)", "<= 20 ms p99"),
-            ("volta local: memory", f"{resident / 1e6:.1f} MB RSS, {anonymous / 1e6:.1f} MB anonymous after {seconds + 10:.0f} s", "<= 60 MB after 1 h"),
-            ("volta local: CPU with one watcher gone", f"{share * 100:.2f} % of a core", "")]
+            ("volta local: memory", f"{resident / 1e6:.1f} MB RSS, {anonymous / 1e6:.1f} MB anonymous after {2 * seconds:.0f} s", "<= 60 MB after 1 h"),
+            ("volta local: CPU, nobody watching", f"{share * 100:.2f} % of a core", "")]
 
 
 def main():
