@@ -1,6 +1,7 @@
 // volta server: the centre of many hosts.
 #include "rpc/server.hpp"
 
+#include <filesystem>
 #include <iostream>
 
 #include <unistd.h>
@@ -19,6 +20,26 @@ namespace volta {
 namespace {
 
 constexpr std::size_t kHeadBytes = 256U << 20U;
+
+// CONTRACTS "Processes": a server may fill 80 % of the disk that holds its data, unless told
+// otherwise. 0 (no cap) where the disk's size cannot be found out.
+std::int64_t default_size_cap(std::filesystem::path data) {
+  while (!data.empty() && !std::filesystem::exists(data) && data.has_parent_path() &&
+         data != data.parent_path()) {
+    data = data.parent_path();
+  }
+  std::error_code failed;
+  const auto space = std::filesystem::space(data, failed);
+  return failed ? 0 : static_cast<std::int64_t>(space.capacity / 5 * 4);
+}
+
+StoreOptions server_store_options(const Settings& settings) {
+  StoreOptions options = store_options(settings, kHeadBytes);
+  if (settings.all().at("retention.size").origin == "default") {
+    options.size_bytes = default_size_cap(options.directory);
+  }
+  return options;
+}
 
 // "host:port" or "[v6]:port"; the settings have checked the form.
 std::pair<std::string, std::uint16_t> split_address(const std::string& address) {
@@ -74,8 +95,8 @@ int run_server(const RoleOptions& options, bool show_access_key) {
   block_stop_signals();
   const Clock& clock = system_clock();
 
-  Hub hub({"server", store_options(settings, kHeadBytes), "",
-           !is_loopback(settings.text("http.listen")), !is_loopback(settings.text("rpc.listen"))},
+  Hub hub({"server", server_store_options(settings), "", !is_loopback(settings.text("http.listen")),
+           !is_loopback(settings.text("rpc.listen"))},
           clock);
   const ServerMetrics own;
   hub.add_self_metrics(own);

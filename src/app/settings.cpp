@@ -50,7 +50,7 @@ std::vector<SettingSpec> all_specs() {
       {"retention.raw", T::duration, "14d", "local server",
        "How long samples are kept; 0: for ever"},
       {"retention.size", T::size, "", "local server",
-       "How large the data directory may grow; 0: no limit"},
+       "How large the data directory may grow; 0: no limit; a server's default: 80 % of the disk"},
       {"paths.data", T::text, "", "local server agent", "Data directory"},
       {"paths.procfs", T::text, "/proc", "local agent", "Root of procfs"},
       {"paths.sysfs", T::text, "/sys", "local agent", "Root of sysfs"},
