@@ -90,7 +90,7 @@ void Hub::open_api(AccessSettings access) {
   api_ = std::make_unique<Api>(std::move(parts),
                                ApiSettings{options_.role, kVersion, options_.local_host,
                                            options_.insecure_http, options_.insecure_plaintext},
-                               std::move(access));
+                               access);
 }
 
 void Hub::serve(const ServeOptions& options) {

@@ -44,7 +44,7 @@ AccessSettings local_access(const std::string& listen, const std::filesystem::pa
     if (!key)
       throw StartFailure(Exit::data_directory,
                          (data / "access-key").string() + ": " + key.error().text);
-    access.key = std::move(*key);
+    access.key = *key;
   }
   return access;
 }

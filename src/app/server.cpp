@@ -105,8 +105,8 @@ int run_server(const RoleOptions& options, bool show_access_key) {
   if (!key)
     throw StartFailure(Exit::data_directory,
                        (hub.data() / "access-key").string() + ": " + key.error().text);
-  access.key = std::move(*key);
-  hub.open_api(std::move(access));
+  access.key = *key;
+  hub.open_api(access);
   const std::unique_ptr<RpcServer> rpc = listen_for_agents(settings, hub.sink());
   hub.serve({settings.text("http.listen"), settings.list("http.allowed_hosts")});
   const std::string rpc_address = settings.text("rpc.listen");

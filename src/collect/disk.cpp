@@ -93,7 +93,7 @@ class DiskCollector final : public Collector {
   }
 
   // Whole devices have a folder in /sys/block ('/' in their name is written '!').
-  Disk make(const DiskLine& line) const {
+  [[nodiscard]] Disk make(const DiskLine& line) const {
     std::string folder(line.name);
     for (char& c : folder) c = c == '/' ? '!' : c;
     std::error_code ignored;  // whatever is wrong with it: it is not there

@@ -26,7 +26,7 @@ class DataDirectory {
   // What a second process is told about the owner, usually the URL it serves.
   void announce(const std::string& text) const;
   // Makes the file, empty, if it is missing. It must not be a symbolic link.
-  std::filesystem::path touch(const std::string& name) const;
+  [[nodiscard]] std::filesystem::path touch(const std::string& name) const;
 
  private:
   [[nodiscard]] UniqueFd open_file(const std::string& name) const;

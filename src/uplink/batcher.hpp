@@ -36,7 +36,7 @@ class Batcher {
  private:
   void add_readings(std::int64_t wall_ms, std::span<const Reading> readings,
                     std::chrono::nanoseconds now);
-  bool due(std::chrono::nanoseconds at) const;
+  [[nodiscard]] bool due(std::chrono::nanoseconds at) const;
 
   Outbox& outbox_;
   BatchWishes& wishes_;
