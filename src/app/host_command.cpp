@@ -141,7 +141,6 @@ int show_token(const Answer& answer, const HostOptions& options) {
 
 // The API knows hosts by id; people by name.
 std::string id_of(AdminDoor& door, const std::string& name) {
-  HostOptions quiet;
   std::string cursor;
   do {
     const Answer answer =

@@ -83,12 +83,12 @@ std::vector<ReadinessProbe> Hub::probes() {
            }}};
 }
 
-void Hub::open_api(AccessSettings access) {
+void Hub::open_api(const AccessSettings& access, const std::string& local_host) {
   ApiParts parts{hosts_,   store_->hosts(), store_->series(), store_->reader(),
                  queries_, exposition_,     clock_,           live_,
                  self_,    probes()};
   api_ = std::make_unique<Api>(std::move(parts),
-                               ApiSettings{options_.role, kVersion, options_.local_host,
+                               ApiSettings{options_.role, kVersion, local_host,
                                            options_.insecure_http, options_.insecure_plaintext},
                                access);
 }

@@ -24,7 +24,6 @@ namespace volta {
 struct HubOptions {
   std::string role;  // local or server
   StoreOptions store;
-  std::string local_host;           // `volta local`: the one host whose samples /metrics shows
   bool insecure_http = false;       // plain HTTP beyond loopback
   bool insecure_plaintext = false;  // agents without encryption beyond loopback
 };
@@ -49,8 +48,9 @@ class Hub {
   // More of volta's own numbers for /metrics. Before open_api().
   void add_self_metrics(const SelfMetrics& part) { self_.push_back(&part); }
 
-  // Builds the routes. `access`: who gets in.
-  void open_api(AccessSettings access);
+  // Builds the routes. `access`: who gets in. `local_host`: id of the one host whose samples
+  // /metrics shows (`volta local`), "" for a server.
+  void open_api(const AccessSettings& access, const std::string& local_host = "");
   // One request as the admin socket would make it. After open_api().
   HttpResponse administer(const HttpRequest& request) { return api_->handle(request); }
   // Binds and answers from then on. Throws StartFailure. After open_api().

@@ -21,7 +21,8 @@ constexpr std::size_t kHeadBytes = 24U << 20U;
 constexpr std::chrono::milliseconds kFlush{1000};
 
 // The one host of this machine, with a token that nobody but this process ever knows.
-HostToken claim_local_host(HostDirectory& directory, const std::string& name) {
+std::pair<HostRecord, HostToken> claim_local_host(HostDirectory& directory,
+                                                  const std::string& name) {
   HostToken token{};
   random_bytes(token);
   const Sha256 hash = sha256(std::as_bytes(std::span(token)));
@@ -29,11 +30,11 @@ HostToken claim_local_host(HostDirectory& directory, const std::string& name) {
   if (known.empty()) {
     const Result<HostRecord> added = directory.add(name, hash);
     if (!added) throw StartFailure(Exit::failed, added.error().text);
-    return token;
+    return {*added, token};
   }
   const Result<void> set = directory.set_token(known.front().id, hash);
   if (!set) throw StartFailure(Exit::failed, set.error().text);
-  return token;
+  return {known.front(), token};
 }
 
 AccessSettings local_access(const std::string& listen, const std::filesystem::path& data) {
@@ -78,17 +79,17 @@ int run_local(const RoleOptions& options) {
   // The machine is read before the store is opened: a second of history is worth less than a quick
   // start.
   const std::string name = usable_name(read_facts(host_roots(settings)).hostname);
-  Hub hub({"local", store_options(settings, kHeadBytes), name, !is_loopback(listen), false}, clock);
-  const HostToken token = claim_local_host(hub.directory(), name);
-  const std::string host_name = hub.directory().list().front().name;
+  Hub hub({"local", store_options(settings, kHeadBytes), !is_loopback(listen), false}, clock);
+  // Known by its id: the machine may have been renamed since.
+  const auto [host, token] = claim_local_host(hub.directory(), name);
 
   UplinkOptions uplink_options;
-  uplink_options.identity = agent_identity(token, host_roots(settings), host_name);
+  uplink_options.identity = agent_identity(token, host_roots(settings), host.name);
   uplink_options.flush = kFlush;
   Uplink uplink(std::make_unique<DirectLink>(hub.sink()), clock, std::move(uplink_options));
   Measure measure(settings, clock, uplink, [&uplink] { return uplink.counters(); });
 
-  hub.open_api(local_access(listen, hub.data()));
+  hub.open_api(local_access(listen, hub.data()), host.uid);
   hub.serve({listen, settings.list("http.allowed_hosts")});
   uplink.start();
   measure.start();

@@ -24,11 +24,10 @@ constexpr std::size_t kHeadBytes = 256U << 20U;
 // CONTRACTS "Processes": a server may fill 80 % of the disk that holds its data, unless told
 // otherwise. 0 (no cap) where the disk's size cannot be found out.
 std::int64_t default_size_cap(std::filesystem::path data) {
-  while (!data.empty() && !std::filesystem::exists(data) && data.has_parent_path() &&
-         data != data.parent_path()) {
-    data = data.parent_path();
-  }
   std::error_code failed;
+  data = std::filesystem::absolute(data, failed);
+  while (!std::filesystem::exists(data, failed) && data != data.parent_path())
+    data = data.parent_path();
   const auto space = std::filesystem::space(data, failed);
   return failed ? 0 : static_cast<std::int64_t>(space.capacity / 5 * 4);
 }
@@ -95,10 +94,10 @@ int run_server(const RoleOptions& options, bool show_access_key) {
   block_stop_signals();
   const Clock& clock = system_clock();
 
-  Hub hub({"server", server_store_options(settings), "", !is_loopback(settings.text("http.listen")),
+  const ServerMetrics own;
+  Hub hub({"server", server_store_options(settings), !is_loopback(settings.text("http.listen")),
            !is_loopback(settings.text("rpc.listen"))},
           clock);
-  const ServerMetrics own;
   hub.add_self_metrics(own);
   AccessSettings access;
   Result<AccessKey> key = AccessKey::parse(load_or_make_access_key(hub.data()));

@@ -321,7 +321,7 @@ void Sampler::judge_speed(Source& source) {
   if (source.slow_in_a_row < kSlowCalls) return;
   source.slow_in_a_row = 0;
   if (source.period >= seconds(60)) return;
-  source.period *= kSlowFactor;
+  source.period = std::min<milliseconds>(source.period * kSlowFactor, seconds(60));
   log::warning("a collector is slow and runs less often from now on",
                {{"collector", source.entry->name},
                 {"took_ms", std::chrono::duration_cast<milliseconds>(source.duration).count()},

@@ -16,6 +16,9 @@ constexpr double kPsysErrorRatio = 0.1;
 // (hardware.md 1.2).
 constexpr double kPsysLeastShare = 0.9;
 constexpr std::chrono::nanoseconds kClockJump = std::chrono::seconds(1);
+// A source is alive for this long after a reading, or for three of its own intervals.
+constexpr std::chrono::nanoseconds kQuiet = std::chrono::seconds(15);
+constexpr std::chrono::nanoseconds kLongestModelled = std::chrono::minutes(5);
 constexpr std::chrono::nanoseconds kSleep = std::chrono::milliseconds(500);
 
 // Bounds for what its collector says nothing of. Package: no published bound, "highly correlated"
@@ -55,7 +58,7 @@ SeriesDef with_quality(MetricId id, Labels labels, Quality quality) {
 Account::Account(const Clock& clock, AccountOptions options) : clock_(clock), options_(options) {}
 
 TickDisturbance Account::disturbance(const Tick& tick) {
-  const std::chrono::nanoseconds slept = tick.boottime() - clock_.monotonic();
+  const std::chrono::nanoseconds slept = clock_.boottime() - clock_.monotonic();
   TickDisturbance out;
   if (begun_) {
     const auto wall = std::chrono::milliseconds(tick.wall_ms() - last_wall_ms_);
@@ -70,15 +73,16 @@ TickDisturbance Account::disturbance(const Tick& tick) {
 }
 
 void Account::run(Tick& tick) {
-  take_zones(tick, disturbance(tick));
-  run_host(tick);
+  const TickDisturbance now = disturbance(tick);
+  take_zones(tick, now);
+  run_host(tick, now);
   last_load_ = tick.load();
 }
 
 void Account::take_zones(Tick& tick, const TickDisturbance& disturbance) {
   while (zones_.size() < tick.zones().size()) {
     const ZoneInfo& info = tick.zones()[zones_.size()];
-    zones_.push_back({info, ZoneMeter(info), {}, false, 0});
+    zones_.push_back({info, ZoneMeter(info), {}, false, {}, 0});
     zones_.back().info.error_ratio = error_bound(info);
   }
   for (Zone& zone : zones_) zone.read_now = false;
@@ -86,10 +90,12 @@ void Account::take_zones(Tick& tick, const TickDisturbance& disturbance) {
     Zone& zone = zones_.at(reading.zone);
     zone.meter.add(reading, disturbance);
     zone.read_now = true;
+    zone.read_at = tick.boottime();
     zone.minute_uj += zone.meter.last_delta_uj().value_or(0) - zone.minute_uj / 60;
   }
   for (Zone& zone : zones_) {
-    if (!zone.read_now && zone.info.source == "battery") zone.meter.pause();  // it is being charged
+    // A battery that is charged gives no readings: what comes after that has nothing to count from.
+    if (zone.info.source == "battery" && !live(zone, tick.boottime())) zone.meter.pause();
     if (!zone.read_now || zone.meter.dead()) continue;
     emit(tick, zone.info, zone.outputs, zone.meter.energy_uj(), zone.meter.power_mw());
     emit_repairs(tick, zone);
@@ -124,22 +130,32 @@ void Account::emit_repairs(Tick& tick, Zone& zone) {
   }
 }
 
-// What the live zones of that name used since their last reading: `uj` is empty if none gave a
-// difference now.
-Account::Sum Account::sum_of(std::string_view name) const {
+bool Account::live(const Zone& zone, std::chrono::nanoseconds now) {
+  const auto patience = std::max<std::chrono::nanoseconds>(kQuiet, 3 * zone.meter.interval());
+  return zone.meter.moved() && !zone.meter.dead() && now - zone.read_at <= patience;
+}
+
+// What the live zones of that name used since their last reading. All or nothing: one zone without
+// a difference (its counter began anew) leaves `uj` empty, for a part of the machine must not pass
+// for the whole.
+Account::Sum Account::sum_of(std::string_view name, std::chrono::nanoseconds now) const {
   Sum sum;
   std::string_view chip;
+  bool complete = true;
+  std::int64_t total = 0;
   for (const Zone& zone : zones_) {
-    if (zone.info.zone != name || !zone.read_now || zone.meter.dead()) continue;
+    if (zone.info.zone != name || !live(zone, now)) continue;
     if (name == "platform" && !chip.empty() && meter_chip(zone.info) != chip) continue;
     chip = meter_chip(zone.info);
     sum.found = true;
-    const auto delta = zone.meter.last_delta_uj();
-    if (!delta) continue;
-    sum.uj = sum.uj.value_or(0) + *delta;
+    const auto delta = zone.read_now ? zone.meter.last_delta_uj() : std::nullopt;
+    complete = complete && delta.has_value();
+    total += delta.value_or(0);
+    sum.interval = zone.meter.interval();
     sum.quality = std::max(sum.quality, zone.info.quality);
     sum.error_ratio = std::max(sum.error_ratio, zone.info.error_ratio);
   }
+  if (sum.found && complete) sum.uj = total;
   return sum;
 }
 
@@ -154,66 +170,67 @@ bool Account::psys_is_whole() const {
   return psys > 0 && psys >= kPsysLeastShare * inside;
 }
 
-std::optional<std::int64_t> Account::model_delta_uj(const Tick& tick) {
+Account::Sum Account::model(const Tick& tick, const TickDisturbance& disturbance) {
+  Sum sum{true, std::nullopt, {}, Quality::estimated, kModelErrorRatio};
   const HostLoad& load = tick.load();
-  if (options_.tdp_w <= 0 || load.total_ticks <= last_load_.total_ticks) return std::nullopt;
+  if (options_.tdp_w <= 0 || load.total_ticks <= last_load_.total_ticks) return sum;
   const bool first = last_load_.total_ticks == 0;
-  const std::chrono::nanoseconds interval = tick.boottime() - last_model_at_;
+  sum.interval = tick.boottime() - last_model_at_;
   last_model_at_ = tick.boottime();
-  if (first || interval > std::chrono::minutes(1)) return std::nullopt;
+  // The ticks of a machine that slept say nothing of the time it slept.
+  if (first || disturbance.suspended || sum.interval > kLongestModelled) return sum;
   const std::uint64_t busy = load.busy_ticks - std::min(load.busy_ticks, last_load_.busy_ticks);
   const double utilisation =
       static_cast<double>(busy) / static_cast<double>(load.total_ticks - last_load_.total_ticks);
   const double watts = host_power_w(options_.tdp_w, utilisation, load.memory_bytes);
-  return static_cast<std::int64_t>(watts * static_cast<double>(interval.count()) / 1000.0);
+  sum.uj = static_cast<std::int64_t>(watts * static_cast<double>(sum.interval.count()) / 1000.0);
+  return sum;
 }
 
 // hardware.md 1.2: platform meter, then discharging battery, then a validated psys, then package +
-// dram, then the model.
-void Account::run_host(Tick& tick) {
-  const auto model = model_delta_uj(tick);
-  const auto whole = [&](const Sum& sum, std::string_view source) {
-    if (sum.uj) add_host(tick, source, sum.quality, sum.error_ratio, *sum.uj);
-  };
-  if (const Sum platform = sum_of("platform"); platform.found) return whole(platform, "hwmon");
-  if (const Sum battery = sum_of("battery"); battery.found) return whole(battery, "battery");
-  if (const Sum psys = sum_of("psys"); psys.found && psys_is_whole()) return whole(psys, "rapl");
-  if (const Sum package = sum_of("package"); package.found) {
-    if (!package.uj) return;
-    const std::int64_t delta = *package.uj + sum_of("dram").uj.value_or(0);
-    return add_host(tick, "rapl", Quality::derived, kPackageErrorRatio, delta);
+// dram, then the model. The first that is alive stands for the machine, also in ticks in which it
+// is not read: two sources never count the same time.
+void Account::run_host(Tick& tick, const TickDisturbance& disturbance) {
+  const std::chrono::nanoseconds now = tick.boottime();
+  const Sum modelled = model(tick, disturbance);
+  if (const Sum platform = sum_of("platform", now); platform.found)
+    return add_host(tick, "hwmon", platform);
+  if (const Sum battery = sum_of("battery", now); battery.found)
+    return add_host(tick, "battery", battery);
+  if (const Sum psys = sum_of("psys", now); psys.found && psys_is_whole())
+    return add_host(tick, "rapl", psys);
+  if (Sum package = sum_of("package", now); package.found) {
+    const Sum dram = sum_of("dram", now);
+    if (dram.found)
+      package.uj = package.uj && dram.uj ? std::optional(*package.uj + *dram.uj) : std::nullopt;
+    package.quality = Quality::derived;
+    package.error_ratio = kPackageErrorRatio;
+    return add_host(tick, "rapl", package);
   }
-  // A package that is not read in this tick (a slower period) still is the better source.
-  const bool blind = std::all_of(zones_.begin(), zones_.end(), [](const Zone& zone) {
-    return zone.meter.dead() || zone.info.source == "battery" || zone.info.zone == "rail";
-  });
-  if (model && blind) add_host(tick, "model", Quality::estimated, kModelErrorRatio, *model);
+  add_host(tick, "model", modelled);
 }
 
-void Account::add_host(Tick& tick, std::string_view source, Quality quality, double error_ratio,
-                       std::int64_t delta_uj) {
+void Account::add_host(Tick& tick, std::string_view source, const Sum& sum) {
+  if (!sum.uj) return;
   auto host = std::find_if(hosts_.begin(), hosts_.end(), [&](const HostSource& entry) {
-    return entry.source == source && entry.quality == quality;
+    return entry.source == source && entry.quality == sum.quality;
   });
   if (host == hosts_.end()) {
-    hosts_.push_back({std::string(source), quality, error_ratio, 0, {}});
+    hosts_.push_back({std::string(source), sum.quality, sum.error_ratio, 0, {}});
     host = hosts_.end() - 1;
   }
-  host->energy_uj += delta_uj;
-  const std::chrono::nanoseconds interval = tick.boottime() - last_host_at_;
-  const bool first = last_host_at_.count() == 0;
-  last_host_at_ = tick.boottime();
+  host->energy_uj += *sum.uj;
   std::optional<std::int64_t> power_mw;
-  if (!first && interval.count() > 0) {
-    power_mw =
-        std::llround(static_cast<double>(delta_uj) * 1e6 / static_cast<double>(interval.count()));
+  if (sum.interval.count() > 0) {
+    power_mw = std::llround(static_cast<double>(*sum.uj) * 1e6 /
+                            static_cast<double>(sum.interval.count()));
   }
   for (HostSource& entry :
        hosts_) {  // those not in force stand still, so that their sum is the host's energy
     const ZoneInfo info{"host", "", entry.source, entry.quality, entry.error_ratio, 0, 0, ""};
     emit(tick, info, entry.outputs, entry.energy_uj, &entry == &*host ? power_mw : std::nullopt);
   }
-  run_self(tick, delta_uj, quality);
+  run_self(tick, *sum.uj, sum.quality);
 }
 
 // volta's share: the host's energy times its part of all CPU time, idle time included. So nothing
@@ -225,15 +242,16 @@ void Account::run_self(Tick& tick, std::int64_t host_delta_uj, Quality quality) 
     return;
   const double all_us = static_cast<double>(load.total_ticks - last_load_.total_ticks) * 10'000.0;
   const double self_us = static_cast<double>(load.self_cpu_us - last_load_.self_cpu_us);
-  self_uj_ += static_cast<double>(host_delta_uj) * std::min(1.0, self_us / all_us);
-  if (!self_slot_ || self_quality_ != quality) {
-    // From a measured host it is derived, from a modelled one estimated.
-    const Quality own = quality == Quality::estimated ? Quality::estimated : Quality::derived;
-    self_slot_ = tick.define(with_quality(metrics::self_energy_joules_total,
+  // From a measured host it is derived, from a modelled one estimated: two counters, neither ever
+  // goes back.
+  const Quality own = quality == Quality::estimated ? Quality::estimated : Quality::derived;
+  SelfShare& share = self_.at(own == Quality::estimated ? 1 : 0);
+  share.uj += static_cast<double>(host_delta_uj) * std::min(1.0, self_us / all_us);
+  if (!share.slot) {
+    share.slot = tick.define(with_quality(metrics::self_energy_joules_total,
                                           {{"quality", std::string(to_text(own))}}, own));
-    self_quality_ = quality;
   }
-  tick.set(*self_slot_, static_cast<std::int64_t>(self_uj_));
+  tick.set(*share.slot, static_cast<std::int64_t>(share.uj));
 }
 
 }  // namespace volta

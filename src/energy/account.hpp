@@ -38,7 +38,8 @@ class Account {
     ZoneInfo info;
     ZoneMeter meter;
     Outputs outputs;
-    bool read_now = false;       // in this tick
+    bool read_now = false;  // in this tick
+    std::chrono::nanoseconds read_at{};
     std::int64_t minute_uj = 0;  // decaying sum over about a minute, to check psys by
   };
   // One way to know the whole machine; each keeps a counter of its own, so that none ever goes
@@ -56,18 +57,19 @@ class Account {
   void emit(Tick& tick, const ZoneInfo& info, Outputs& outputs, std::int64_t energy_uj,
             std::optional<std::int64_t> power_mw);
   void emit_repairs(Tick& tick, Zone& zone);
-  void run_host(Tick& tick);
+  void run_host(Tick& tick, const TickDisturbance& disturbance);
   struct Sum {
-    bool found = false;  // such a zone was read in this tick
+    bool found = false;  // such a zone is alive
     std::optional<std::int64_t> uj;
+    std::chrono::nanoseconds interval{};  // that it was used in
     Quality quality = Quality::measured;
     double error_ratio = 0;
   };
-  [[nodiscard]] Sum sum_of(std::string_view zone) const;
+  [[nodiscard]] static bool live(const Zone& zone, std::chrono::nanoseconds now);
+  [[nodiscard]] Sum sum_of(std::string_view zone, std::chrono::nanoseconds now) const;
   [[nodiscard]] bool psys_is_whole() const;
-  std::optional<std::int64_t> model_delta_uj(const Tick& tick);
-  void add_host(Tick& tick, std::string_view source, Quality quality, double error_ratio,
-                std::int64_t delta_uj);
+  Sum model(const Tick& tick, const TickDisturbance& disturbance);
+  void add_host(Tick& tick, std::string_view source, const Sum& sum);
   void run_self(Tick& tick, std::int64_t host_delta_uj, Quality quality);
 
   const Clock& clock_;
@@ -80,10 +82,11 @@ class Account {
   std::int64_t last_wall_ms_ = 0;
   HostLoad last_load_{};
   std::chrono::nanoseconds last_model_at_{};
-  std::chrono::nanoseconds last_host_at_{};
-  double self_uj_ = 0;
-  std::optional<Slot> self_slot_;
-  Quality self_quality_ = Quality::estimated;
+  struct SelfShare {
+    double uj = 0;
+    std::optional<Slot> slot;
+  };
+  std::array<SelfShare, 2> self_;  // derived, estimated
 };
 
 }  // namespace volta

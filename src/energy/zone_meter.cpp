@@ -107,7 +107,11 @@ void ZoneMeter::add(const ZoneReading& reading, const TickDisturbance& disturban
   } else {
     last_ = Last{reading.value, reading.at};
   }
-  if (counter) watch_for_death(reading.at);
+  if (counter) {
+    watch_for_death(reading.at);
+  } else {
+    moved_ = true;
+  }
 }
 
 std::optional<std::int64_t> ZoneMeter::power_mw() const {

@@ -44,6 +44,10 @@ class ZoneMeter {
   // True once it is plain that the counter does not count: readable, but it stood still for 10 s
   // from the first reading on (reference/hardware.md, pitfall 5). Ends with the first movement.
   [[nodiscard]] bool dead() const { return dead_; }
+  // A counter has counted at least once; a power sensor has been read.
+  [[nodiscard]] bool moved() const { return moved_; }
+  // Between the last two readings.
+  [[nodiscard]] std::chrono::nanoseconds interval() const { return interval_; }
 
  private:
   struct Last {

@@ -100,7 +100,7 @@ milliseconds Sender::step(milliseconds patience) {
         lose("the server has not answered for a minute");
       }
     }
-  } catch (const Failure& failure) {
+  } catch (const std::exception& failure) {
     lose(failure.what());
   }
   return connected_ ? milliseconds(0)

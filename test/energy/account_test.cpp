@@ -162,20 +162,58 @@ TEST_CASE("a dead counter gives way to the model") {
       0);
 }
 
-TEST_CASE("when the source of the host's energy changes, no counter goes back") {
+TEST_CASE(
+    "when the source of the host's energy changes, no counter goes back and no time counts twice") {
   Machine machine;
   const auto package = machine.zone("package", "package-0");
   const auto battery = machine.zone("battery", "BAT0", "battery");
-  machine.run({{package, 0}}, {{battery, 12'000'000}});
-  machine.run({{package, 5'000'000}}, {{battery, 12'000'000}});
-  CHECK(machine.shown.at(host("volta_energy_joules_total", "measured", "battery")) == 12'000'000);
-  machine.run({{package, 10'000'000}});
-  CHECK(machine.shown.at(host("volta_energy_joules_total", "measured", "battery")) == 12'000'000);
-  CHECK(machine.shown.at(host("volta_energy_joules_total", "derived", "rapl")) == 5'000'000);
+  const std::string on_battery = host("volta_energy_joules_total", "measured", "battery");
+  const std::string on_rapl = host("volta_energy_joules_total", "derived", "rapl");
+  std::uint64_t uj = 0;
+  const auto run = [&](int ticks, int battery_every) {
+    for (int i = 0; i < ticks; ++i) {
+      uj += 5'000'000;
+      const bool reads = battery_every > 0 && i % battery_every == 0;
+      machine.run({{package, uj}},
+                  reads
+                      ? std::vector<std::pair<std::uint32_t, std::uint64_t>>{{battery, 12'000'000}}
+                      : std::vector<std::pair<std::uint32_t, std::uint64_t>>{});
+    }
+  };
+  run(21, 5);  // read every five seconds, as its firmware likes it: 20 s at 12 W
+  CHECK(machine.shown.at(on_battery) == 240'000'000);
+  CHECK(machine.shown.at(host("volta_power_watts", "measured", "battery")) == 12'000);
+  CHECK(machine.shown.count(on_rapl) == 0);
+  run(40, 0);  // plugged in: noticed after three of its intervals
+  CHECK(machine.shown.at(on_battery) == 240'000'000);
+  CHECK(machine.shown.at(on_rapl) == 25 * 5'000'000);
   CHECK(machine.shown.count(host("volta_power_watts", "measured", "battery")) == 0);
-  machine.run({{package, 15'000'000}}, {{battery, 50'000'000}});
-  machine.run({{package, 20'000'000}}, {{battery, 50'000'000}});
-  CHECK(machine.shown.at(host("volta_energy_joules_total", "measured", "battery")) == 62'000'000);
+  run(6, 5);
+  CHECK(machine.shown.at(on_battery) == 300'000'000);
+  CHECK(machine.shown.at(on_rapl) == 25 * 5'000'000);
+}
+
+TEST_CASE("a package whose counter began anew does not leave half a machine") {
+  Machine machine;
+  const auto first = machine.zone("package", "package-0");
+  const auto second = machine.zone("package", "package-1");
+  for (std::uint64_t i = 1; i <= 3; ++i)
+    machine.run({{first, i * 10'000'000}, {second, 100'000'000'000 + i * 10'000'000}});
+  CHECK(machine.shown.at(host("volta_power_watts", "derived", "rapl")) == 20'000);
+  machine.run({{first, 40'000'000}, {second, 5}});
+  CHECK(machine.shown.count(host("volta_power_watts", "derived", "rapl")) == 0);
+  machine.run({{first, 50'000'000}, {second, 10'000'005}});
+  CHECK(machine.shown.at(host("volta_power_watts", "derived", "rapl")) == 20'000);
+}
+
+TEST_CASE("after a night's sleep the power is that of the second after it") {
+  Machine machine;
+  const auto package = machine.zone("package", "package-0");
+  for (std::uint64_t i = 1; i <= 3; ++i) machine.run({{package, i * 10'000'000}});
+  machine.clock.suspend(seconds(30'000));
+  machine.run({{package, 40'000'000}});
+  machine.run({{package, 50'000'000}});
+  CHECK(machine.shown.at(host("volta_power_watts", "derived", "rapl")) == 10'000);
 }
 
 TEST_CASE("repairs are counted in series of their own, suspends and set clocks among them") {
