@@ -36,8 +36,9 @@ cd "$TOP/web"
 [ -d node_modules ] || npm ci --no-audit --no-fund --silent
 part types npm run --silent check
 part units units
-part sizes npm run --silent size
+part sizes npm run --silent size -- "$TOP/build/release/web"
 cd "$TOP"
+export VOLTA_WEB_ROOT="$TOP/build/release/web"
 part mock node test/web/dashboard.test.mjs
 
 DATA=$(mktemp -d)
