@@ -3,7 +3,7 @@
 #   packaging/test.sh [SUITE ...]     suites: tidy units asan tsan e2e e2e-asan e2e-tsan web lint; default: all
 . "$(dirname "$0")/common.sh"
 
-TEST_PACKAGES="catch2 clang-format-14 clang-tidy-14 prometheus chromium curl file python3-websockets"
+TEST_PACKAGES="catch2 clang-format-14 prometheus file"
 ALL="tidy units web e2e asan e2e-asan tsan e2e-tsan lint"
 SUITES=${*:-$ALL}
 LOGS="$TOP/build/logs"
@@ -48,7 +48,7 @@ export ASAN_OPTIONS=detect_stack_use_after_return=1:abort_on_error=0 UBSAN_OPTIO
 
 if wants tidy; then suite tidy tidy; fi
 if wants units; then configure_and_build test -DCMAKE_BUILD_TYPE=RelWithDebInfo -DVOLTA_STATIC=OFF -DVOLTA_WERROR=ON; suite units python3 "$TOP/test/run_units.py" "$TOP/build/test"; fi
-if wants web; then suite web "$TOP/test/web/run.sh" "$TOP/build/release/volta"; fi
+if wants web; then install_packages chromium; suite web "$TOP/test/web/run.sh" "$TOP/build/release/volta"; fi
 if wants e2e; then suite e2e "${E2E[@]}" "$TOP/build/release/volta"; fi
 if wants asan || wants e2e-asan; then sanitized asan address,undefined; fi
 if wants asan; then suite asan python3 "$TOP/test/run_units.py" "$TOP/build/asan"; fi
@@ -56,7 +56,7 @@ if wants e2e-asan; then suite e2e-asan "${E2E[@]}" "$TOP/build/asan/volta"; fi
 if wants tsan || wants e2e-tsan; then sanitized tsan thread; fi
 if wants tsan; then suite tsan python3 "$TOP/test/run_units.py" "$TOP/build/tsan"; fi
 if wants e2e-tsan; then suite e2e-tsan "${E2E[@]}" "$TOP/build/tsan/volta"; fi
-if wants lint; then suite lint "$TOP/packaging/lint.sh"; fi
+if wants lint; then install_packages clang-tidy-14; suite lint "$TOP/packaging/lint.sh"; fi
 
 cat "$SUMMARY"
 read -r PASSED FAILED SKIPPED < <(awk '{for(i=2;i<=NF;i++){w=$(i+1);gsub(/[,()]/,"",w);if(w=="passed")p+=$i;if(w=="failed")f+=$i;if(w=="skipped")s+=$i}}END{print p+0,f+0,s+0}' "$SUMMARY")
