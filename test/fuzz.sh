@@ -5,6 +5,7 @@
 SECONDS_EACH=${1:-60}
 shift || true
 install_packages clang-14 libclang-rt-14-dev
+TARGETS=$(cd "$TOP/test/fuzz" && for file in *.cmake; do printf 'fuzz_%s ' "${file%.cmake}"; done)
 CC=clang-14 CXX=clang++-14 configure_and_build fuzz -DCMAKE_BUILD_TYPE=RelWithDebInfo -DVOLTA_FUZZ=ON
 PASSED=0 FAILED=0
 cd "$TOP/build/fuzz"
