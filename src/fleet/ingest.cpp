@@ -88,9 +88,12 @@ std::variant<OpenedSession, Refusal> Ingest::admit(const Hello& hello, const std
   OpenedSession opened;
   try {
     auto session = std::make_unique<HostSession>(
-        SessionParts{directory_, journal_, links_, clock_, listeners_, *counters_}, *host,
-        HelloFacts{hello.agent_version, hello.facts_json, hello.clock_ms}, peer, link,
-        feed(host->id, hello.run), limits(host->id));
+        std::make_shared<ConnectedAgent>(
+            SessionParts{directory_, journal_, links_, clock_, listeners_, *counters_,
+                         [this](HostId id, const RunId& run) { return feed(id, run); }},
+            *host, HelloFacts{hello.agent_version, hello.facts_json, hello.clock_ms}, peer, link,
+            limits(host->id)),
+        hello.run, false);
     opened.welcome = {host->uid, session->durable_seq(), clock_.wall_ms()};
     opened.session = std::move(session);
   } catch (const Failure&) {
