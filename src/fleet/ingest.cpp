@@ -41,13 +41,15 @@ void add(std::vector<MetricFamily>& families, MetricId id, std::string_view labe
 }  // namespace
 
 Ingest::Ingest(HostDirectory& directory, Journal& journal, LinkTable& links, const Clock& clock,
-               std::vector<BatchListener*> listeners, IngestOptions options)
+               std::vector<BatchListener*> listeners, IngestOptions options,
+               const SeriesIndex* stored)
     : directory_(directory),
       journal_(journal),
       links_(links),
       clock_(clock),
       listeners_(std::move(listeners)),
-      options_(options) {}
+      options_(options),
+      stored_(stored) {}
 
 std::variant<OpenedSession, Refusal> Ingest::open(const Hello& hello, const std::string& peer,
                                                   std::shared_ptr<AgentControl> control) {
@@ -148,10 +150,17 @@ std::shared_ptr<RunFeed> Ingest::feed(HostId host, const RunId& run) {
 }
 
 std::shared_ptr<HostLimits> Ingest::limits(HostId host) {
+  {
+    const std::lock_guard lock(mutex_);
+    const auto found = limits_.find(host);
+    if (found != limits_.end()) return found->second;
+  }
+  // Before any series of its first session is named, so nothing can be missed here.
+  std::vector<SeriesRecord> stored;
+  if (stored_ != nullptr) stored = stored_->find(host, "*");
+  const auto limits = std::make_shared<HostLimits>(options_, clock_, stored);
   const std::lock_guard lock(mutex_);
-  auto& limits = limits_[host];
-  if (!limits) limits = std::make_shared<HostLimits>(options_, clock_);
-  return limits;
+  return limits_.try_emplace(host, limits).first->second;
 }
 
 void Ingest::append_to(std::vector<MetricFamily>& families) const {

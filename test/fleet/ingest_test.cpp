@@ -350,6 +350,44 @@ TEST_CASE("a host may have so many series and no more") {
   CHECK(f.push(f.next(2)).refused == BatchFault::too_many_series);
 }
 
+class StoredSeries final : public SeriesIndex {
+ public:
+  std::vector<SeriesRecord> records;
+  [[nodiscard]] std::vector<SeriesRecord> find(HostId host, std::string_view glob) const override {
+    CHECK(host == HostId{1});
+    CHECK(glob == "*");
+    return records;
+  }
+};
+
+TEST_CASE("a restart of the server does not let a host go past its limit") {
+  IngestOptions options;
+  options.most_series = 3;
+  Fixture f(options);
+  StoredSeries stored;
+  for (const char* name : {"m0", "m1", "gone"}) {
+    stored.records.push_back({SeriesId{1}, HostId{1}, test::gauge(name)});
+  }
+  f.ingest = std::make_unique<Ingest>(f.directory, f.journal, f.links, f.clock,
+                                      std::vector<BatchListener*>{&f.ear}, options, &stored);
+  f.begin(2);
+  CHECK(f.push(f.next(2)).durable_seq == 1);
+  REQUIRE(f.session->define({test::gauge("m2")}));
+  CHECK(f.push(f.next(3)).refused == BatchFault::too_many_series);
+}
+
+TEST_CASE("one series in ever new forms is limited too") {
+  IngestOptions options;
+  options.most_series = 3;
+  Fixture f(options);
+  REQUIRE_FALSE(f.open(f.hello()));
+  std::vector<SeriesDef> defs(7, test::gauge("m"));
+  for (std::size_t i = 0; i < defs.size(); ++i) defs[i].unit = "unit" + std::to_string(i);
+  REQUIRE(f.session->define(std::move(defs)));
+  CHECK(f.push(f.next(6)).durable_seq == 1);
+  CHECK(f.push(f.next(7)).refused == BatchFault::too_many_series);
+}
+
 TEST_CASE("series that break the rules are refused") {
   Fixture f;
   f.begin();
