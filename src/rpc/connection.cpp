@@ -53,13 +53,15 @@ class Connection::IngestServer final : public wire::Ingest::Server {
 };
 
 // One run, until the agent lets go of it. It may outlive the connection by a turn of the event
-// loop, with calls that are being cancelled; the session does not.
+// loop, with calls that are being cancelled; no session does.
 class Connection::SessionServer final : public wire::Session::Server {
  public:
   SessionServer(Connection& connection, std::shared_ptr<Run> run)
       : connection_(connection), run_(std::move(run)) {}
   KJ_DISALLOW_COPY(SessionServer);
-  ~SessionServer() noexcept(false) { run_->session.reset(); }
+  ~SessionServer() noexcept(false) {
+    if (!run_->first) run_->session.reset();
+  }
 
   kj::Promise<void> define(DefineContext context) override {
     connection_.define(*run_, context);
@@ -114,7 +116,7 @@ Connection::~Connection() noexcept(false) {
     context_.complain(peer_, guarded_->problem());
   }
   if (opened_) --context_.counters.links;
-  for (const auto& run : runs_) run->session.reset();
+  for (auto run = runs_.rbegin(); run != runs_.rend(); ++run) (*run)->session.reset();
 }
 
 kj::Promise<void> Connection::run() {
@@ -229,7 +231,7 @@ void Connection::open(OpenContext context) {
 void Connection::welcome(OpenedSession opened, wire::Answer::Builder answer) {
   auto out = answer.initWelcome();
   write_welcome(opened.welcome, out);
-  runs_.push_back(std::make_shared<Run>(Run{std::move(opened.session)}));
+  runs_.push_back(std::make_shared<Run>(Run{std::move(opened.session), runs_.empty()}));
   out.setSession(kj::heap<SessionServer>(*this, runs_.back()));
 }
 

@@ -65,7 +65,8 @@ class Connection final : private kj::TaskSet::ErrorHandler {
   class SessionServer;
   class Control;
   struct Run {
-    std::unique_ptr<IngestSession> session;  // null: the agent or the connection let go of it
+    std::unique_ptr<IngestSession> session;  // null: it is over
+    bool first = false;                      // that of the hello: it ends with the connection
     std::size_t unanswered = 0;
   };
 

@@ -35,7 +35,7 @@ class EchoLink final : public AgentLink {
     answer_ = !mute_;
     seen_.with([&](Seen& seen) { seen.pushed.push_back(batch); });
   }
-  void open_backlog(const RunId&, std::uint64_t) override { opened_ = true; }
+  void open_backlog(const RunId&, std::uint64_t) override { opened_ = !mute_; }
   void push_backlog(const EncodedBatch& batch) override {
     bytes_ += batch.payload.size();
     drained_ = batch.seq;
