@@ -104,7 +104,6 @@ class RudeAgent {
 };
 
 TEST_CASE("a ninth unanswered push is refused, and nothing is taken after it") {
-  const rpc::QuietKj quiet;
   FakeSink sink;
   sink.answer_at_once = false;
   RpcServer server(any_port(), sink);
@@ -121,7 +120,6 @@ TEST_CASE("a ninth unanswered push is refused, and nothing is taken after it") {
 }
 
 TEST_CASE("runs beside the first are few, and each has an id") {
-  const rpc::QuietKj quiet;
   FakeSink sink;
   RpcServer server(any_port(), sink);
   {
@@ -138,7 +136,6 @@ TEST_CASE("runs beside the first are few, and each has an id") {
 }
 
 TEST_CASE("a peer that does not read is ended before it costs memory") {
-  const rpc::QuietKj quiet;
   FakeSink sink;
   RpcServer server(any_port(), sink);
   {
@@ -198,6 +195,7 @@ TEST_CASE("the kernel gives up a peer that vanishes, on both ends, within about 
   }
 }
 
+#ifndef __SANITIZE_ADDRESS__  // whose undefined-behaviour checks open a pipe to look at memory
 // While it lives, this process can open no file.
 class NoDescriptors {
  public:
@@ -277,6 +275,7 @@ TEST_CASE("without a file descriptor left it accepts later, and serves those it 
   CHECK(attempts >= 2);
   CHECK(attempts <= 4);  // after 0, 100, 300 and 700 ms
 }
+#endif
 
 // What an agent sends from its first byte until its batch is acknowledged.
 std::string recorded_agent(RpcServer& server) {
