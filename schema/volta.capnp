@@ -13,7 +13,7 @@ $Cxx.namespace("volta::wire");
 
 interface Ingest {
   open @0 (hello :Hello, control :AgentControl) -> (answer :Answer);
-  # Says who the agent is. Once per connection, before anything else.
+  # Says who the agent is, and opens its run for what happens now. Once per connection, before anything else.
 }
 
 struct Hello {
@@ -77,6 +77,11 @@ interface Session {
       text :Text);          # a sentence, only where something is wrong
   # Answered after the COMMIT that holds the batch; at most 8 unanswered. Deliberately not `-> stream`,
   # which hides errors and says nothing about durability. Flat, since a live agent sends one a second.
+
+  openRun @2 (run :Data, lastSeq :UInt64) -> (answer :Answer);
+  # Another run of the same agent beside this one, with a session and eight unanswered pushes of its own
+  # and this connection's layout: what an outage left is drained there while what happens now goes on
+  # here. At most 4 beside the first; dropping a session closes it.
 
   enum Fault { none @0; malformed @1; tooLarge @2; tooManySeries @3; unknownKeyframe @4; }
 }

@@ -7,11 +7,11 @@
 namespace volta {
 namespace {
 
-LinkEvent event_of(std::uint64_t seq, PushOutcome outcome) {
-  if (outcome.refused) return BatchRefused{seq, *outcome.refused, std::move(outcome.text)};
-  if (outcome.new_run) return NewRunWanted{std::move(outcome.text)};
-  if (outcome.retry_after.count() > 0) return RetryAfter{outcome.retry_after};
-  return Acknowledged{outcome.durable_seq};
+LinkEvent event_of(std::uint64_t seq, Lane lane, PushOutcome outcome) {
+  if (outcome.refused) return BatchRefused{seq, *outcome.refused, std::move(outcome.text), lane};
+  if (outcome.new_run) return NewRunWanted{std::move(outcome.text), lane};
+  if (outcome.retry_after.count() > 0) return RetryAfter{outcome.retry_after, seq, lane};
+  return Acknowledged{outcome.durable_seq, lane};
 }
 
 }  // namespace
@@ -76,6 +76,7 @@ std::variant<Welcome, Refusal> DirectLink::open(const Hello& hello) {
 
 void DirectLink::close() {
   // The session first: while it goes it may still answer what it has.
+  backlog_.reset();
   session_.reset();
   mailbox_.reset();
 }
@@ -87,10 +88,31 @@ void DirectLink::define(std::span<const SeriesDef> series) {
 }
 
 void DirectLink::push(const EncodedBatch& batch) {
+  if (session_) push_into(*session_, Lane::now, batch);
+}
+
+void DirectLink::push_backlog(const EncodedBatch& batch) {
+  if (backlog_) push_into(*backlog_, Lane::backlog, batch);
+}
+
+void DirectLink::push_into(IngestSession& session, Lane lane, const EncodedBatch& batch) {
+  session.push(batch,
+               [mailbox = std::weak_ptr(mailbox_), seq = batch.seq, lane](PushOutcome outcome) {
+                 if (const auto box = mailbox.lock())
+                   box->post(event_of(seq, lane, std::move(outcome)));
+               });
+}
+
+void DirectLink::open_backlog(const RunId& run, std::uint64_t /*last_seq*/) {
   if (!session_) return;
-  session_->push(batch, [mailbox = std::weak_ptr(mailbox_), seq = batch.seq](PushOutcome outcome) {
-    if (const auto box = mailbox.lock()) box->post(event_of(seq, std::move(outcome)));
-  });
+  auto answer = session_->open_run(run);
+  if (const auto* refusal = std::get_if<Refusal>(&answer)) {
+    mailbox_->post(RetryAfter{refusal->retry_after, 0, Lane::backlog});
+    return;
+  }
+  auto& opened = std::get<OpenedSession>(answer);
+  backlog_ = std::move(opened.session);
+  mailbox_->post(BacklogOpened{opened.welcome.durable_seq});
 }
 
 std::optional<LinkEvent> DirectLink::wait(std::chrono::milliseconds patience) {

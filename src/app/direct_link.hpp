@@ -26,6 +26,9 @@ class DirectLink final : public AgentLink {
   void close() override;
   void define(std::span<const SeriesDef> series) override;
   void push(const EncodedBatch& batch) override;
+  void open_backlog(const RunId& run, std::uint64_t last_seq) override;
+  void push_backlog(const EncodedBatch& batch) override;
+  void close_backlog() override { backlog_.reset(); }
   std::optional<LinkEvent> wait(std::chrono::milliseconds patience) override;
   void wake() override;
   [[nodiscard]] std::uint64_t bytes_sent() const override { return 0; }
@@ -33,10 +36,12 @@ class DirectLink final : public AgentLink {
 
  private:
   // Events on their way to the agent. One for each link that was opened, shared with the server's
-  // side, whose late answers must go nowhere. Bounded: one answer for each of at most 8 pushes, the
-  // newest `live`, one closing.
+  // side, whose late answers must go nowhere. Bounded: one answer for each of at most 8 pushes into
+  // each run, the newest `live`, one closing.
   class Mailbox;
   class Control;
+
+  void push_into(IngestSession& session, Lane lane, const EncodedBatch& batch);
 
   // Outlives the mailboxes: wake() comes from any thread at any time.
   struct Bell {
@@ -49,6 +54,7 @@ class DirectLink final : public AgentLink {
   const std::shared_ptr<Bell> bell_ = std::make_shared<Bell>();
   std::shared_ptr<Mailbox> mailbox_;  // null: closed
   std::unique_ptr<IngestSession> session_;
+  std::unique_ptr<IngestSession> backlog_;  // an older run beside it; null: none
 };
 
 }  // namespace volta

@@ -41,13 +41,15 @@ void add(std::vector<MetricFamily>& families, MetricId id, std::string_view labe
 }  // namespace
 
 Ingest::Ingest(HostDirectory& directory, Journal& journal, LinkTable& links, const Clock& clock,
-               std::vector<BatchListener*> listeners, IngestOptions options)
+               std::vector<BatchListener*> listeners, IngestOptions options,
+               const SeriesIndex* stored)
     : directory_(directory),
       journal_(journal),
       links_(links),
       clock_(clock),
       listeners_(std::move(listeners)),
-      options_(options) {}
+      options_(options),
+      stored_(stored) {}
 
 std::variant<OpenedSession, Refusal> Ingest::open(const Hello& hello, const std::string& peer,
                                                   std::shared_ptr<AgentControl> control) {
@@ -88,9 +90,12 @@ std::variant<OpenedSession, Refusal> Ingest::admit(const Hello& hello, const std
   OpenedSession opened;
   try {
     auto session = std::make_unique<HostSession>(
-        SessionParts{directory_, journal_, links_, clock_, listeners_, *counters_}, *host,
-        HelloFacts{hello.agent_version, hello.facts_json, hello.clock_ms}, peer, link,
-        feed(host->id, hello.run), limits(host->id));
+        std::make_shared<ConnectedAgent>(
+            SessionParts{directory_, journal_, links_, clock_, listeners_, *counters_,
+                         [this](HostId id, const RunId& run) { return feed(id, run); }},
+            *host, HelloFacts{hello.agent_version, hello.facts_json, hello.clock_ms}, peer, link,
+            limits(host->id)),
+        hello.run, false);
     opened.welcome = {host->uid, session->durable_seq(), clock_.wall_ms()};
     opened.session = std::move(session);
   } catch (const Failure&) {
@@ -145,10 +150,17 @@ std::shared_ptr<RunFeed> Ingest::feed(HostId host, const RunId& run) {
 }
 
 std::shared_ptr<HostLimits> Ingest::limits(HostId host) {
+  {
+    const std::lock_guard lock(mutex_);
+    const auto found = limits_.find(host);
+    if (found != limits_.end()) return found->second;
+  }
+  // Before any series of its first session is named, so nothing can be missed here.
+  std::vector<SeriesRecord> stored;
+  if (stored_ != nullptr) stored = stored_->find(host, "*");
+  const auto limits = std::make_shared<HostLimits>(options_, clock_, stored);
   const std::lock_guard lock(mutex_);
-  auto& limits = limits_[host];
-  if (!limits) limits = std::make_shared<HostLimits>(options_, clock_);
-  return limits;
+  return limits_.try_emplace(host, limits).first->second;
 }
 
 void Ingest::append_to(std::vector<MetricFamily>& families) const {

@@ -28,8 +28,10 @@ namespace volta {
 class Ingest final : public BatchSink, public SelfMetrics {
  public:
   // All references must live longer. The listeners hear of each batch once, before it is committed.
+  // `stored`: what the hosts' limits count from; null: from nothing.
   Ingest(HostDirectory& directory, Journal& journal, LinkTable& links, const Clock& clock,
-         std::vector<BatchListener*> listeners, IngestOptions options = {});
+         std::vector<BatchListener*> listeners, IngestOptions options = {},
+         const SeriesIndex* stored = nullptr);
 
   std::variant<OpenedSession, Refusal> open(const Hello& hello, const std::string& peer,
                                             std::shared_ptr<AgentControl> control) override;
@@ -50,6 +52,7 @@ class Ingest final : public BatchSink, public SelfMetrics {
   const Clock& clock_;
   const std::vector<BatchListener*> listeners_;
   const IngestOptions options_;
+  const SeriesIndex* const stored_;
   // Shared with the feeds, which may outlive this.
   const std::shared_ptr<IngestCounters> counters_ = std::make_shared<IngestCounters>();
 

@@ -6,12 +6,30 @@
 #include <string>
 
 namespace volta {
+namespace {
 
-HostLimits::HostLimits(const IngestOptions& options, const Clock& clock)
-    : options_(options),
-      clock_(clock),
-      tokens_(options.batch_burst),
-      filled_at_(clock.boottime()) {}
+std::uint64_t name_hash(const SeriesDef& series) {
+  return std::hash<std::string>{}(series.name + label_text(series.labels));
+}
+
+std::uint64_t form_hash(const SeriesDef& series, std::uint64_t name) {
+  const auto number = [](auto value) { return std::to_string(static_cast<int>(value)) + ' '; };
+  return std::hash<std::string>{}(std::to_string(name) + ' ' + number(series.kind) +
+                                  number(series.type) + number(series.scale) +
+                                  number(series.quality) + series.unit);
+}
+
+}  // namespace
+
+HostLimits::HostLimits(const IngestOptions& options, const Clock& clock,
+                       std::span<const SeriesRecord> stored)
+    : options_(options), clock_(clock), tokens_(options.batch_burst), filled_at_(clock.boottime()) {
+  for (const SeriesRecord& record : stored) {
+    const std::uint64_t name = name_hash(record.def);
+    series_.insert(name);
+    forms_.insert(form_hash(record.def, name));
+  }
+}
 
 std::chrono::milliseconds HostLimits::take_batch() {
   const std::lock_guard lock(mutex_);
@@ -30,12 +48,16 @@ std::chrono::milliseconds HostLimits::take_batch() {
 }
 
 bool HostLimits::admit(const SeriesDef& series) {
-  const std::uint64_t hash = std::hash<std::string>{}(series.name + label_text(series.labels));
+  const std::uint64_t name = name_hash(series);
+  const std::uint64_t form = form_hash(series, name);
   const std::lock_guard lock(mutex_);
-  const auto at = std::lower_bound(series_.begin(), series_.end(), hash);
-  if (at != series_.end() && *at == hash) return true;
-  if (series_.size() >= options_.most_series) return false;
-  series_.insert(at, hash);
+  if (forms_.contains(form)) return true;
+  if (forms_.size() >= 2 * options_.most_series) return false;
+  if (!series_.contains(name)) {
+    if (series_.size() >= options_.most_series) return false;
+    series_.insert(name);
+  }
+  forms_.insert(form);
   return true;
 }
 

@@ -4,15 +4,18 @@
 #include <chrono>
 #include <cstdint>
 #include <mutex>
-#include <vector>
+#include <span>
+#include <unordered_set>
 
 #include "base/clock.hpp"
-#include "model/series.hpp"
+#include "model/store.hpp"
 
 namespace volta {
 
 struct IngestOptions {
-  // Different series of one host since the server started; batches that need more are refused.
+  // Different series that the store has of one host; batches that need more are refused. A series
+  // that an agent defines anew in another form (unit, type ...) counts once more, within twice
+  // this.
   std::size_t most_series = 20'000;
   // Per host. An agent sends one batch a second at most, but may have some minutes to make up for.
   double batches_per_second = 100;
@@ -22,7 +25,9 @@ struct IngestOptions {
 // Safe from any thread.
 class HostLimits {
  public:
-  HostLimits(const IngestOptions& options, const Clock& clock);
+  // `stored`: the series that the host has already.
+  HostLimits(const IngestOptions& options, const Clock& clock,
+             std::span<const SeriesRecord> stored = {});
   // 0: go on. Else the batch is too much now; how long to wait.
   std::chrono::milliseconds take_batch();
   // False: this series would be one too many.
@@ -34,7 +39,9 @@ class HostLimits {
   std::mutex mutex_;  // guards all below
   double tokens_;
   std::chrono::nanoseconds filled_at_;
-  std::vector<std::uint64_t> series_;  // hashes, sorted; at most most_series
+  std::unordered_set<std::uint64_t> series_;  // hashes of name and labels; most_series, or as many
+                                              // as were stored under another limit
+  std::unordered_set<std::uint64_t> forms_;   // hashes of all of it; at most twice as many
 };
 
 }  // namespace volta

@@ -61,7 +61,8 @@ void LinkTable::gone(const std::shared_ptr<Link>& link) {
   found->second.gone_at = clock_.boottime();
 }
 
-bool LinkTable::heard(const std::shared_ptr<Link>& link, std::chrono::milliseconds batch_interval) {
+bool LinkTable::heard(const std::shared_ptr<Link>& link,
+                      std::optional<std::chrono::milliseconds> batch_interval) {
   bool live = false;
   {
     const std::lock_guard lock(mutex_);
@@ -70,7 +71,7 @@ bool LinkTable::heard(const std::shared_ptr<Link>& link, std::chrono::millisecon
     Host& state = found->second;
     state.data_at = clock_.boottime();
     state.data_wall_ms = clock_.wall_ms();
-    state.batch_interval = batch_interval;
+    if (batch_interval) state.batch_interval = *batch_interval;
     live = wanted_live(state);
     if (live == link->live_wanted) return true;
   }

@@ -47,7 +47,9 @@ class LinkTable {
   // The session is gone.
   void gone(const std::shared_ptr<Link>& link);
   // A batch came over this link. False: it is closed, the batch must not be taken.
-  bool heard(const std::shared_ptr<Link>& link, std::chrono::milliseconds batch_interval);
+  // `batch_interval`: empty for what an outage left, which says nothing of the agent's rhythm.
+  bool heard(const std::shared_ptr<Link>& link,
+             std::optional<std::chrono::milliseconds> batch_interval);
 
   // Closes the host's link, if it has one: nothing more is taken from it, even before it breaks.
   void close(HostId host, const std::string& reason);

@@ -51,7 +51,7 @@ FeedOwner RunFeed::take_over() {
     last_pushed_ = 0;
     hold_.reset();
   }
-  put_off(std::move(off), kSoon);
+  put_off(off, kSoon);
   return owner;
 }
 
@@ -63,7 +63,7 @@ void RunFeed::release(FeedOwner owner) {
     owner_ = 0;
     forget_uncommitted(off);
   }
-  put_off(std::move(off), kSoon);
+  put_off(off, kSoon);
 }
 
 std::uint64_t RunFeed::durable_seq() const {
@@ -79,10 +79,10 @@ void RunFeed::forget_uncommitted(std::vector<Pending>& into) {
   accepted_key_ = in_journal_ ? in_journal_->keyframe : durable_key_;
 }
 
-void RunFeed::put_off(std::vector<Pending> pendings, std::chrono::milliseconds pause) {
+void RunFeed::put_off(const std::vector<Pending>& pendings, std::chrono::milliseconds pause) {
   PushOutcome outcome = durable_outcome(durable_seq());
   outcome.retry_after = pause;
-  for (Pending& pending : pendings) {
+  for (const Pending& pending : pendings) {
     listener_(Outcome::put_off, pending.points);
     for (const PushDone& done : pending.done) done(outcome);
   }
@@ -126,11 +126,9 @@ RunFeed::Check RunFeed::check_known(const EncodedBatch& batch, PushDone& done) {
   for (Waiting& waiting : waiting_) {
     if (waiting.pending.seq == batch.seq) found = &waiting.pending;
   }
-  if (found == nullptr) {
-    // One that the agent had skipped comes after all, too late to keep the order: a dropped batch
-    // must stay dropped, so this is another agent.
-    check.answer = Answer::conflict;
-  } else if (found->hash != hash) {
+  if (found == nullptr || found->hash != hash) {
+    // If not found: one that the agent had skipped comes after all, too late to keep the order. A
+    // dropped batch must stay dropped, so this is another agent.
     check.answer = Answer::conflict;
   } else if (found->done.size() >= kMostWaiting) {
     check.answer = Answer::put_off;
@@ -158,7 +156,7 @@ void RunFeed::accept(FeedOwner owner, JournalEntry entry, std::shared_ptr<const 
   pending.points = entry.batch.points;
   pending.hash = sha256(entry.batch.payload);
   pending.done.push_back(std::move(done));
-  bool taken = false;
+  std::vector<Pending> off;
   {
     const std::lock_guard lock(mutex_);
     heard_seq_ = std::max(heard_seq_, pending.seq);
@@ -168,18 +166,13 @@ void RunFeed::accept(FeedOwner owner, JournalEntry entry, std::shared_ptr<const 
       accepted_seq_ = pending.seq;
       accepted_key_ = pending.keyframe;
       waiting_.push_back({std::move(entry), std::move(pending)});
-      taken = true;
-    } else if (owner == owner_ && !hold_) {
-      hold_ = kSoon;
+    } else {
+      if (owner == owner_ && !hold_) hold_ = kSoon;
+      off.push_back(std::move(pending));
     }
   }
-  if (taken) {
-    pump();
-  } else {
-    std::vector<Pending> off;
-    off.push_back(std::move(pending));
-    put_off(std::move(off), kSoon);
-  }
+  put_off(off, kSoon);
+  pump();
 }
 
 // Hands the next waiting batch to the journal, if none is with it.
@@ -198,30 +191,28 @@ void RunFeed::pump() {
 
 // What the journal says of the batch that it had. On its thread.
 void RunFeed::finish(CommitState state) {
-  std::vector<Pending> off;
-  Pending pending;
+  std::vector<Pending> over;  // that batch, and if it failed all behind it
   {
     const std::lock_guard lock(mutex_);
     VOLTA_ASSERT(in_journal_.has_value());
-    pending = std::move(*in_journal_);
+    over.push_back(std::move(*in_journal_));
     in_journal_.reset();
     if (state == CommitState::committed) {
-      durable_seq_ = pending.seq;
-      durable_hash_ = pending.hash;
-      durable_key_ = pending.keyframe;
+      durable_seq_ = over[0].seq;
+      durable_hash_ = over[0].hash;
+      durable_key_ = over[0].keyframe;
     } else {
       stale_ = true;
       hold_ = kStorePause;
-      off.push_back(std::move(pending));
-      forget_uncommitted(off);
+      forget_uncommitted(over);
     }
   }
   if (state != CommitState::committed) {
-    put_off(std::move(off), kStorePause);
+    put_off(over, kStorePause);
     return;
   }
-  listener_(Outcome::committed, pending.points);
-  for (const PushDone& done : pending.done) done(durable_outcome(pending.seq));
+  listener_(Outcome::committed, over[0].points);
+  for (const PushDone& done : over[0].done) done(durable_outcome(over[0].seq));
   pump();
 }
 

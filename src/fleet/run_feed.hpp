@@ -98,7 +98,7 @@ class RunFeed : public std::enable_shared_from_this<RunFeed> {
   void load();
   void pump();
   void finish(CommitState state);
-  void put_off(std::vector<Pending> pendings, std::chrono::milliseconds pause);
+  void put_off(const std::vector<Pending>& pendings, std::chrono::milliseconds pause);
   void forget_uncommitted(std::vector<Pending>& into);
   Check check_known(const EncodedBatch& batch, PushDone& done);
 

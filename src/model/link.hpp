@@ -59,30 +59,44 @@ struct Refusal {
 // How a batch failed for good: that batch only, the link goes on.
 enum class BatchFault : std::uint8_t { malformed, too_large, too_many_series, unknown_keyframe };
 
+// Which run of a link is meant: that of the hello, for what happens now, or an older one that is
+// drained beside it.
+enum class Lane : std::uint8_t { now, backlog };
+
 // What an agent may hear after the welcome. Each push is answered by one of Acknowledged (which may
-// answer several at once), BatchRefused, RetryAfter and NewRunWanted.
+// answer several at once), BatchRefused, RetryAfter and NewRunWanted of its lane.
 struct Acknowledged {
   std::uint64_t durable_seq;
+  Lane lane = Lane::now;
 };  // committed up to and including this one
 struct LiveWanted {
   bool on;
 };  // somebody watches this host: flush every tick
 struct RetryAfter {
   std::chrono::milliseconds pause;
+  // The push that this answers. 0: none; the server asks for a pause of its own accord, or (in the
+  // backlog's lane) does not open that run now.
+  std::uint64_t seq = 0;
+  Lane lane = Lane::now;
 };  // keep batches this long; link stays open
 struct BatchRefused {
   std::uint64_t seq;
   BatchFault fault;
   std::string text;
+  Lane lane = Lane::now;
 };
 struct NewRunWanted {
   std::string text;
+  Lane lane = Lane::now;
 };  // clone or rollback noticed: begin a new run
+struct BacklogOpened {
+  std::uint64_t durable_seq;
+};  // the backlog's run may be pushed now
 struct LinkClosed {
   std::string text;
 };
-using LinkEvent =
-    std::variant<Acknowledged, LiveWanted, RetryAfter, BatchRefused, NewRunWanted, LinkClosed>;
+using LinkEvent = std::variant<Acknowledged, LiveWanted, RetryAfter, BatchRefused, NewRunWanted,
+                               BacklogOpened, LinkClosed>;
 
 // Agent side of the wire. All but wake() belong to one thread, which also turns the wheels: nothing
 // is sent or received but inside open() and wait().
@@ -96,6 +110,13 @@ class AgentLink {
   virtual void define(std::span<const SeriesDef> series) = 0;
   // Queues the batch; at most 8 may be unacknowledged.
   virtual void push(const EncodedBatch& batch) = 0;
+  // Opens an older run beside that of the hello; the slots are the same. BacklogOpened or
+  // RetryAfter answers. Requires that none is open, or being opened.
+  virtual void open_backlog(const RunId& run, std::uint64_t last_seq) = 0;
+  // As push(), into the run that BacklogOpened told of, with a count of its own.
+  virtual void push_backlog(const EncodedBatch& batch) = 0;
+  // Nothing is heard of it any more. Another one may be opened.
+  virtual void close_backlog() = 0;
   // The next event, or empty when `patience` is over or wake() was called.
   virtual std::optional<LinkEvent> wait(std::chrono::milliseconds patience) = 0;
   // Ends a wait() early. From any thread.
@@ -126,14 +147,20 @@ struct PushOutcome {
 };
 using PushDone = std::function<void(PushOutcome)>;
 
-// One connected agent, server side. Calls come from one thread at a time, in the order sent.
+struct OpenedSession;
+
+// One run of a connected agent, server side. Calls to all sessions of a link come from one thread
+// at a time, in the order sent.
 class IngestSession {
  public:
-  virtual ~IngestSession() = default;  // the link is gone
+  virtual ~IngestSession() = default;  // the link is gone, or this run of it
+  // Names the next slots of the link: they hold for all its sessions.
   virtual Result<void> define(std::vector<SeriesDef> series) = 0;
   // `done` is called exactly once, from any thread, perhaps before push returns: after the COMMIT
   // that holds the batch.
   virtual void push(EncodedBatch batch, PushDone done) = 0;
+  // Another run of the same agent beside this one. Its session must be gone before the sink.
+  virtual std::variant<OpenedSession, Refusal> open_run(const RunId& run) = 0;
 };
 
 struct OpenedSession {

@@ -47,7 +47,9 @@ class RpcAgentLink::Impl {
   std::variant<Welcome, Refusal> open(const Hello& hello);
   void close();
   void define(std::span<const SeriesDef> series);
-  void push(const EncodedBatch& batch);
+  void push(Lane lane, const EncodedBatch& batch);
+  void open_backlog(const RunId& run, std::uint64_t last_seq);
+  void close_backlog();
   std::optional<LinkEvent> wait(std::chrono::milliseconds patience);
   void wake() { rpc::signal_event(event_.get()); }
   [[nodiscard]] const rpc::ByteCounts& counts() const { return counts_; }
@@ -55,12 +57,14 @@ class RpcAgentLink::Impl {
  private:
   class Control;
   struct Link;
+  using RunOpened = capnp::Response<wire::Session::OpenRunResults>;
 
   std::optional<Refusal> connect();
   std::optional<Refusal> exchange_prefaces();
   kj::Promise<void> read_preface(rpc::Preface& preface, std::size_t& received);
   std::variant<Welcome, Refusal> say_hello(const Hello& hello);
   kj::Promise<void> watch_wake();
+  void backlog_opened(RunOpened&& response);
   void tell(LinkEvent event);
   void lose(const std::string& why);
   void call_failed(const kj::Exception& exception);
@@ -98,8 +102,14 @@ struct RpcAgentLink::Impl::Link final : kj::TaskSet::ErrorHandler {
   kj::Own<rpc::GuardedStream> guarded;
   kj::Own<capnp::TwoPartyVatNetwork> network;
   kj::Own<capnp::RpcSystem<capnp::rpc::twoparty::VatId>> rpc;
-  kj::Maybe<wire::Session::Client> session;
-  std::size_t unanswered = 0;
+  struct Run {
+    kj::Maybe<wire::Session::Client> session;
+    std::size_t unanswered = 0;
+    std::uint64_t life = 0;  // answers to what was sent in an earlier one come too late
+  };
+  [[nodiscard]] Run& run(Lane lane) { return lane == Lane::now ? now : backlog; }
+  Run now;
+  Run backlog;
   bool lost = false;
   kj::TaskSet tasks;
 };
@@ -228,14 +238,14 @@ std::variant<Welcome, Refusal> RpcAgentLink::Impl::say_hello(const Hello& hello)
     if (answer.isRefusal()) {
       result = rpc::read_refusal(answer.getRefusal());
     } else if (answer.isWelcome() && answer.getWelcome().hasSession()) {
-      link.session = answer.getWelcome().getSession();
+      link.now.session = answer.getWelcome().getSession();
       result = rpc::read_welcome(answer.getWelcome());
     } else {
       result = unreachable(fmt::format("{} answers the hello in an unknown way", server_));
     }
   });
   asked.exclusiveJoin(link.timer.atTime(link.deadline)).wait(link.io.waitScope);
-  if (link.session == nullptr) return result;
+  if (link.now.session == nullptr) return result;
 
   // From here on the small messages that end a call wait for the next batch.
   link.guarded->hold(true);
@@ -271,7 +281,7 @@ void RpcAgentLink::Impl::call_failed(const kj::Exception& exception) {
 
 void RpcAgentLink::Impl::define(std::span<const SeriesDef> series) {
   if (!link_ || link_->lost) return;
-  KJ_IF_MAYBE (session, link_->session) {
+  KJ_IF_MAYBE (session, link_->now.session) {
     while (!series.empty()) {
       const auto some = series.first(rpc::series_for_one_call(series));
       series = series.subspan(some.size());
@@ -285,21 +295,57 @@ void RpcAgentLink::Impl::define(std::span<const SeriesDef> series) {
   }
 }
 
-void RpcAgentLink::Impl::push(const EncodedBatch& batch) {
+void RpcAgentLink::Impl::push(Lane lane, const EncodedBatch& batch) {
   if (!link_ || link_->lost) return;
-  KJ_IF_MAYBE (session, link_->session) {
-    VOLTA_ASSERT(link_->unanswered < kMostUnanswered);
-    ++link_->unanswered;
+  Link::Run& run = link_->run(lane);
+  KJ_IF_MAYBE (session, run.session) {
+    VOLTA_ASSERT(run.unanswered < kMostUnanswered);
+    ++run.unanswered;
     auto request = session->pushRequest(capnp::MessageSize{rpc::words_of(batch), 0});
     rpc::write_batch(batch, request);
     link_->tasks.add(request.send().then(
-        [this, seq = batch.seq](capnp::Response<wire::Session::PushResults>&& response) {
-          --link_->unanswered;
-          tell(rpc::read_outcome(seq, response));
+        [this, &run, lane, life = run.life,
+         seq = batch.seq](capnp::Response<wire::Session::PushResults>&& response) {
+          if (run.life != life) return;
+          --run.unanswered;
+          tell(rpc::read_outcome(seq, lane, response));
         },
         [this](kj::Exception&& exception) { call_failed(exception); }));
     link_->guarded->flush_soon();
   }
+}
+
+void RpcAgentLink::Impl::open_backlog(const RunId& run, std::uint64_t last_seq) {
+  if (!link_ || link_->lost) return;
+  KJ_IF_MAYBE (session, link_->now.session) {
+    auto request = session->openRunRequest();
+    request.setRun({run.data(), run.size()});
+    request.setLastSeq(last_seq);
+    link_->tasks.add(request.send().then(
+        [this, life = link_->backlog.life](RunOpened&& response) {
+          if (link_->backlog.life == life) backlog_opened(kj::mv(response));
+        },
+        [this](kj::Exception&& exception) { call_failed(exception); }));
+    link_->guarded->flush_soon();
+  }
+}
+
+void RpcAgentLink::Impl::backlog_opened(RunOpened&& response) {
+  const auto answer = response.getAnswer();
+  if (answer.isRefusal()) {
+    tell(RetryAfter{rpc::read_refusal(answer.getRefusal()).retry_after, 0, Lane::backlog});
+  } else if (answer.isWelcome() && answer.getWelcome().hasSession()) {
+    link_->backlog.session = answer.getWelcome().getSession();
+    tell(BacklogOpened{answer.getWelcome().getDurableSeq()});
+  } else {
+    lose("the server answers in an unknown way");
+  }
+}
+
+void RpcAgentLink::Impl::close_backlog() {
+  if (!link_) return;
+  const rpc::QuietKj quiet;
+  link_->backlog = {nullptr, 0, link_->backlog.life + 1};
 }
 
 // ---- waiting
@@ -372,7 +418,15 @@ void RpcAgentLink::close() { impl_->close(); }
 
 void RpcAgentLink::define(std::span<const SeriesDef> series) { impl_->define(series); }
 
-void RpcAgentLink::push(const EncodedBatch& batch) { impl_->push(batch); }
+void RpcAgentLink::push(const EncodedBatch& batch) { impl_->push(Lane::now, batch); }
+
+void RpcAgentLink::open_backlog(const RunId& run, std::uint64_t last_seq) {
+  impl_->open_backlog(run, last_seq);
+}
+
+void RpcAgentLink::push_backlog(const EncodedBatch& batch) { impl_->push(Lane::backlog, batch); }
+
+void RpcAgentLink::close_backlog() { impl_->close_backlog(); }
 
 std::optional<LinkEvent> RpcAgentLink::wait(std::chrono::milliseconds patience) {
   return impl_->wait(patience);

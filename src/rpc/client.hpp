@@ -31,9 +31,12 @@ class RpcAgentLink final : public AgentLink {
 
   std::variant<Welcome, Refusal> open(const Hello& hello) override;
   void close() override;
-  // Both do nothing once the link has broken; the batches count as unacknowledged.
+  // What sends does nothing once the link has broken; the batches count as unacknowledged.
   void define(std::span<const SeriesDef> series) override;
   void push(const EncodedBatch& batch) override;
+  void open_backlog(const RunId& run, std::uint64_t last_seq) override;
+  void push_backlog(const EncodedBatch& batch) override;
+  void close_backlog() override;
   // Without a link it waits all the same, for the time-out or wake().
   std::optional<LinkEvent> wait(std::chrono::milliseconds patience) override;
   void wake() override;

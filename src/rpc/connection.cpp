@@ -13,6 +13,7 @@ namespace volta::rpc {
 namespace {
 
 constexpr std::size_t kMostUnanswered = 8;
+constexpr std::size_t kMostRunsBeside = 4;
 // A hello is at most 64 KiB of facts and some short fields; few messages come before the welcome.
 constexpr StreamLimits kBeforeWelcome = {96U << 10U, 16, 1U << 20U};
 constexpr StreamLimits kAfterWelcome = {};
@@ -51,17 +52,30 @@ class Connection::IngestServer final : public wire::Ingest::Server {
   Connection& connection_;  // owns the RPC system that owns this
 };
 
+// One run, until the agent lets go of it. It may outlive the connection by a turn of the event
+// loop, with calls that are being cancelled; no session does.
 class Connection::SessionServer final : public wire::Session::Server {
  public:
-  explicit SessionServer(Connection& connection) : connection_(connection) {}
+  SessionServer(Connection& connection, std::shared_ptr<Run> run)
+      : connection_(connection), run_(std::move(run)) {}
+  KJ_DISALLOW_COPY(SessionServer);
+  ~SessionServer() noexcept(false) {
+    if (!run_->first) run_->session.reset();
+  }
+
   kj::Promise<void> define(DefineContext context) override {
-    connection_.define(context);
+    connection_.define(*run_, context);
     return kj::READY_NOW;
   }
-  kj::Promise<void> push(PushContext context) override { return connection_.push(context); }
+  kj::Promise<void> push(PushContext context) override { return connection_.push(run_, context); }
+  kj::Promise<void> openRun(OpenRunContext context) override {
+    connection_.open_run(*run_, context);
+    return kj::READY_NOW;
+  }
 
  private:
   Connection& connection_;
+  const std::shared_ptr<Run> run_;
 };
 
 // What the sink may ask of the agent; outlives the connection if the sink likes.
@@ -102,7 +116,7 @@ Connection::~Connection() noexcept(false) {
     context_.complain(peer_, guarded_->problem());
   }
   if (opened_) --context_.counters.links;
-  session_.reset();
+  for (auto run = runs_.rbegin(); run != runs_.rend(); ++run) (*run)->session.reset();
 }
 
 kj::Promise<void> Connection::run() {
@@ -199,7 +213,7 @@ kj::Promise<void> Connection::serve() {
 // ---- calls
 
 void Connection::open(OpenContext context) {
-  auto outcome = ask_sink(context.getParams());
+  auto outcome = hear_hello(context.getParams());
   context.releaseParams();
   auto answer = context.initResults().initAnswer();
   if (const auto* refusal = std::get_if<Refusal>(&outcome)) {
@@ -207,18 +221,40 @@ void Connection::open(OpenContext context) {
     write_refusal(*refusal, answer.initRefusal());
     return;
   }
-  auto& opened = std::get<OpenedSession>(outcome);
-  session_ = std::move(opened.session);
   opened_ = true;
   ++context_.counters.links;
   ++context_.counters.welcomes;
   guarded_->set_limits(kAfterWelcome);
-  auto welcome = answer.initWelcome();
-  write_welcome(opened.welcome, welcome);
-  welcome.setSession(kj::heap<SessionServer>(*this));
+  welcome(std::get<OpenedSession>(std::move(outcome)), answer);
 }
 
-std::variant<OpenedSession, Refusal> Connection::ask_sink(wire::Ingest::OpenParams::Reader params) {
+void Connection::welcome(OpenedSession opened, wire::Answer::Builder answer) {
+  auto out = answer.initWelcome();
+  write_welcome(opened.welcome, out);
+  runs_.push_back(std::make_shared<Run>(Run{std::move(opened.session), runs_.empty()}));
+  out.setSession(kj::heap<SessionServer>(*this, runs_.back()));
+}
+
+// A run beside those that are open.
+void Connection::open_run(const Run& beside, OpenRunContext context) {
+  require_usable();
+  const auto run = read_run(context.getParams().getRun());
+  context.releaseParams();
+  std::erase_if(runs_, [](const auto& known) { return !known->session; });
+  if (!run || runs_.size() > kMostRunsBeside) {
+    broken_ = run ? "too many runs are open on this link" : "the run id is not 16 bytes long";
+    return require_usable();
+  }
+  auto outcome = ask_sink([&] { return beside.session->open_run(*run); });
+  auto answer = context.initResults().initAnswer();
+  if (const auto* refusal = std::get_if<Refusal>(&outcome)) {
+    return write_refusal(*refusal, answer.initRefusal());
+  }
+  welcome(std::get<OpenedSession>(std::move(outcome)), answer);
+}
+
+std::variant<OpenedSession, Refusal> Connection::hear_hello(
+    wire::Ingest::OpenParams::Reader params) {
   const auto bad_hello = [](std::string text) {
     return Refusal{RefusalReason::bad_hello, std::move(text), {}};
   };
@@ -227,9 +263,16 @@ std::variant<OpenedSession, Refusal> Connection::ask_sink(wire::Ingest::OpenPara
   if (!hello) return bad_hello(hello.error().text);
   if (!params.hasControl()) return bad_hello("the hello lacks its control capability");
   control_ = params.getControl();
-  try {
+  return ask_sink([&] {
     return context_.sink.open(*hello, peer_.text(),
                               std::make_shared<Control>(context_.mailbox, id_, !peer_.loopback));
+  });
+}
+
+template <typename Ask>
+std::variant<OpenedSession, Refusal> Connection::ask_sink(Ask&& ask) {
+  try {
+    return ask();
   } catch (const std::exception& failure) {
     log::error("cannot open a session", {{"peer", peer_.text()}, {"error", failure.what()}});
     return Refusal{
@@ -242,7 +285,7 @@ void Connection::require_usable() const {
   if (!broken_.empty()) kj::throwFatalException(make_exception(broken_));
 }
 
-void Connection::define(DefineContext context) {
+void Connection::define(const Run& run, DefineContext context) {
   require_usable();
   auto series = read_series(context.getParams().getSeries(), kMostSlots - defined_);
   context.releaseParams();
@@ -251,14 +294,14 @@ void Connection::define(DefineContext context) {
     return require_usable();
   }
   defined_ += series->size();
-  if (const auto done = session_->define(std::move(*series)); !done) {
+  if (const auto done = run.session->define(std::move(*series)); !done) {
     broken_ = done.error().text;
     return require_usable();
   }
   context.initResults(capnp::MessageSize{1, 0});
 }
 
-kj::Promise<void> Connection::push(PushContext context) {
+kj::Promise<void> Connection::push(const std::shared_ptr<Run>& run, PushContext context) {
   require_usable();
   auto batch = read_batch(context.getParams());
   context.releaseParams();  // else it is kept until the agent has seen the answer
@@ -272,24 +315,28 @@ kj::Promise<void> Connection::push(PushContext context) {
     answer(outcome);
     return kj::READY_NOW;
   }
-  if (waiting_.size() >= kMostUnanswered) {
+  if (run->unanswered >= kMostUnanswered) {
     broken_ = "more than 8 batches are unanswered";
     require_usable();
   }
   const std::uint64_t number = ++last_push_;
   auto waiting = kj::newPromiseAndFulfiller<PushOutcome>();
   waiting_.emplace(number, kj::mv(waiting.fulfiller));
+  ++run->unanswered;
   const auto done = [mailbox = context_.mailbox, id = id_, number](PushOutcome outcome) {
     mailbox->post({id, PushFinished{number, std::move(outcome)}});
   };
   try {
-    session_->push(std::move(std::get<EncodedBatch>(batch)), done);
+    run->session->push(std::move(std::get<EncodedBatch>(batch)), done);
   } catch (const std::exception& failure) {
     log::error("cannot take a batch", {{"peer", peer_.text()}, {"error", failure.what()}});
     broken_ = "the server failed to take a batch; see its log";
     require_usable();
   }
-  return waiting.promise.then(kj::mv(answer));
+  return waiting.promise.then([run, answer](const PushOutcome& outcome) mutable {
+    --run->unanswered;
+    answer(outcome);
+  });
 }
 
 // ---- notes of other threads

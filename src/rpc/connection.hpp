@@ -7,6 +7,8 @@
 #include <memory>
 #include <string>
 #include <unordered_map>
+#include <variant>
+#include <vector>
 
 #include <capnp/rpc-twoparty.h>
 #include <kj/async-io.h>
@@ -62,6 +64,11 @@ class Connection final : private kj::TaskSet::ErrorHandler {
   class IngestServer;
   class SessionServer;
   class Control;
+  struct Run {
+    std::unique_ptr<IngestSession> session;  // null: it is over
+    bool first = false;                      // that of the hello: it ends with the connection
+    std::size_t unanswered = 0;
+  };
 
   using OpenContext = capnp::CallContext<wire::Ingest::OpenParams, wire::Ingest::OpenResults>;
   using DefineContext =
@@ -74,10 +81,17 @@ class Connection final : private kj::TaskSet::ErrorHandler {
   kj::Promise<void> give_up_on_stranger();
   kj::Promise<void> serve();
 
+  using OpenRunContext =
+      capnp::CallContext<wire::Session::OpenRunParams, wire::Session::OpenRunResults>;
+
   void open(OpenContext context);
-  std::variant<OpenedSession, Refusal> ask_sink(wire::Ingest::OpenParams::Reader params);
-  void define(DefineContext context);
-  kj::Promise<void> push(PushContext context);
+  std::variant<OpenedSession, Refusal> hear_hello(wire::Ingest::OpenParams::Reader params);
+  template <typename Ask>
+  std::variant<OpenedSession, Refusal> ask_sink(Ask&& ask);
+  void define(const Run& run, DefineContext context);
+  kj::Promise<void> push(const std::shared_ptr<Run>& run, PushContext context);
+  void open_run(const Run& beside, OpenRunContext context);
+  void welcome(OpenedSession opened, wire::Answer::Builder answer);
   void require_usable() const;
   void close(const std::string& reason);
   void taskFailed(kj::Exception&& exception) override;
@@ -99,7 +113,7 @@ class Connection final : private kj::TaskSet::ErrorHandler {
   kj::Own<kj::AsyncIoStream> stream_;
   kj::Own<GuardedStream> guarded_;
   kj::Own<capnp::TwoPartyVatNetwork> network_;
-  std::unique_ptr<IngestSession> session_;
+  std::vector<std::shared_ptr<Run>> runs_;  // few; those without a session are over
   kj::Own<capnp::RpcSystem<capnp::rpc::twoparty::VatId>> rpc_;
   kj::Maybe<wire::AgentControl::Client> control_;
   std::unordered_map<std::uint64_t, kj::Own<kj::PromiseFulfiller<PushOutcome>>> waiting_;

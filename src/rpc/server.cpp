@@ -50,20 +50,22 @@ class Loop final : private kj::TaskSet::ErrorHandler {
 
  private:
   kj::Promise<void> accept_next() {
-    return receiver_->accept().then(
-        [this](kj::Own<kj::AsyncIoStream>&& stream) {
-          pause_ = 100 * kj::MILLISECONDS;
-          auto failed = kj::runCatchingExceptions([&] { admit(kj::mv(stream)); });
-          KJ_IF_MAYBE (exception, failed) taskFailed(kj::mv(*exception));
-          return accept_next();
-        },
-        [this](kj::Exception&& exception) {
-          // Most likely no file descriptor is left. Some link will end one day.
-          log::warning("cannot accept a connection", {{"error", rpc::sentence_of(exception)}});
-          const kj::Duration pause = pause_;
-          pause_ = kj::min(pause_ * 2, 10 * kj::SECONDS);
-          return context_.timer.afterDelay(pause).then([this] { return accept_next(); });
-        });
+    // accept() may throw at once, and may fail later: both must come to the same end.
+    return kj::evalNow([this] { return receiver_->accept(); })
+        .then(
+            [this](kj::Own<kj::AsyncIoStream>&& stream) {
+              pause_ = 100 * kj::MILLISECONDS;
+              auto failed = kj::runCatchingExceptions([&] { admit(kj::mv(stream)); });
+              KJ_IF_MAYBE (exception, failed) taskFailed(kj::mv(*exception));
+              return accept_next();
+            },
+            [this](kj::Exception&& exception) {
+              // Most likely no file descriptor is left. Some link will end one day.
+              log::warning("cannot accept a connection", {{"error", rpc::sentence_of(exception)}});
+              const kj::Duration pause = pause_;
+              pause_ = kj::min(pause_ * 2, 10 * kj::SECONDS);
+              return context_.timer.afterDelay(pause).then([this] { return accept_next(); });
+            });
   }
 
   void admit(kj::Own<kj::AsyncIoStream> stream) {

@@ -124,6 +124,12 @@ Result<Hello> read_hello(wire::Hello::Reader in) {
   return hello;
 }
 
+std::optional<RunId> read_run(capnp::Data::Reader in) {
+  RunId run{};
+  if (!read_exactly(in, run)) return std::nullopt;
+  return run;
+}
+
 void write_series(std::span<const SeriesDef> series, SeriesBuilder out) {
   for (unsigned i = 0; i < series.size(); ++i) {
     auto one = out[i];
@@ -219,16 +225,18 @@ void write_outcome(const PushOutcome& outcome, wire::Session::PushResults::Build
 
 std::size_t words_of(const PushOutcome& outcome) { return 4 + words_for(outcome.text.size()); }
 
-LinkEvent read_outcome(std::uint64_t seq, wire::Session::PushResults::Reader in) {
-  if (in.getNewRun()) return NewRunWanted{read_sentence(in.getText())};
+LinkEvent read_outcome(std::uint64_t seq, Lane lane, wire::Session::PushResults::Reader in) {
+  if (in.getNewRun()) return NewRunWanted{read_sentence(in.getText()), lane};
   if (const auto fault = static_cast<unsigned>(in.getFault()); fault != 0) {
     // A fault that a newer server may name: the batch is refused all the same.
     const bool known = fault <= 4;
     return BatchRefused{seq, known ? static_cast<BatchFault>(fault - 1) : BatchFault::malformed,
-                        read_sentence(in.getText())};
+                        read_sentence(in.getText()), lane};
   }
-  if (in.getRetryAfterMs() > 0) return RetryAfter{std::chrono::milliseconds(in.getRetryAfterMs())};
-  return Acknowledged{in.getDurableSeq()};
+  if (in.getRetryAfterMs() > 0) {
+    return RetryAfter{std::chrono::milliseconds(in.getRetryAfterMs()), seq, lane};
+  }
+  return Acknowledged{in.getDurableSeq(), lane};
 }
 
 void write_refusal(const Refusal& refusal, wire::Refusal::Builder out) {

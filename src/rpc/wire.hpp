@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <span>
 #include <string>
 #include <variant>
@@ -29,6 +30,9 @@ using SeriesBuilder = capnp::List<wire::SeriesDef>::Builder;
 void write_hello(const Hello& hello, wire::Hello::Builder out);
 Result<Hello> read_hello(wire::Hello::Reader in);
 
+// Empty if it is not 16 bytes long.
+std::optional<RunId> read_run(capnp::Data::Reader in);
+
 void write_series(std::span<const SeriesDef> series, SeriesBuilder out);
 // Refuses more than `most`.
 Result<std::vector<SeriesDef>> read_series(SeriesReader in, std::size_t most);
@@ -47,8 +51,8 @@ std::variant<EncodedBatch, BadBatch> read_batch(wire::Session::PushParams::Reade
 std::size_t words_of(const EncodedBatch& batch);
 
 void write_outcome(const PushOutcome& outcome, wire::Session::PushResults::Builder out);
-// Never Acknowledged unless the outcome is good.
-LinkEvent read_outcome(std::uint64_t seq, wire::Session::PushResults::Reader in);
+// Of the push of `seq` into that run. Never Acknowledged unless the outcome is good.
+LinkEvent read_outcome(std::uint64_t seq, Lane lane, wire::Session::PushResults::Reader in);
 std::size_t words_of(const PushOutcome& outcome);
 
 void write_refusal(const Refusal& refusal, wire::Refusal::Builder out);

@@ -57,10 +57,17 @@ void Outbox::forget_keyframes() {
   keyframes_.erase(keyframes_.begin(), keyframes_.lower_bound(oldest_used));
 }
 
-BatchPtr Outbox::after(std::uint64_t number) const {
+BatchPtr Outbox::after(std::uint64_t number, std::uint64_t last) const {
   const std::lock_guard lock(mutex_);
   const auto found = first_after(batches_, number);
-  return found == batches_.end() ? nullptr : found->batch;
+  return found == batches_.end() || found->batch->seq > last ? nullptr : found->batch;
+}
+
+std::size_t Outbox::count(std::uint64_t number, std::uint64_t last) const {
+  const std::lock_guard lock(mutex_);
+  const auto begin = first_after(batches_, number);
+  const auto end = first_after(batches_, last);
+  return begin < end ? static_cast<std::size_t>(end - begin) : 0;
 }
 
 BatchPtr Outbox::keyframe(std::uint64_t number) const {
@@ -75,14 +82,17 @@ std::vector<SeriesDef> Outbox::series(std::size_t first) const {
   return {series_.begin() + static_cast<std::ptrdiff_t>(first), series_.end()};
 }
 
-std::uint64_t Outbox::delivered(std::uint64_t number) {
+std::uint64_t Outbox::delivered(std::uint64_t after, std::uint64_t number) {
   const std::lock_guard lock(mutex_);
   std::uint64_t keyframe = 0;
-  while (!batches_.empty() && batches_.front().batch->seq <= number) {
-    const EncodedBatch& batch = *batches_.front().batch;
+  const auto begin = first_after(batches_, after);
+  auto end = begin;
+  for (; end != batches_.end() && end->batch->seq <= number; ++end) {
+    const EncodedBatch& batch = *end->batch;
     if (batch.key_seq == batch.seq) keyframe = batch.seq;
-    pop_front();
+    bytes_ -= cost(batch);
   }
+  batches_.erase(begin, end);
   return keyframe;
 }
 

@@ -1,7 +1,7 @@
 // Finished batches on their way to the server, until it says that they are durable.
 //
 // Batches stand here under the encoder's numbers, which go on rising for the life of the process;
-// the sender turns them into sequence numbers of its run. Bounded by age and bytes: when full, the
+// the sender turns them into sequence numbers of its runs. Bounded by age and bytes: when full, the
 // oldest batch is dropped and counted, sent or not.
 //
 // Safe from any thread; in practice the collectors' thread adds and the sender's takes.
@@ -10,6 +10,7 @@
 #include <chrono>
 #include <cstdint>
 #include <deque>
+#include <limits>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -29,6 +30,8 @@ using BatchPtr = std::shared_ptr<const EncodedBatch>;
 
 class Outbox {
  public:
+  static constexpr std::uint64_t kNoLast = std::numeric_limits<std::uint64_t>::max();
+
   explicit Outbox(OutboxLimits limits = {}) : limits_(limits) {}
 
   // Notes the series that the layout has gained. Copies only what is new.
@@ -36,15 +39,17 @@ class Outbox {
   // `batch.seq`: one more than the last. `now`: CLOCK_MONOTONIC.
   void add(EncodedBatch batch, std::chrono::nanoseconds now);
 
-  // The oldest batch with a number above this; null if there is none.
-  [[nodiscard]] BatchPtr after(std::uint64_t number) const;
+  // The oldest batch with a number above this and not above `last`; null if there is none.
+  [[nodiscard]] BatchPtr after(std::uint64_t number, std::uint64_t last = kNoLast) const;
+  // How many there are of these.
+  [[nodiscard]] std::size_t count(std::uint64_t number, std::uint64_t last) const;
   // The keyframe that a batch here, or the next one to come, counts from; null if it is not known.
   [[nodiscard]] BatchPtr keyframe(std::uint64_t number) const;
   // Series of the slots from `first` on.
   [[nodiscard]] std::vector<SeriesDef> series(std::size_t first) const;
 
-  // Takes out all up to this number. Returns the newest keyframe among them, or 0.
-  std::uint64_t delivered(std::uint64_t number);
+  // Takes out all above `after` up to this number. Returns the newest keyframe among them, or 0.
+  std::uint64_t delivered(std::uint64_t after, std::uint64_t number);
   // Takes out this one, which the server does not want.
   void refused(std::uint64_t number);
   // The same ticks in another form. Nothing happens if it has been dropped meanwhile.

@@ -1,7 +1,6 @@
 #include "uplink/sender.hpp"
 
 #include <algorithm>
-#include <span>
 #include <utility>
 
 #include "base/error.hpp"
@@ -17,6 +16,7 @@ constexpr std::chrono::seconds kLogEvery{60};
 constexpr std::chrono::seconds kNewRunEvery{60};
 constexpr milliseconds kLeastPause{10};
 constexpr milliseconds kLongestPause{600'000};
+constexpr milliseconds kBacklogRefused{5'000};
 
 // What the person at this machine can do, beside what the server says.
 std::string next_step(RefusalReason reason) {
@@ -38,23 +38,6 @@ std::string next_step(RefusalReason reason) {
       break;
   }
   return "";
-}
-
-// The same ticks, readable by themselves, under the same number.
-EncodedBatch encode_alone(const EncodedBatch& batch, const DecodedBatch& decoded) {
-  BatchEncoder encoder;
-  std::vector<Reading> readings;
-  for (std::size_t tick = 0; tick < decoded.ticks(); ++tick) {
-    readings.clear();
-    for (Slot slot = 0; slot < decoded.slots; ++slot) {
-      const std::size_t at = decoded.at(slot, tick);
-      if (decoded.present[at] != 0) readings.push_back({slot, decoded.values[at]});
-    }
-    encoder.add(decoded.times_ms[tick], readings);
-  }
-  EncodedBatch alone = encoder.finish(decoded.slots);
-  alone.seq = alone.key_seq = batch.seq;
-  return alone;
 }
 
 }  // namespace
@@ -82,7 +65,7 @@ Sender::Sender(AgentLink& link, Outbox& outbox, BatchWishes& wishes, const Clock
       clock_(clock),
       identity_(std::move(identity)),
       chance_(std::move(chance)),
-      run_(chance_.new_run()) {}
+      now_(chance_.new_run(), outbox, 0) {}
 
 milliseconds Sender::step(milliseconds patience) {
   report_drops();
@@ -93,10 +76,11 @@ milliseconds Sender::step(milliseconds patience) {
       connect();
     } else {
       send();
+      drain();
       if (const auto event = link_.wait(patience_within(patience))) {
         heard_at_ = clock_.boottime();
         hear(*event);
-      } else if (!open_.empty() && clock_.boottime() - heard_at_ >= kSilence) {
+      } else if (waiting() && clock_.boottime() - heard_at_ >= kSilence) {
         lose("the server has not answered for a minute");
       }
     }
@@ -109,24 +93,36 @@ milliseconds Sender::step(milliseconds patience) {
 
 void Sender::close() {
   connected_ = false;
+  drain_ = Drain::closed;
+  now_.link_ended();
+  if (!old_.empty()) old_.front().link_ended();
   link_.close();
 }
 
+// A new run counts only once the server has let it in: until then nothing of it was sent, and the
+// outage goes on.
 void Sender::connect() {
+  std::optional<RunOutput> fresh;
+  if (now_.pending() > kMostBehind) fresh = now_.successor(chance_.new_run());
+  const RunOutput& run = fresh ? *fresh : now_;
   Hello hello;
   hello.token = identity_.token;
-  hello.run = run_;
+  hello.run = run.run();
   hello.host_name = identity_.host_name;
   hello.agent_version = identity_.agent_version;
   hello.facts_json = identity_.facts_json ? identity_.facts_json() : "{}";
   hello.clock_ms = clock_.wall_ms();
-  hello.last_seq = outbox_.newest() - base_;
+  hello.last_seq = run.last_seq();
   const auto answer = link_.open(hello);
-  if (const auto* refusal = std::get_if<Refusal>(&answer)) {
-    refused(*refusal);
-  } else {
-    welcomed(std::get<Welcome>(answer), hello.last_seq);
+  if (const auto* refusal = std::get_if<Refusal>(&answer)) return refused(*refusal);
+  if (fresh) {
+    now_.end_before(*fresh);
+    std::erase_if(old_, [](const RunOutput& old) { return old.pending() == 0; });
+    if (now_.pending() > 0) old_.push_back(std::move(now_));
+    now_ = *std::move(fresh);
+    wishes_.keyframe = true;
   }
+  welcomed(std::get<Welcome>(answer), hello.last_seq);
 }
 
 void Sender::refused(const Refusal& refusal) {
@@ -147,167 +143,195 @@ void Sender::refused(const Refusal& refusal) {
 
 void Sender::welcomed(const Welcome& welcome, std::uint64_t last_seq) {
   connected_ = true;
-  connected_at_ = heard_at_ = clock_.boottime();
+  useful_ = false;
+  heard_at_ = clock_.boottime();
   complaint_.clear();
-  open_.clear();
-  begin_again_ = false;
-  pause_until_ = {};
+  drain_at_ = {};
   named_ = 0;
-  if (welcome.durable_seq > last_seq) {
+  if (!now_.begin(welcome.durable_seq, last_seq)) {
     begin_new_run("the server has more of this run than this agent has sent");
     return;
   }
-  // Less than before: the server was restored from a copy. What it forgot is gone, also the
-  // keyframe.
-  delivered_ = base_ + welcome.durable_seq;
-  if (key_delivered_ > delivered_) key_delivered_ = 0;
-  take_delivered(delivered_);
-  cursor_ = delivered_;
-  key_sent_ = key_delivered_;
-  log::info("connected to the server", {{"host_id", welcome.host_id}});
+  std::size_t behind = 0;
+  for (const RunOutput& old : old_) behind += old.pending();
+  log::info("connected to the server", {{"host_id", welcome.host_id}, {"backlog_batches", behind}});
 }
 
-void Sender::lose(const std::string& why, milliseconds hint) {
-  if (connected_ && clock_.boottime() - connected_at_ >= kSettled) backoff_.reset();
+// A link must have been of use before the next attempts come quickly again: to be let in is no
+// proof of it.
+void Sender::lose(const std::string& why) {
   close();
   wishes_.live = false;
-  retry_at_ = clock_.boottime() + backoff_.next(chance_.uniform(), hint);
+  retry_at_ = clock_.boottime() + backoff_.next(chance_.uniform(), {});
   log::warning("the link to the server broke; readings are kept and sent later", {{"reason", why}});
 }
 
-// The first time at once; if that happens again and again, with the back-off.
 void Sender::begin_new_run(const std::string& why) {
   log::warning("beginning a new run", {{"reason", why}});
-  run_ = chance_.new_run();
-  const BatchPtr oldest = outbox_.after(0);
-  base_ = oldest ? oldest->seq - 1 : outbox_.newest();
-  delivered_ = cursor_ = base_;
-  key_sent_ = key_delivered_ = 0;
+  now_.renumber(chance_.new_run());
   wishes_.keyframe = true;
   wishes_.live = false;
   close();
+  retry_at_ = clock_.boottime() + new_run_pause();
+}
+
+// The first time at once; if that happens again and again, with the back-off.
+milliseconds Sender::new_run_pause() {
   const Time now = clock_.boottime();
   const bool again = new_run_at_ && now - *new_run_at_ < kNewRunEvery;
   new_run_at_ = now;
-  retry_at_ = again ? now + backoff_.next(chance_.uniform(), {}) : now;
+  return again ? backoff_.next(chance_.uniform(), {}) : milliseconds(0);
 }
 
 void Sender::send() {
-  if (begin_again_) {
-    if (!open_.empty()) return;
-    begin_again_ = false;
-    cursor_ = delivered_;
-    key_sent_ = key_delivered_;
-  }
-  if (clock_.boottime() < pause_until_) return;
-  while (open_.size() < kMostOpen) {
-    BatchPtr batch = outbox_.after(cursor_);
+  while (now_.unanswered() < kMostOpen) {
+    const auto batch = next_of(now_);
     if (!batch) return;
-    push(std::move(batch));
+    link_.push(*batch);
   }
 }
 
-void Sender::push(BatchPtr batch) {
-  const std::uint64_t number = batch->seq;
-  cursor_ = number;
-  if (batch->key_seq != number && batch->key_seq != key_sent_) {
-    batch = stand_alone(*batch);
-    if (!batch) return;
+// The oldest of the old runs: one batch at a time, so that a busy server slows it down.
+void Sender::drain() {
+  if (drain_ == Drain::asked) return;
+  while (!old_.empty() && old_.front().pending() == 0 && old_.front().unanswered() == 0) {
+    log::info("what an outage had left is delivered", {{"old_runs_left", old_.size() - 1}});
+    old_.pop_front();
+    if (std::exchange(drain_, Drain::closed) == Drain::open) link_.close_backlog();
   }
-  if (batch->key_seq == number) key_sent_ = number;
+  const Time now = clock_.boottime();
+  if (old_.empty() || old_.front().unanswered() > 0 || now < drain_at_) return;
+  RunOutput& oldest = old_.front();
+  if (drain_ == Drain::closed) {
+    if (!waiting()) heard_at_ = now;
+    link_.open_backlog(oldest.run(), oldest.last_seq());
+    drain_ = Drain::asked;
+  } else if (const auto batch = next_of(oldest)) {
+    link_.push_backlog(*batch);
+    drain_at_ = now + drain_gap_;
+  }
+}
+
+// Names what the next batch of the run needs, and counts it as on its way.
+std::optional<EncodedBatch> Sender::next_of(RunOutput& run) {
+  const bool waited = waiting();
+  auto batch = run.next(clock_.boottime());
+  refused_ += run.take_unreadable();
+  if (!batch) return batch;
   if (batch->slots > named_) {
     const std::vector<SeriesDef> series = outbox_.series(named_);
     link_.define(series);
     named_ += series.size();
   }
-  EncodedBatch wire = *batch;
-  wire.seq = number - base_;
-  wire.key_seq = batch->key_seq - base_;
-  if (open_.empty()) heard_at_ = clock_.boottime();
-  open_.push_back(number);
-  link_.push(wire);
+  if (!waited) heard_at_ = clock_.boottime();
+  return batch;
 }
 
-// Null if that cannot be done, which drops the batch: its keyframe is not there any more.
-BatchPtr Sender::stand_alone(const EncodedBatch& batch) {
-  const BatchPtr keyframe = outbox_.keyframe(batch.key_seq);
-  if (keyframe) {
-    const auto key = decode_batch(*keyframe, {});
-    const auto decoded = key ? decode_batch(batch, key_values(*key)) : key;
-    if (decoded) {
-      EncodedBatch alone = encode_alone(batch, *decoded);
-      outbox_.replace(alone);
-      return std::make_shared<const EncodedBatch>(std::move(alone));
-    }
-  }
-  log::error("a batch cannot be read any more and is dropped", {{"number", batch.seq}});
-  outbox_.refused(batch.seq);
-  ++refused_;
-  return nullptr;
+// Whether the server owes an answer.
+bool Sender::waiting() const {
+  return now_.unanswered() > 0 || drain_ == Drain::asked ||
+         (drain_ == Drain::open && old_.front().unanswered() > 0);
 }
 
 milliseconds Sender::patience_within(milliseconds most) const {
   const Time now = clock_.boottime();
-  if (!open_.empty()) {
-    most = std::min(most, ceil<milliseconds>(heard_at_ + kSilence - now));
-  } else if (pause_until_ > now && outbox_.after(delivered_)) {
-    most = std::min(most, ceil<milliseconds>(pause_until_ - now));
+  const auto until = [&](Time at) { most = std::min(most, ceil<milliseconds>(at - now)); };
+  if (waiting()) until(heard_at_ + kSilence);
+  if (now_.unanswered() == 0 && now_.pause_until() > now && now_.pending() > 0) {
+    until(now_.pause_until());
+  }
+  if (drain_ != Drain::asked && !old_.empty() && old_.front().unanswered() == 0) {
+    until(std::max(drain_at_, old_.front().pause_until()));
   }
   return std::max(most, milliseconds(0));
 }
 
 void Sender::hear(const LinkEvent& event) {
   if (const auto* ack = std::get_if<Acknowledged>(&event)) {
-    on_acknowledged(ack->durable_seq);
+    on_acknowledged(*ack);
   } else if (const auto* live = std::get_if<LiveWanted>(&event)) {
     wishes_.live = live->on;
   } else if (const auto* retry = std::get_if<RetryAfter>(&event)) {
-    on_retry_after(retry->pause);
+    on_retry_after(*retry);
   } else if (const auto* refusal = std::get_if<BatchRefused>(&event)) {
     on_refused(*refusal);
   } else if (const auto* wanted = std::get_if<NewRunWanted>(&event)) {
-    begin_new_run(wanted->text);
+    on_new_run_wanted(*wanted);
+  } else if (const auto* opened = std::get_if<BacklogOpened>(&event)) {
+    on_backlog_opened(opened->durable_seq);
   } else if (const auto* closed = std::get_if<LinkClosed>(&event)) {
     lose(closed->text);
   }
 }
 
-void Sender::on_acknowledged(std::uint64_t seq) {
-  // Never more than was sent, whatever the server says.
-  const std::uint64_t number = base_ + std::min(seq, cursor_ - base_);
-  while (!open_.empty() && open_.front() <= number) open_.pop_front();
-  if (number > delivered_) take_delivered(number);
+RunOutput* Sender::run_of(Lane lane) {
+  if (lane == Lane::now) return &now_;
+  return drain_ == Drain::open ? &old_.front() : nullptr;
 }
 
-void Sender::take_delivered(std::uint64_t number) {
-  delivered_ = number;
-  if (const std::uint64_t keyframe = outbox_.delivered(number)) key_delivered_ = keyframe;
+void Sender::on_acknowledged(const Acknowledged& ack) {
+  RunOutput* run = run_of(ack.lane);
+  if (run == nullptr || !run->acknowledged(ack.durable_seq)) return;
+  if (!std::exchange(useful_, true)) backoff_.reset();
 }
 
-// Pushes are answered with success up to one of them, and put off from there on: so this answers
-// the newest of the open ones.
-void Sender::on_retry_after(milliseconds pause) {
-  if (!open_.empty()) open_.pop_back();
-  begin_again_ = true;
-  pause = std::clamp(pause, kLeastPause, kLongestPause);
+void Sender::on_backlog_opened(std::uint64_t durable_seq) {
+  if (drain_ != Drain::asked) return;
+  drain_ = Drain::open;
+  RunOutput& oldest = old_.front();
+  if (!oldest.begin(durable_seq, oldest.last_seq())) {
+    renumber_backlog("the server has more of an old run than this agent has sent");
+  }
+}
+
+void Sender::on_retry_after(const RetryAfter& retry) {
+  const bool not_opened = retry.seq == 0 && retry.lane == Lane::backlog;
+  milliseconds pause =
+      std::clamp(retry.pause, not_opened ? kBacklogRefused : kLeastPause, kLongestPause);
   pause += milliseconds(
       static_cast<milliseconds::rep>(chance_.uniform() * static_cast<double>(pause.count()) / 4));
-  pause_until_ = std::max(pause_until_, clock_.boottime() + pause);
+  const Time until = clock_.boottime() + pause;
+  if (retry.seq > 0) {
+    if (RunOutput* run = run_of(retry.lane)) {
+      run->put_off(retry.seq);
+      run->pause(until);
+    }
+    return;
+  }
+  // No answer to a push: those that are open are still to be answered.
+  drain_at_ = std::max(drain_at_, until);
+  if (!not_opened) {
+    now_.pause(until);
+  } else if (drain_ == Drain::asked) {
+    drain_ = Drain::closed;
+  }
+}
+
+void Sender::on_new_run_wanted(const NewRunWanted& wanted) {
+  if (wanted.lane == Lane::now) {
+    begin_new_run(wanted.text);
+  } else if (drain_ == Drain::open) {
+    renumber_backlog(wanted.text);
+  }
+}
+
+void Sender::renumber_backlog(const std::string& why) {
+  log::warning("an old run goes on under a new number", {{"reason", why}});
+  old_.front().renumber(chance_.new_run());
+  link_.close_backlog();
+  drain_ = Drain::closed;
+  drain_at_ = clock_.boottime() + new_run_pause();
 }
 
 void Sender::on_refused(const BatchRefused& refusal) {
-  const std::uint64_t number = base_ + std::min(refusal.seq, cursor_ - base_);
-  std::erase(open_, number);
-  const BatchPtr batch = outbox_.after(number - 1);
-  if (refusal.fault == BatchFault::unknown_keyframe && batch && batch->seq == number &&
-      batch->key_seq != number) {
-    key_delivered_ = 0;
-    wishes_.keyframe = true;
-    begin_again_ = true;
-    stand_alone(*batch);
+  RunOutput* run = run_of(refusal.lane);
+  if (run == nullptr) return;
+  const auto what = run->refused(refusal.seq, refusal.fault);
+  refused_ += run->take_unreadable();
+  if (what == RunOutput::Refused::sent_again) {
+    if (refusal.lane == Lane::now) wishes_.keyframe = true;
     return;
   }
-  outbox_.refused(number);
   ++refused_;
   const Time now = clock_.boottime();
   if (refusal_logged_at_ && now - *refusal_logged_at_ < kLogEvery) return;

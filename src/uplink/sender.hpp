@@ -6,14 +6,14 @@
 // While open, batches go out in order, at most kMostOpen of them without an answer. `Acknowledged`
 // takes them out of the outbox. When the server puts batches off (RetryAfter), the sender waits
 // until all its open pushes are answered and the pause is over, and begins again with the oldest
-// batch not acknowledged. After a reconnect it goes on behind the server's durable sequence. A
-// batch that was sent once in a run is sent again byte for byte, with one exception: when the
-// server does not know its keyframe (and so cannot have stored it), it is encoded anew as a
-// keyframe.
+// batch not acknowledged. After a reconnect it goes on behind the server's durable sequence.
 //
-// A new run (another agent uses ours, or the server knows of more than we have made) keeps the
-// batches and gives them new sequence numbers: number = base + sequence. Those that counted from a
-// keyframe of the old run stand alone from then on.
+// An outage that left more than kMostBehind batches begins a new run for what happens now. The old
+// one is drained beside it on the same link, throttled: one batch at a time, kDrainGap apart. A
+// link that breaks meanwhile may leave several old runs; the oldest is drained first.
+//
+// A new run for another reason (another agent uses ours, or the server knows of more than we have
+// made) keeps the batches and gives them new sequence numbers.
 #pragma once
 
 #include <atomic>
@@ -29,6 +29,7 @@
 #include "uplink/backoff.hpp"
 #include "uplink/batcher.hpp"
 #include "uplink/outbox.hpp"
+#include "uplink/run_output.hpp"
 
 namespace volta {
 
@@ -53,8 +54,8 @@ class Sender {
   static constexpr std::size_t kMostOpen = 8;
   // No answer for this long while pushes are open: the link is dead, though nobody said so.
   static constexpr std::chrono::seconds kSilence{60};
-  // A link that lived at least this long has earned a fresh back-off.
-  static constexpr std::chrono::seconds kSettled{10};
+  static constexpr std::size_t kMostBehind = 2;
+  static constexpr std::chrono::milliseconds kDrainGap{50};
 
   // All references must live longer.
   Sender(AgentLink& link, Outbox& outbox, BatchWishes& wishes, const Clock& clock,
@@ -65,30 +66,40 @@ class Sender {
   // connected).
   std::chrono::milliseconds step(std::chrono::milliseconds patience);
   void close();
+  // The agent is about to end: old runs are drained without gaps from now on.
+  void hurry() { drain_gap_ = {}; }
 
   [[nodiscard]] bool connected() const { return connected_; }
   // From any thread.
   [[nodiscard]] std::uint64_t refused_batches() const { return refused_.load(); }
 
  private:
-  using Time = std::chrono::nanoseconds;  // CLOCK_BOOTTIME
+  using Time = RunOutput::Time;
+  // The oldest run's session on this link.
+  enum class Drain : std::uint8_t { closed, asked, open };
 
   void connect();
   void refused(const Refusal& refusal);
   void welcomed(const Welcome& welcome, std::uint64_t last_seq);
-  void lose(const std::string& why, std::chrono::milliseconds hint = {});
+  void lose(const std::string& why);
   void begin_new_run(const std::string& why);
 
   void send();
-  void push(BatchPtr batch);
-  BatchPtr stand_alone(const EncodedBatch& batch);
+  void drain();
+  std::optional<EncodedBatch> next_of(RunOutput& run);
+  [[nodiscard]] bool waiting() const;
   [[nodiscard]] std::chrono::milliseconds patience_within(std::chrono::milliseconds most) const;
 
   void hear(const LinkEvent& event);
-  void on_acknowledged(std::uint64_t seq);
-  void on_retry_after(std::chrono::milliseconds pause);
+  // The run that an answer is for; null if that is not on the link, which only a mad server does.
+  RunOutput* run_of(Lane lane);
+  void on_acknowledged(const Acknowledged& ack);
+  void on_backlog_opened(std::uint64_t durable_seq);
+  void on_retry_after(const RetryAfter& retry);
+  void on_new_run_wanted(const NewRunWanted& wanted);
   void on_refused(const BatchRefused& refusal);
-  void take_delivered(std::uint64_t number);
+  void renumber_backlog(const std::string& why);
+  [[nodiscard]] std::chrono::milliseconds new_run_pause();
   void report_drops();
 
   AgentLink& link_;
@@ -98,22 +109,16 @@ class Sender {
   const AgentIdentity identity_;
   const Chance chance_;
 
-  RunId run_;
-  std::uint64_t base_ = 0;       // outbox number of this run's sequence 0
-  std::uint64_t delivered_ = 0;  // outbox number up to which the server has it all
-  std::uint64_t cursor_ = 0;     // outbox number of the last push
-  // Outbox number of the keyframe in force at the server: when all open pushes succeed, and as
-  // acknowledged. 0: none known.
-  std::uint64_t key_sent_ = 0;
-  std::uint64_t key_delivered_ = 0;
-  std::deque<std::uint64_t> open_;  // numbers of unanswered pushes, rising; at most kMostOpen
-  bool begin_again_ = false;        // once open_ is empty: back to delivered_
-  std::size_t named_ = 0;           // slots named on this link
+  RunOutput now_;                // what happens now
+  std::deque<RunOutput> old_;    // oldest first; each had something left when its link broke
+  Drain drain_ = Drain::closed;  // of old_.front()
+  Time drain_at_{};              // not before
+  Time drain_gap_ = kDrainGap;
+  std::size_t named_ = 0;  // slots named on this link
 
   bool connected_ = false;
-  Time connected_at_{};
+  bool useful_ = false;  // something was acknowledged on this link
   Time heard_at_{};
-  Time pause_until_{};
   Time retry_at_{};
   Backoff backoff_;
   std::optional<Time> new_run_at_;

@@ -49,7 +49,10 @@ void Uplink::run() {
   for (;;) {
     auto patience = kLongWait;
     if (stopping_) {
-      if (!deadline) deadline = clock_.monotonic() + farewell_;
+      if (!deadline) {
+        deadline = clock_.monotonic() + farewell_;
+        sender_.hurry();
+      }
       patience = std::chrono::ceil<std::chrono::milliseconds>(*deadline - clock_.monotonic());
       if (patience.count() <= 0 || outbox_.size() == 0) break;
     }

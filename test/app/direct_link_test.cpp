@@ -13,6 +13,13 @@ using namespace std::chrono_literals;
 struct Sink final : BatchSink {
   struct Session final : IngestSession {
     explicit Session(Sink& s) : sink(s) { ++sink.sessions; }
+    std::variant<OpenedSession, Refusal> open_run(const RunId& run) override {
+      if (run == RunId{}) return Refusal{RefusalReason::too_busy, "not now", 3s};
+      OpenedSession opened;
+      opened.welcome.durable_seq = 40;
+      opened.session = std::make_unique<Session>(sink);
+      return opened;
+    }
     Session(const Session&) = delete;
     Session& operator=(const Session&) = delete;
     ~Session() override { --sink.sessions; }
@@ -69,6 +76,37 @@ TEST_CASE("a refusal is passed on and leaves the link closed") {
   CHECK_FALSE(link.wait(0ms));
 }
 
+TEST_CASE("an old run is delivered beside the new one") {
+  Fixture f;
+  f.link.open_backlog(RunId{}, 5);
+  const auto refused = f.hear<RetryAfter>();
+  CHECK(refused.pause == 3s);
+  CHECK(refused.seq == 0);
+  CHECK(refused.lane == Lane::backlog);
+  f.link.push_backlog(batch(41));
+  CHECK(f.sink.unanswered.empty());
+  f.link.open_backlog(RunId{1}, 50);
+  CHECK(f.hear<BacklogOpened>().durable_seq == 40);
+  CHECK(f.sink.sessions == 2);
+  f.link.push_backlog(batch(41));
+  f.link.push(batch(1));
+  REQUIRE(f.sink.unanswered.size() == 2);
+  PushOutcome outcome;
+  outcome.durable_seq = 41;
+  f.sink.unanswered[0](outcome);
+  const auto old = f.hear<Acknowledged>();
+  CHECK(old.durable_seq == 41);
+  CHECK(old.lane == Lane::backlog);
+  outcome.durable_seq = 1;
+  f.sink.unanswered[1](outcome);
+  CHECK(f.hear<Acknowledged>().lane == Lane::now);
+  f.link.close_backlog();
+  CHECK(f.sink.sessions == 1);
+  f.link.open_backlog(RunId{1}, 50);
+  f.link.close();
+  CHECK(f.sink.sessions == 0);
+}
+
 TEST_CASE("each outcome of a push is its own event") {
   Fixture f;
   for (std::uint64_t seq = 1; seq <= 4; ++seq) f.link.push(batch(seq));
@@ -79,7 +117,9 @@ TEST_CASE("each outcome of a push is its own event") {
   CHECK(f.hear<Acknowledged>().durable_seq == 1);
   outcome.retry_after = 5s;
   f.sink.unanswered[1](outcome);
-  CHECK(f.hear<RetryAfter>().pause == 5s);
+  const auto retry = f.hear<RetryAfter>();
+  CHECK(retry.pause == 5s);
+  CHECK(retry.seq == 2);
   outcome = {};
   outcome.new_run = true;
   outcome.text = "clone";

@@ -42,6 +42,9 @@ class QuickSink final : public BatchSink {
       outcome.durable_seq = batch.seq;
       done(std::move(outcome));
     }
+    std::variant<OpenedSession, Refusal> open_run(const RunId& /*run*/) override {
+      return Refusal{};
+    }
   };
 };
 

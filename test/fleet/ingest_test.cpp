@@ -173,6 +173,78 @@ TEST_CASE("a second link with the same token closes the first") {
   CHECK(f.push(batch).durable_seq == 1);
 }
 
+TEST_CASE("an old run is taken in beside the new one, over the same series") {
+  Fixture f;
+  f.begin();
+  EncodedBatch first = f.next();
+  CHECK(f.push(first).durable_seq == 1);
+  const RunId older{5};
+  f.journal.runs[{HostId{1}, older}] = RunState{20, {}, 0, {}};
+  auto answer = f.session->open_run(older);
+  REQUIRE(std::holds_alternative<OpenedSession>(answer));
+  auto& opened = std::get<OpenedSession>(answer);
+  CHECK(opened.welcome.durable_seq == 20);
+  CHECK(opened.welcome.host_id == "uid-1");
+  CHECK(f.control->closed.empty());
+  EncodedBatch old = first;
+  old.seq = old.key_seq = 21;
+  opened.session->push(old, f.answers.one());
+  CHECK(f.answers.all.back().durable_seq == 21);
+  CHECK(f.push(f.next()).durable_seq == 2);  // undisturbed
+  REQUIRE(f.journal.rows.size() == 3);
+  CHECK(f.journal.rows[1].run == older);
+  CHECK(f.journal.rows[1].series->size() == 2);
+  CHECK(f.journal.rows[2].run == test::kRun);
+  // What is put off in one of them holds up only that one.
+  old.seq = 23;
+  old.key_seq = 22;
+  opened.session->push(old, f.answers.one());
+  CHECK(f.answers.all.back().refused == BatchFault::unknown_keyframe);
+  old.seq = old.key_seq = 24;
+  opened.session->push(old, f.answers.one());
+  CHECK(f.answers.all.back().retry_after > 0ms);
+  CHECK(f.push(f.next()).durable_seq == 3);
+  // The link is the host's until the last of them is gone.
+  opened.session.reset();
+  CHECK(f.links.connected() == 1);
+  CHECK(f.push(f.next()).durable_seq == 4);
+  f.session.reset();
+  CHECK(f.links.connected() == 0);
+}
+
+TEST_CASE("what an outage left says nothing of the agent's rhythm") {
+  Fixture f;
+  f.begin();
+  const auto batch_of = [&](std::chrono::milliseconds span) {
+    f.encoder.force_keyframe();
+    f.encoder.add(f.clock.wall_ms(), std::vector<Reading>{{0, 1}});
+    f.encoder.add(f.clock.wall_ms() + span.count(), std::vector<Reading>{{0, 2}});
+    return f.encoder.finish(2);
+  };
+  f.push(batch_of(9s));
+  auto opened = f.session->open_run(RunId{5});
+  EncodedBatch old = batch_of(100ms);
+  std::get<OpenedSession>(opened).session->push(old, f.answers.one());
+  CHECK(f.answers.all.back().durable_seq == old.seq);
+  CHECK(f.links.status(HostId{1}).batch_interval == 9s);
+}
+
+TEST_CASE("a run beside another is refused clearly where it cannot be") {
+  Fixture f;
+  f.begin();
+  const auto refused = [&](const RunId& run, RefusalReason reason) {
+    const auto answer = f.session->open_run(run);
+    REQUIRE(std::holds_alternative<Refusal>(answer));
+    CHECK(std::get<Refusal>(answer).reason == reason);
+  };
+  refused(RunId{}, RefusalReason::bad_hello);
+  refused(test::kRun, RefusalReason::bad_hello);
+  f.journal.broken = true;
+  refused(RunId{5}, RefusalReason::too_busy);
+  f.journal.broken = false;
+  CHECK(f.push(f.next()).durable_seq == 1);
+}
+
 TEST_CASE("listeners hear a batch before it is committed, and once") {
   Fixture f;
   f.begin();
@@ -276,6 +348,44 @@ TEST_CASE("a host may have so many series and no more") {
   CHECK_FALSE(f.open(f.hello()));
   REQUIRE(f.session->define({test::gauge("m2"), test::gauge("other")}));
   CHECK(f.push(f.next(2)).refused == BatchFault::too_many_series);
+}
+
+class StoredSeries final : public SeriesIndex {
+ public:
+  std::vector<SeriesRecord> records;
+  [[nodiscard]] std::vector<SeriesRecord> find(HostId host, std::string_view glob) const override {
+    CHECK(host == HostId{1});
+    CHECK(glob == "*");
+    return records;
+  }
+};
+
+TEST_CASE("a restart of the server does not let a host go past its limit") {
+  IngestOptions options;
+  options.most_series = 3;
+  Fixture f(options);
+  StoredSeries stored;
+  for (const char* name : {"m0", "m1", "gone"}) {
+    stored.records.push_back({SeriesId{1}, HostId{1}, test::gauge(name)});
+  }
+  f.ingest = std::make_unique<Ingest>(f.directory, f.journal, f.links, f.clock,
+                                      std::vector<BatchListener*>{&f.ear}, options, &stored);
+  f.begin(2);
+  CHECK(f.push(f.next(2)).durable_seq == 1);
+  REQUIRE(f.session->define({test::gauge("m2")}));
+  CHECK(f.push(f.next(3)).refused == BatchFault::too_many_series);
+}
+
+TEST_CASE("one series in ever new forms is limited too") {
+  IngestOptions options;
+  options.most_series = 3;
+  Fixture f(options);
+  REQUIRE_FALSE(f.open(f.hello()));
+  std::vector<SeriesDef> defs(7, test::gauge("m"));
+  for (std::size_t i = 0; i < defs.size(); ++i) defs[i].unit = "unit" + std::to_string(i);
+  REQUIRE(f.session->define(std::move(defs)));
+  CHECK(f.push(f.next(6)).durable_seq == 1);
+  CHECK(f.push(f.next(7)).refused == BatchFault::too_many_series);
 }
 
 TEST_CASE("series that break the rules are refused") {

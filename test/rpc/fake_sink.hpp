@@ -26,12 +26,14 @@ class FakeSink final : public BatchSink {
     std::vector<SeriesDef> series;
     std::vector<EncodedBatch> batches;
     std::deque<std::pair<std::uint64_t, PushDone>> unanswered;
+    std::vector<RunId> runs;  // opened beside the first
     std::shared_ptr<AgentControl> control;
     int sessions = 0;  // alive
   };
 
   // Set before the first agent comes.
   std::optional<Refusal> refusal;
+  std::optional<Refusal> run_refusal;  // of a run beside the first
   Welcome welcome{"host-1", 0, 1'795'226'940'000};
   bool answer_at_once = true;
   std::string define_problem;
@@ -94,6 +96,14 @@ class FakeSink final : public BatchSink {
       });
       sink_.changed_.notify_all();
       if (sink_.answer_at_once) done(std::move(outcome));
+    }
+    std::variant<OpenedSession, Refusal> open_run(const RunId& run) override {
+      sink_.with([&](Seen& seen) { seen.runs.push_back(run); });
+      sink_.changed_.notify_all();
+      if (sink_.run_refusal) return *sink_.run_refusal;
+      Welcome beside = sink_.welcome;
+      beside.durable_seq = 70;
+      return OpenedSession{beside, std::make_unique<Session>(sink_)};
     }
 
    private:

@@ -153,6 +153,93 @@ TEST_CASE("outcomes come from any thread, whenever they are ready") {
   committer.join();
 }
 
+TEST_CASE("an old run goes beside the new one, with eight unanswered batches of its own") {
+  FakeSink sink;
+  sink.answer_at_once = false;
+  RpcServer server(any_port(), sink);
+  RpcAgentLink link(to(server));
+  REQUIRE(std::holds_alternative<Welcome>(link.open(test::some_hello())));
+  for (int round = 1; round <= 6; ++round) {  // more than may be open at once, were none closed
+    link.open_backlog(RunId{8}, 90);
+    const auto opened = next<BacklogOpened>(link);
+    REQUIRE(opened);
+    CHECK(opened->durable_seq == 70);
+    for (std::uint64_t seq = 1; seq <= 8; ++seq) link.push(test::some_batch(seq));
+    for (std::uint64_t seq = 71; seq <= 78; ++seq) link.push_backlog(test::some_batch(seq));
+    CHECK_FALSE(link.wait(0ms));
+    REQUIRE(sink.wait_until([](FakeSink::Seen& seen) { return seen.unanswered.size() == 16; }));
+    for (std::uint64_t seq = 1; seq <= 8; ++seq) sink.answer(test::durable(seq));
+    sink.answer(test::retry(3s));
+    for (std::uint64_t seq = 72; seq <= 78; ++seq) sink.answer(test::durable(seq));
+    for (std::uint64_t seq = 1; seq <= 8; ++seq) {
+      const auto answer = next<Acknowledged>(link);
+      REQUIRE(answer);
+      CHECK(answer->durable_seq == seq);
+      CHECK(answer->lane == Lane::now);
+    }
+    const auto retry = next<RetryAfter>(link);
+    REQUIRE(retry);
+    CHECK(retry->seq == 71);
+    CHECK(retry->lane == Lane::backlog);
+    for (std::uint64_t seq = 72; seq <= 78; ++seq) {
+      const auto answer = next<Acknowledged>(link);
+      REQUIRE(answer);
+      CHECK(answer->lane == Lane::backlog);
+    }
+    link.close_backlog();
+    link.push(test::some_batch(9));
+    CHECK_FALSE(link.wait(0ms));
+    REQUIRE(sink.wait_until(
+        [](FakeSink::Seen& seen) { return seen.sessions == 1 && seen.unanswered.size() == 1; }));
+    sink.answer(test::durable(9));
+    CHECK(next<Acknowledged>(link)->durable_seq == 9);
+  }
+  CHECK(sink.with([](FakeSink::Seen& seen) { return seen.runs; }) ==
+        std::vector<RunId>(6, RunId{8}));
+  link.open_backlog(RunId{8}, 90);
+  REQUIRE(next<BacklogOpened>(link));
+  link.close();
+  CHECK(sink.wait_until([](FakeSink::Seen& seen) { return seen.sessions == 0; }));
+}
+
+TEST_CASE("an old run that is not opened now is no reason to end the link") {
+  FakeSink sink;
+  sink.run_refusal = Refusal{RefusalReason::too_busy, "not now", 4s};
+  RpcServer server(any_port(), sink);
+  RpcAgentLink link(to(server));
+  REQUIRE(std::holds_alternative<Welcome>(link.open(test::some_hello())));
+  link.open_backlog(RunId{8}, 90);
+  const auto retry = next<RetryAfter>(link);
+  REQUIRE(retry);
+  CHECK(retry->pause == 4s);
+  CHECK(retry->seq == 0);
+  CHECK(retry->lane == Lane::backlog);
+  link.push(test::some_batch(1));
+  CHECK(next<Acknowledged>(link)->durable_seq == 1);
+}
+
+TEST_CASE("what comes for an old run after it was closed is not heard") {
+  FakeSink sink;
+  sink.answer_at_once = false;
+  RpcServer server(any_port(), sink);
+  RpcAgentLink link(to(server));
+  REQUIRE(std::holds_alternative<Welcome>(link.open(test::some_hello())));
+  link.open_backlog(RunId{8}, 90);
+  link.close_backlog();
+  link.open_backlog(RunId{9}, 90);
+  REQUIRE(next<BacklogOpened>(link));
+  link.push_backlog(test::some_batch(71));
+  CHECK_FALSE(link.wait(0ms));
+  REQUIRE(sink.wait_until([](FakeSink::Seen& seen) { return seen.unanswered.size() == 1; }));
+  link.close_backlog();
+  sink.answer(test::durable(71));
+  link.push(test::some_batch(1));
+  CHECK_FALSE(link.wait(0ms));
+  REQUIRE(sink.wait_until([](FakeSink::Seen& seen) { return seen.unanswered.size() == 1; }));
+  sink.answer(test::durable(1));
+  CHECK(next<Acknowledged>(link)->lane == Lane::now);
+}
+
 TEST_CASE("eight batches may be unanswered, over and over") {
   FakeSink sink;
   sink.answer_at_once = false;
@@ -181,7 +268,10 @@ TEST_CASE("what the server asks of an agent reaches it in order") {
   control->retry_after(700ms);
   control->live(false);
   CHECK(next<LiveWanted>(link)->on);
-  CHECK(next<RetryAfter>(link)->pause == 700ms);
+  const auto pause = next<RetryAfter>(link);
+  REQUIRE(pause);
+  CHECK(pause->pause == 700ms);
+  CHECK(pause->seq == 0);
   CHECK_FALSE(next<LiveWanted>(link)->on);
   control->close("another agent came with the same token");
   const auto closed = next<LinkClosed>(link);

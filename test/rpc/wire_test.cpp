@@ -141,7 +141,7 @@ TEST_CASE("an outcome becomes one event") {
     Message<wire::Session::PushResults> message;
     write_outcome(outcome, message.build());
     CHECK(message.read().totalSize().wordCount <= words_of(outcome));
-    return read_outcome(9, message.read());
+    return read_outcome(9, Lane::backlog, message.read());
   };
   CHECK(std::get<Acknowledged>(event(test::durable(12))).durable_seq == 12);
   for (const auto fault : {BatchFault::malformed, BatchFault::too_large,
@@ -152,8 +152,10 @@ TEST_CASE("an outcome becomes one event") {
     CHECK(refused.text == "Something is wrong");
   }
   CHECK(std::get<NewRunWanted>(event(test::clone("a clone"))).text == "a clone");
-  CHECK(std::get<RetryAfter>(event(test::retry(std::chrono::seconds(5)))).pause ==
-        std::chrono::seconds(5));
+  const auto retry = std::get<RetryAfter>(event(test::retry(std::chrono::seconds(5))));
+  CHECK(retry.pause == std::chrono::seconds(5));
+  CHECK(retry.seq == 9);  // the push that it answers; 0 would be the server's own wish
+  CHECK(retry.lane == Lane::backlog);
 }
 
 TEST_CASE("refusals and welcomes come back; what a newer server says is understood roughly") {

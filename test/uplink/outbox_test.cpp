@@ -22,13 +22,28 @@ TEST_CASE("batches come out in order and go when they are delivered") {
   for (std::uint64_t seq = 1; seq <= 5; ++seq) outbox.add(batch(seq, seq < 4 ? 1 : 4), 0s);
   CHECK(outbox.after(0)->seq == 1);
   CHECK(outbox.after(2)->seq == 3);
-  CHECK(outbox.delivered(2) == 1);
+  CHECK(outbox.delivered(0, 2) == 1);
   CHECK(outbox.after(0)->seq == 3);
-  CHECK(outbox.delivered(2) == 0);
-  CHECK(outbox.delivered(5) == 4);
+  CHECK(outbox.delivered(0, 2) == 0);
+  CHECK(outbox.delivered(0, 5) == 4);
   CHECK(outbox.size() == 0);
   CHECK(outbox.newest() == 5);
   CHECK(outbox.dropped() == 0);
+}
+
+TEST_CASE("two runs share it, each between its own numbers") {
+  Outbox outbox;
+  for (std::uint64_t seq = 1; seq <= 6; ++seq) outbox.add(batch(seq, seq < 4 ? 1 : 4), 0s);
+  CHECK(outbox.count(0, 3) == 3);
+  CHECK(outbox.count(3, Outbox::kNoLast) == 3);
+  CHECK(outbox.count(5, 3) == 0);
+  CHECK(outbox.after(3, 3) == nullptr);
+  CHECK(outbox.delivered(3, 5) == 4);
+  CHECK(outbox.count(0, Outbox::kNoLast) == 4);
+  CHECK(outbox.after(3)->seq == 6);
+  CHECK(outbox.after(0, 3)->seq == 1);
+  CHECK(outbox.delivered(0, 3) == 1);
+  CHECK(outbox.size() == 1);
 }
 
 TEST_CASE("what is older than the limit is dropped and counted") {
@@ -51,7 +66,7 @@ TEST_CASE("what is more than the bytes allow is dropped, but never the newest") 
   outbox.add(batch(4, 1, 50'000), 0s);
   CHECK(outbox.size() == 1);
   CHECK(outbox.dropped() == 3);
-  outbox.delivered(4);
+  outbox.delivered(0, 4);
   outbox.add(batch(5, 1, 4000), 0s);
   outbox.add(batch(6, 1, 4000), 0s);
   CHECK(outbox.size() == 2);  // the bytes of what has gone are free again
@@ -60,12 +75,12 @@ TEST_CASE("what is more than the bytes allow is dropped, but never the newest") 
 TEST_CASE("a keyframe is kept for as long as something counts from it") {
   Outbox outbox({10min, 10'000});
   outbox.add(batch(1, 1), 0s);
-  outbox.delivered(1);
+  outbox.delivered(0, 1);
   CHECK(outbox.keyframe(1));
   outbox.add(batch(2, 1), 0s);
   outbox.add(batch(3, 3), 0s);
   CHECK(outbox.keyframe(1));
-  outbox.delivered(3);
+  outbox.delivered(0, 3);
   outbox.add(batch(4, 4), 0s);
   CHECK_FALSE(outbox.keyframe(1));
   CHECK_FALSE(outbox.keyframe(3));

@@ -1,69 +1,19 @@
 #include "uplink/sender.hpp"
 
+#include <random>
+
 #include <catch2/catch.hpp>
 
-#include "support/fake_clock.hpp"
-#include "uplink/fake_link.hpp"
+#include "uplink/sender_fixture.hpp"
 
 namespace volta {
 namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto kLong = std::chrono::milliseconds(1h);
-
-struct Fixture {
-  test::FakeClock clock;
-  test::FakeLink link;
-  Outbox outbox;
-  BatchWishes wishes;
-  BatchEncoder encoder;
-  double random = 0.5;
-  std::uint8_t runs = 0;
-  Sender sender;
-
-  Fixture() : Fixture(OutboxLimits{}) {}
-  explicit Fixture(OutboxLimits limits)
-      : outbox(limits),
-        sender(link, outbox, wishes, clock, AgentIdentity{{}, "h", "1", {}},
-               Chance{[this] { return random; }, [this] { return RunId{++runs}; }}) {
-    std::vector<SeriesDef> layout(3);
-    for (std::size_t i = 0; i < 3; ++i) layout[i].name = "m" + std::to_string(i);
-    outbox.learn(layout);
-  }
-  // Batches that count from a keyframe every `key_every` of them.
-  void add(int count, int key_every = 1000) {
-    for (int i = 0; i < count; ++i) {
-      const std::uint64_t number = outbox.newest() + 1;
-      if (number % static_cast<std::uint64_t>(key_every) == 1) encoder.force_keyframe();
-      encoder.add(clock.wall_ms(), std::vector<Reading>{{0, number}, {2, 7}});
-      outbox.add(encoder.finish(3), clock.monotonic());
-    }
-  }
-  std::chrono::milliseconds step() { return sender.step(kLong); }
-  void hear(LinkEvent event) {
-    link.events.push_back(std::move(event));
-    step();
-  }
-  std::vector<std::uint64_t> seqs() const {
-    std::vector<std::uint64_t> out;
-    for (const EncodedBatch& batch : link.pushed) out.push_back(batch.seq);
-    return out;
-  }
-};
-
-using Seqs = std::vector<std::uint64_t>;
-
-// That the values inside are those of the outbox' batches `first` and following.
-void check_content(const std::vector<EncodedBatch>& pushed, std::size_t from, std::uint64_t first) {
-  KeyValues key;
-  for (std::size_t i = from; i < pushed.size(); ++i) {
-    const auto decoded = decode_batch(pushed[i], key);
-    REQUIRE(decoded);
-    CHECK(decoded->values.at(0) == first + (i - from));
-    if (pushed[i].key_seq == pushed[i].seq) key = key_values(*decoded);
-  }
-}
+using Fixture = test::SenderFixture;
+using test::check_content;
+using test::Seqs;
 
 TEST_CASE(
     "the hello tells the run and what it has made; slots are named before their first batch") {
@@ -83,8 +33,8 @@ TEST_CASE(
 
 TEST_CASE("at most eight pushes are open; an acknowledgement frees them and the buffer") {
   Fixture f;
+  f.connect();
   f.add(20);
-  f.step();
   f.step();
   f.step();
   CHECK(f.link.pushed.size() == 8);
@@ -106,7 +56,7 @@ TEST_CASE("it waits in the link for as long as it may when there is nothing to d
   Fixture f;
   f.step();
   f.step();
-  CHECK(f.link.waits.back() == kLong);
+  CHECK(f.link.waits.back() == test::kLong);
   f.add(1);
   f.step();
   CHECK(f.link.waits.back() == 60s);  // then the link would be dead
@@ -114,22 +64,24 @@ TEST_CASE("it waits in the link for as long as it may when there is nothing to d
 
 TEST_CASE("after a reconnect it goes on behind the durable sequence, byte for byte") {
   Fixture f;
+  f.connect();
   f.add(6);
   f.step();
-  f.step();
   const auto before = f.link.pushed;
-  f.link.answers.push_back(Welcome{"uid", 2, 0});
+  f.hear(Acknowledged{4});
+  f.link.answers.push_back(Welcome{"uid", 4, 0});
   f.hear(LinkClosed{"cut"});
   f.clock.advance(2s);
   f.step();
-  CHECK(f.outbox.size() == 4);
+  CHECK(f.outbox.size() == 2);
   f.step();
   CHECK(f.link.hellos[1].run == f.link.hellos[0].run);
-  CHECK(f.seqs() == Seqs{3, 4, 5, 6});
+  CHECK(f.link.backlogs.empty());
+  CHECK(f.seqs() == Seqs{5, 6});
   CHECK(f.link.named == 3);
-  for (std::size_t i = 0; i < 4; ++i) {
-    CHECK(f.link.pushed[i].payload == before[i + 2].payload);
-    CHECK(f.link.pushed[i].key_seq == before[i + 2].key_seq);
+  for (std::size_t i = 0; i < 2; ++i) {
+    CHECK(f.link.pushed[i].payload == before[i + 4].payload);
+    CHECK(f.link.pushed[i].key_seq == before[i + 4].key_seq);
   }
 }
 
@@ -154,34 +106,66 @@ TEST_CASE("attempts back off with full jitter and respect the server's hint") {
   CHECK(f.sender.connected());
 }
 
-TEST_CASE("a link that breaks at once does not earn a fresh back-off, one that lived does") {
+TEST_CASE("only a link over which something was acknowledged earns a fresh back-off") {
   Fixture f;
+  const auto wait_after_loss = [&] {
+    f.link.events.push_back(LinkClosed{"x"});
+    const auto wait = f.step();
+    f.clock.advance(wait);
+    f.connect();
+    return wait;
+  };
+  f.connect();
+  CHECK(wait_after_loss() == 1s);
+  CHECK(wait_after_loss() == 2s);
+  f.clock.advance(1h);  // to be let in, and to stay, is not enough
+  CHECK(wait_after_loss() == 4s);
+  f.add(1);
   f.step();
-  f.hear(LinkClosed{"x"});
-  f.clock.advance(1s);
+  f.hear(RetryAfter{10ms, 1});
+  CHECK(wait_after_loss() == 8s);
   f.step();
-  f.link.events.push_back(LinkClosed{"x"});
-  CHECK(f.step() == 2s);
-  f.clock.advance(2s);
+  f.hear(Acknowledged{0});
+  CHECK(wait_after_loss() == 16s);
   f.step();
-  f.clock.advance(10s);
-  f.link.events.push_back(LinkClosed{"x"});
-  CHECK(f.step() == 1s);
+  f.hear(Acknowledged{1});
+  CHECK(wait_after_loss() == 1s);
+  CHECK(wait_after_loss() == 2s);  // once for each link
+}
+
+TEST_CASE("a thousand agents come back spread over the whole of the bound") {
+  Fixture f;
+  const unsigned seed = std::random_device{}();
+  CAPTURE(seed);
+  std::mt19937 random(seed);
+  std::vector<int> tenths(10);
+  for (int i = 0; i < 8; ++i) f.link.answers.emplace_back(Refusal{});
+  for (int i = 0; i < 8; ++i) f.clock.advance(f.step());  // the bound is 60 s by now
+  for (int i = 0; i < 1000; ++i) {
+    f.random = std::uniform_real_distribution<double>(0, 1)(random);
+    f.link.answers.emplace_back(Refusal{});
+    const auto wait = f.step();
+    REQUIRE(wait >= 0s);
+    REQUIRE(wait < 60s);
+    ++tenths[static_cast<std::size_t>(wait / 6s)];
+    f.clock.advance(wait);
+  }
+  for (const int count : tenths) CHECK(count > 50);
 }
 
 TEST_CASE("RetryAfter: nothing for a while, then again from the oldest unacknowledged") {
   Fixture f;
   f.random = 0;
+  f.connect();
   f.add(4);
   f.step();
-  f.step();
   f.hear(Acknowledged{1});
-  f.hear(RetryAfter{5s});
+  f.hear(RetryAfter{5s, 2});
   f.clock.advance(5s);
   f.step();
   CHECK(f.link.pushed.size() == 4);  // two pushes are not answered yet
-  f.hear(RetryAfter{5s});
-  f.hear(RetryAfter{5s});
+  f.hear(RetryAfter{5s, 3});
+  f.hear(RetryAfter{5s, 4});
   f.step();
   CHECK(f.link.pushed.size() == 4);
   CHECK(f.link.waits.back() == 5s);
@@ -190,36 +174,60 @@ TEST_CASE("RetryAfter: nothing for a while, then again from the oldest unacknowl
   CHECK(f.seqs() == Seqs{1, 2, 3, 4, 2, 3, 4});
 }
 
+TEST_CASE("a pause that the server asks of its own accord answers no push") {
+  Fixture f;
+  f.random = 0;
+  f.connect();
+  f.add(10);
+  f.step();
+  f.hear(RetryAfter{5s});
+  f.clock.advance(6s);
+  f.step();
+  CHECK(f.link.pushed.size() == 8);  // all eight are still open
+  f.hear(Acknowledged{8});
+  f.step();
+  CHECK(f.seqs() == Seqs{1, 2, 3, 4, 5, 6, 7, 8, 9, 10});  // none was sent twice
+  f.hear(RetryAfter{5s});
+  f.hear(Acknowledged{10});
+  f.add(1);
+  f.step();
+  CHECK(f.link.pushed.size() == 10);  // it keeps to the pause
+  CHECK(f.link.waits.back() == 5s);
+  f.clock.advance(5s);
+  f.step();
+  CHECK(f.link.pushed.size() == 11);
+}
+
 TEST_CASE("a server with more of the run than there is makes a new run, and nothing is lost") {
   Fixture f;
-  f.add(3);
-  f.link.answers.push_back(Welcome{"uid", 4, 0});
+  f.add(2);
+  f.link.answers.push_back(Welcome{"uid", 3, 0});
   CHECK(f.step() == 0ms);
   f.step();
   f.step();
   REQUIRE(f.link.hellos.size() == 2);
   CHECK(f.link.hellos[1].run == RunId{2});
-  CHECK(f.link.hellos[1].last_seq == 3);
-  CHECK(f.seqs() == Seqs{1, 2, 3});
+  CHECK(f.link.hellos[1].last_seq == 2);
+  CHECK(f.seqs() == Seqs{1, 2});
   check_content(f.link.pushed, 0, 1);
 }
 
 TEST_CASE("NewRunWanted: what is pending gets new sequence numbers and stands alone") {
   Fixture f;
+  f.connect();
   f.add(5);
   f.step();
-  f.step();
-  f.hear(Acknowledged{2});
+  f.hear(Acknowledged{3});
   f.hear(NewRunWanted{"clone"});
   CHECK(f.wishes.keyframe);
   f.step();
   f.step();
   CHECK(f.link.hellos.back().run == RunId{2});
-  CHECK(f.link.hellos.back().last_seq == 3);
-  CHECK(f.seqs() == Seqs{1, 2, 3});
+  CHECK(f.link.hellos.back().last_seq == 2);
+  CHECK(f.seqs() == Seqs{1, 2});
   for (const EncodedBatch& batch : f.link.pushed) CHECK(batch.key_seq == batch.seq);
-  check_content(f.link.pushed, 0, 3);
-  f.hear(Acknowledged{3});
+  check_content(f.link.pushed, 0, 4);
+  f.hear(Acknowledged{2});
   CHECK(f.outbox.size() == 0);
   // A second one soon after is not followed at once: two agents might drive each other mad.
   f.link.events.push_back(NewRunWanted{"clone"});
@@ -228,8 +236,8 @@ TEST_CASE("NewRunWanted: what is pending gets new sequence numbers and stands al
 
 TEST_CASE("a refused batch is dropped and counted, the others go on") {
   Fixture f;
+  f.connect();
   f.add(3);
-  f.step();
   f.step();
   f.hear(BatchRefused{2, BatchFault::malformed, "why"});
   CHECK(f.outbox.size() == 2);
@@ -245,20 +253,19 @@ TEST_CASE("a refused batch is dropped and counted, the others go on") {
 TEST_CASE("an unknown keyframe: the batch is sent again as one, and what is behind it too") {
   Fixture f;
   f.random = 0;
+  f.connect();
   f.add(4);
-  f.link.answers.push_back(Welcome{"uid", 1, 0});  // so it says, but has lost the keyframe
   f.step();
-  f.step();
-  CHECK(f.seqs() == Seqs{2, 3, 4});
+  f.hear(Acknowledged{1});  // so it says, but has lost the keyframe
   f.hear(BatchRefused{2, BatchFault::unknown_keyframe, "?"});
-  f.hear(RetryAfter{50ms});
-  f.hear(RetryAfter{50ms});
+  f.hear(RetryAfter{50ms, 3});
+  f.hear(RetryAfter{50ms, 4});
   CHECK(f.wishes.keyframe);
   f.clock.advance(50ms);
   f.step();
-  CHECK(f.seqs() == Seqs{2, 3, 4, 2, 3, 4});
-  for (std::size_t i = 3; i < 6; ++i) CHECK(f.link.pushed[i].key_seq == f.link.pushed[i].seq);
-  check_content(f.link.pushed, 3, 2);
+  CHECK(f.seqs() == Seqs{1, 2, 3, 4, 2, 3, 4});
+  for (std::size_t i = 4; i < 7; ++i) CHECK(f.link.pushed[i].key_seq == f.link.pushed[i].seq);
+  check_content(f.link.pushed, 4, 2);
   CHECK(f.sender.refused_batches() == 0);
   // A server that goes on like this cannot be helped.
   f.hear(BatchRefused{2, BatchFault::unknown_keyframe, "?"});
@@ -267,10 +274,10 @@ TEST_CASE("an unknown keyframe: the batch is sent again as one, and what is behi
 
 TEST_CASE("a keyframe that was dropped unsent takes nothing with it") {
   Fixture f(OutboxLimits{10min, 1000});
+  f.connect();
   f.add(20, 3);
   CHECK(f.outbox.dropped() > 10);
   const std::uint64_t first = f.outbox.after(0)->seq;
-  f.step();
   f.step();
   REQUIRE_FALSE(f.link.pushed.empty());
   CHECK(f.link.pushed[0].seq == first);
@@ -280,8 +287,8 @@ TEST_CASE("a keyframe that was dropped unsent takes nothing with it") {
 
 TEST_CASE("a server restored from a copy gets keyframes it can read") {
   Fixture f;
+  f.connect();
   f.add(3);
-  f.step();
   f.step();
   f.hear(Acknowledged{3});
   f.add(2);

@@ -35,7 +35,16 @@ class EchoLink final : public AgentLink {
     answer_ = !mute_;
     seen_.with([&](Seen& seen) { seen.pushed.push_back(batch); });
   }
+  void open_backlog(const RunId&, std::uint64_t) override { opened_ = !mute_; }
+  void push_backlog(const EncodedBatch& batch) override {
+    bytes_ += batch.payload.size();
+    drained_ = batch.seq;
+    seen_.with([&](Seen& seen) { seen.pushed.push_back(batch); });
+  }
+  void close_backlog() override {}
   std::optional<LinkEvent> wait(std::chrono::milliseconds patience) override {
+    if (std::exchange(opened_, false)) return BacklogOpened{0};
+    if (const auto seq = std::exchange(drained_, 0)) return Acknowledged{seq, Lane::backlog};
     if (std::exchange(answer_, false)) return Acknowledged{durable_};
     std::unique_lock lock(mutex_);
     changed_.wait_for(lock, patience, [&] { return awake_; });
@@ -55,6 +64,8 @@ class EchoLink final : public AgentLink {
   const bool away_;
   const bool mute_;
   bool answer_ = false;
+  bool opened_ = false;
+  std::uint64_t drained_ = 0;
   std::uint64_t durable_ = 0;
   std::uint64_t bytes_ = 0;
   std::mutex mutex_;

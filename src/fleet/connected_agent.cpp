@@ -1,0 +1,127 @@
+#include "fleet/connected_agent.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/error.hpp"
+#include "base/log.hpp"
+
+namespace volta {
+namespace {
+
+constexpr std::int64_t kFarAheadMs = 300'000;          // CONTRACTS "Time and conflicts"
+constexpr std::int64_t kLastMs = 253'402'300'799'999;  // end of the year 9999
+constexpr std::chrono::seconds kSawEvery{60};
+constexpr std::chrono::seconds kLogEvery{60};
+constexpr std::chrono::milliseconds kClosedPause{1000};
+constexpr std::chrono::milliseconds kLongestInterval{600'000};
+
+// Without overflow, whatever the agent's clock shows.
+std::int64_t offset(std::int64_t agent_ms, std::int64_t server_ms) {
+  return std::clamp<std::int64_t>(agent_ms, 0, kLastMs) - server_ms;
+}
+
+std::chrono::milliseconds interval(const EncodedBatch& batch) {
+  const auto span = std::chrono::milliseconds(std::clamp<std::int64_t>(batch.last_ms, 0, kLastMs) -
+                                              std::clamp<std::int64_t>(batch.first_ms, 0, kLastMs));
+  return std::clamp(span, std::chrono::milliseconds(0), kLongestInterval);
+}
+
+}  // namespace
+
+ConnectedAgent::ConnectedAgent(SessionParts parts, HostRecord host, HelloFacts facts,
+                               std::string peer, std::shared_ptr<Link> link,
+                               std::shared_ptr<HostLimits> limits)
+    : parts_(std::move(parts)),
+      host_(std::move(host)),
+      facts_(std::move(facts)),
+      peer_(std::move(peer)),
+      link_(std::move(link)),
+      limits_(std::move(limits)),
+      series_(std::make_shared<std::vector<SeriesId>>()) {
+  saw(offset(facts_.clock_ms, parts_.clock.wall_ms()));
+}
+
+ConnectedAgent::~ConnectedAgent() {
+  parts_.links.gone(link_);
+  log::info("agent gone", {{"host", host_.name}, {"peer", peer_}});
+}
+
+Result<void> ConnectedAgent::define(std::vector<SeriesDef> series) {
+  if (series.size() > kMostSlots - named_) return Error{"an agent can name 100000 series at most"};
+  for (const SeriesDef& def : series) {
+    const std::string problem = series_problem(def);
+    if (!problem.empty()) return Error{problem};
+  }
+  auto ids = *series_;
+  try {
+    for (SeriesDef& def : series) {
+      ++named_;
+      // Past the limit nothing is kept, so that the slots after it have no meaning either.
+      if (records_.size() + 1 < named_ || !limits_->admit(def)) continue;
+      const SeriesId id = parts_.journal.resolve(host_.id, def);
+      ids.push_back(id);
+      records_.push_back(
+          std::make_shared<const SeriesRecord>(SeriesRecord{id, host_.id, std::move(def)}));
+    }
+  } catch (const Failure& failure) {
+    log::error("series could not be stored", {{"host", host_.name}, {"error", failure.what()}});
+    return Error{"the server's store takes no new series now; try again later"};
+  }
+  series_ = std::make_shared<const std::vector<SeriesId>>(std::move(ids));
+  return {};
+}
+
+std::chrono::milliseconds ConnectedAgent::admit(const EncodedBatch& batch, bool older) {
+  const auto rhythm = older ? std::nullopt : std::optional(interval(batch));
+  if (!parts_.links.heard(link_, rhythm)) return kClosedPause;
+  return limits_->take_batch();
+}
+
+std::string ConnectedAgent::excess(const EncodedBatch& batch, BatchFault& fault) const {
+  fault = BatchFault::too_large;
+  if (batch.payload.size() > kLargestBatchBytes) return "the batch is larger than 4 MiB";
+  if (batch.points > kMostBatchPoints) return "the batch has more than 50000 values";
+  fault = BatchFault::malformed;
+  if (batch.slots > named_) return "the batch uses series that were never named";
+  fault = BatchFault::too_many_series;
+  if (batch.slots > records_.size()) {
+    return "the host has more series than the server takes of one host; choose fewer metrics";
+  }
+  return "";
+}
+
+void ConnectedAgent::look_at_time(const EncodedBatch& batch) {
+  const std::int64_t ahead = offset(batch.last_ms, parts_.clock.wall_ms());
+  if (ahead > kFarAheadMs) {
+    ++parts_.counters.future;
+    if (may_log()) {
+      log::warning("the host's clock is more than 5 minutes ahead of this server's",
+                   {{"host", host_.name}, {"ahead_ms", ahead}});
+    }
+    if (offset_ms_ <= kFarAheadMs) saw(ahead);
+  }
+  if (parts_.clock.boottime() - saw_at_ >= kSawEvery) saw(offset_ms_);
+}
+
+void ConnectedAgent::saw(std::int64_t offset_ms) {
+  offset_ms_ = offset_ms;
+  saw_at_ = parts_.clock.boottime();
+  try {
+    parts_.directory.saw(host_.id, facts_.agent_version, facts_.facts_json, offset_ms,
+                         parts_.clock.wall_ms());
+  } catch (const Failure& failure) {
+    // A full disk must not keep agents out: what they send is still shown live.
+    log::warning("could not note when the host was seen",
+                 {{"host", host_.name}, {"error", failure.what()}});
+  }
+}
+
+bool ConnectedAgent::may_log() {
+  const auto now = parts_.clock.boottime();
+  if (logged_at_ && now - *logged_at_ < kLogEvery) return false;
+  logged_at_ = now;
+  return true;
+}
+
+}  // namespace volta
