@@ -165,7 +165,7 @@ void Writer::commit_group(std::vector<JournalEntry>& group) {
   try {
     states = committer_.commit(group);
   } catch (const SqliteFailure& failure) {
-    fail_over(failure, "a group commit failed; the store takes no data for now");
+    turn_read_only(failure, "a group commit failed; the store takes no data for now");
     ++(failure.disk_full() ? counters_.disk_full : counters_.failed);
     refuse_all(group, failure.disk_full() ? CommitState::disk_full : CommitState::failed);
     return;
@@ -196,7 +196,7 @@ void Writer::refuse_all(std::vector<JournalEntry>& group, CommitState state) {
   }
 }
 
-void Writer::fail_over(const SqliteFailure& failure, const char* doing) {
+void Writer::turn_read_only(const SqliteFailure& failure, const char* doing) {
   if (!read_only_.exchange(true)) log::error(doing, {{"error", failure.what()}});
 }
 

@@ -69,7 +69,7 @@ class Writer final : public Journal {
   void probe();
   void write_seen();
   void checkpoint();
-  void fail_over(const SqliteFailure& failure, const char* doing);
+  void turn_read_only(const SqliteFailure& failure, const char* doing);
 
   Connection& connection_;
   Committer::Parts parts_;
