@@ -373,9 +373,9 @@ TEST_CASE("one host's WAL stays near a mebibyte, also after a reader made it gro
   const Slot slot = agent.define(test::gauge("m"));
   std::int64_t now = kStart;
   std::uintmax_t longest = 0;
-  const auto append_mebibytes = [&](int count) {  // each commit's pages come to more than 16 KiB
+  const auto append_mebibytes = [&](int count) {  // three pages a commit
     longest = 0;
-    for (int i = 0; i < count * 64; ++i, now += 1000) {
+    for (int i = 0; i < count * 96; ++i, now += 1000) {
       REQUIRE(commit(store.journal(), agent.finish_one(slot, now)) == CommitState::committed);
       longest = std::max(longest, std::filesystem::file_size(dir.path() / "data/volta.db-wal"));
     }
