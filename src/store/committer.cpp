@@ -152,13 +152,19 @@ void Committer::insert_batch(const JournalEntry& entry, RunEntry& run) {
             std::int64_t{batch.points}, std::span<const std::byte>(batch.payload))
       .run();
   ++run.next_place;
+  const std::int64_t min_before = run.min_ms;
   for (const std::int64_t time : entry.decoded->times_ms) {
     run.min_ms = std::min(run.min_ms, time);
     run.max_ms = std::max(run.max_ms, time);
   }
-  connection_.query("UPDATE keyframe SET min_ms=?, max_ms=?, points=points+? WHERE id=?")
-      .with(run.min_ms, run.max_ms, std::int64_t{batch.points}, run.keyframe)
+  connection_.query("UPDATE keyframe SET max_ms=?, points=points+? WHERE id=?")
+      .with(run.max_ms, std::int64_t{batch.points}, run.keyframe)
       .run();
+  if (run.min_ms != min_before) {  // rare, and would write both indexes' pages at each commit
+    connection_.query("UPDATE keyframe SET min_ms=? WHERE id=?")
+        .with(run.min_ms, run.keyframe)
+        .run();
+  }
   run.durable_seq = batch.seq;
   run.last_hash = sha256(batch.payload);
 }

@@ -6,7 +6,6 @@
 #include <vector>
 
 #include <fcntl.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 
 #include "base/log.hpp"
@@ -51,6 +50,16 @@ bool ours_to_close(const std::filesystem::path& path) {
   return std::filesystem::is_empty(path, error) || std::filesystem::exists(path / kLockName, error);
 }
 
+// The whole file, by the open file description: unlike flock() it can be asked for without being
+// taken, and unlike other record locks it survives a second descriptor of this process being
+// closed.
+struct flock whole_file(int type) {
+  struct flock lock {};
+  lock.l_type = static_cast<short>(type);
+  lock.l_whence = SEEK_SET;
+  return lock;
+}
+
 LockHolder read_holder(int fd) {
   std::array<char, 512> buffer{};
   const ssize_t got = ::pread(fd, buffer.data(), buffer.size(), 0);
@@ -83,8 +92,9 @@ DataDirectory::DataDirectory(const std::filesystem::path& path) {
     }
   }
   lock_ = open_file(kLockName);
-  if (::flock(lock_.get(), LOCK_EX | LOCK_NB) != 0) {
-    if (errno != EWOULDBLOCK) unwritable(path_, "locking it: " + error_text(errno));
+  const struct flock lock = whole_file(F_WRLCK);
+  if (::fcntl(lock_.get(), F_OFD_SETLK, &lock) != 0) {
+    if (errno != EAGAIN && errno != EACCES) unwritable(path_, "locking it: " + error_text(errno));
     const LockHolder holder = read_holder(lock_.get());
     std::string text = "the data directory " + path_.string() + " is in use by another volta";
     if (holder.pid != 0) text += ", process " + std::to_string(holder.pid);
@@ -135,7 +145,14 @@ std::filesystem::path DataDirectory::touch(const std::string& name) const {
 std::optional<LockHolder> lock_holder(const std::filesystem::path& directory) {
   const UniqueFd fd(::open((directory / kLockName).c_str(), O_RDONLY | O_CLOEXEC));
   if (!fd) return std::nullopt;
-  if (::flock(fd.get(), LOCK_SH | LOCK_NB) == 0) return std::nullopt;
+  // Only asks: taking it, however shortly, would turn away a role that starts at this moment.
+  struct flock lock = whole_file(F_RDLCK);
+  if (::fcntl(fd.get(), F_OFD_GETLK, &lock) != 0) {
+    log::warning("cannot see who holds the data directory",
+                 {{"path", directory.string()}, {"error", error_text(errno)}});
+    return std::nullopt;
+  }
+  if (lock.l_type == F_UNLCK) return std::nullopt;
   return read_holder(fd.get());
 }
 

@@ -43,7 +43,7 @@ struct LockHolder {
   std::string text;  // as announced; may be empty
 };
 
-// Who holds the directory now; empty: nobody does.
+// Who holds the directory now; empty: nobody does. Looks on only, so it disturbs nobody.
 std::optional<LockHolder> lock_holder(const std::filesystem::path& directory);
 
 }  // namespace volta

@@ -185,6 +185,11 @@ bool HostTable::exists(HostId id) const {
   return hosts_.contains(id);
 }
 
+std::size_t HostTable::size() const {
+  const std::lock_guard lock(mutex_);
+  return hosts_.size();
+}
+
 std::vector<HostRecord> HostTable::seen() const {
   const std::lock_guard lock(mutex_);
   std::vector<HostRecord> hosts;

@@ -41,6 +41,7 @@ class HostTable final : public HostDirectory {
 
   // For the writer.
   [[nodiscard]] bool exists(HostId id) const;
+  [[nodiscard]] std::size_t size() const;
   // What `saw` left to be written; after the commit of write_seen it is cleared.
   std::vector<HostRecord> seen() const;
   static void write_seen(Connection& connection, const std::vector<HostRecord>& hosts);

@@ -7,7 +7,7 @@
 namespace volta {
 namespace {
 
-constexpr std::int64_t kGroupsOfSlice = 8;
+constexpr std::size_t kGroupsOfSlice = 8;
 constexpr std::int64_t kRowsOfSlice = 4096;
 constexpr std::int64_t kPagesOfSlice = 256;
 // A run without data keeps its high-water mark this long, in case the agent still has repeats.
@@ -51,11 +51,11 @@ bool Retention::bury(HostId host) {
   std::vector<std::int64_t> runs;
   {
     Query query = connection_.query("SELECT id FROM keyframe WHERE host_id=? LIMIT ?");
-    groups = numbers(query.with(id, kGroupsOfSlice));
+    groups = numbers(query.with(id, std::int64_t{kGroupsOfSlice}));
   }
   {
     Query query = connection_.query("SELECT id FROM run WHERE host_id=? LIMIT ?");
-    runs = numbers(query.with(id, kGroupsOfSlice));
+    runs = numbers(query.with(id, std::int64_t{kGroupsOfSlice}));
   }
   if (!groups.empty()) {
     for (const std::int64_t group : groups) {
@@ -78,6 +78,20 @@ bool Retention::bury(HostId host) {
   return true;
 }
 
+// Those in force are passed over, however many there are: as many agents as there are may have sent
+// something old and nothing since.
+std::vector<std::int64_t> Retention::oldest_groups(std::int64_t cutoff, std::size_t most) {
+  std::vector<std::int64_t> groups;
+  const std::unordered_set<std::int64_t> in_force = parts_.runs.in_force();
+  Query query = connection_.query(
+      "SELECT id FROM keyframe WHERE min_ms < ? AND max_ms < ? ORDER BY min_ms, id");
+  query.with(cutoff, cutoff);
+  while (groups.size() < most && query.step()) {
+    if (!in_force.contains(query.integer(0))) groups.push_back(query.integer(0));
+  }
+  return groups;
+}
+
 bool Retention::drop_oldest() {
   const std::int64_t page = connection_.number("PRAGMA page_size");
   const std::int64_t live =
@@ -86,18 +100,8 @@ bool Retention::drop_oldest() {
       limits_.size_bytes > 0 && live * page + limits_.wal_bytes > limits_.size_bytes;
   if (!too_big && limits_.raw_age_ms <= 0) return false;
   const std::int64_t cutoff = too_big ? INT64_MAX : parts_.clock.wall_ms() - limits_.raw_age_ms;
-  std::vector<std::int64_t> groups;
-  {
-    Query query = connection_.query(
-        "SELECT id FROM keyframe WHERE min_ms < ? AND max_ms < ? ORDER BY min_ms LIMIT 64");
-    groups = numbers(query.with(cutoff, cutoff));
-  }
-  // Batches that count from it may still come.
-  std::erase_if(groups, [&](std::int64_t group) { return parts_.runs.in_force(group); });
+  const std::vector<std::int64_t> groups = oldest_groups(cutoff, too_big ? 1 : kGroupsOfSlice);
   if (groups.empty()) return false;
-  if (groups.size() > (too_big ? 1 : kGroupsOfSlice)) {
-    groups.resize(too_big ? 1 : kGroupsOfSlice);
-  }
   Transaction transaction(connection_);
   for (const std::int64_t group : groups) {
     if (!delete_rows(group)) break;
@@ -114,7 +118,7 @@ bool Retention::drop_runs() {
     Query query = connection_.query(
         "SELECT id FROM run WHERE last_ms < ?"
         " AND NOT EXISTS (SELECT 1 FROM keyframe WHERE run_id = run.id) LIMIT ?");
-    runs = numbers(query.with(cutoff, kGroupsOfSlice));
+    runs = numbers(query.with(cutoff, std::int64_t{kGroupsOfSlice}));
   }
   if (runs.empty()) return false;
   Transaction transaction(connection_);

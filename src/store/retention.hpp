@@ -37,6 +37,7 @@ class Retention {
  private:
   bool bury(HostId host);
   bool drop_oldest();
+  std::vector<std::int64_t> oldest_groups(std::int64_t cutoff, std::size_t most);
   bool drop_runs();
   bool give_back_pages();
   // At most some thousand rows; true: the group is gone.

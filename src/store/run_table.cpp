@@ -84,10 +84,11 @@ void RunTable::forget(HostId host) {
   std::erase_if(runs_, [&](const auto& run) { return run.first.first == host; });
 }
 
-bool RunTable::in_force(std::int64_t keyframe) const {
+std::unordered_set<std::int64_t> RunTable::in_force() const {
   const std::lock_guard lock(mutex_);
-  return std::any_of(runs_.begin(), runs_.end(),
-                     [&](const auto& run) { return run.second.keyframe == keyframe; });
+  std::unordered_set<std::int64_t> keyframes;
+  for (const auto& [key, run] : runs_) keyframes.insert(run.keyframe);
+  return keyframes;
 }
 
 }  // namespace volta

@@ -6,6 +6,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -53,8 +54,8 @@ class RunTable {
   // Drops what was not touched since; it is loaded again when needed.
   void forget_before(std::int64_t ms);
   void forget(HostId host);
-  // Whether the keyframe is in force for a run used lately.
-  [[nodiscard]] bool in_force(std::int64_t keyframe) const;
+  // The keyframes in force for runs used lately: batches that count from them may still come.
+  [[nodiscard]] std::unordered_set<std::int64_t> in_force() const;
 
  private:
   mutable std::mutex mutex_;

@@ -47,7 +47,7 @@ void migrate(Connection& writer, const DataDirectory& directory, std::span<const
   if (is_empty) {
     writer.execute("PRAGMA page_size=4096; PRAGMA auto_vacuum=INCREMENTAL");
   }
-  writer.execute("PRAGMA journal_mode=WAL; PRAGMA journal_size_limit=67108864");
+  writer.execute("PRAGMA journal_mode=WAL");
   writer.execute("PRAGMA synchronous=FULL");
   if (version == static_cast<std::int64_t>(steps.size())) return;
   if (!is_empty) back_up(writer, directory, version);

@@ -25,7 +25,7 @@ struct StoreOptions {
   std::size_t head_bytes = 24U << 20U;  // a server of many hosts wants more
   std::chrono::milliseconds head_span = std::chrono::hours(1);
   std::size_t queue_bytes = 64U << 20U;
-  std::int64_t wal_bytes = 16 << 20;  // checkpoint when the WAL is longer
+  std::int64_t wal_bytes = 16 << 20;  // checkpoint when the WAL is longer; with few hosts, earlier
   int writer_cache_kib = 8192;
   int reader_cache_kib = 2048;
   std::size_t readers = 3;

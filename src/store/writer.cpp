@@ -18,6 +18,11 @@ constexpr std::size_t kMostGroupEntries = 4096;
 // What a batch costs the queue beside its payload.
 constexpr std::size_t kEntryBytes = 256;
 constexpr std::int64_t kPageBytes = 4096;
+// How long the WAL may grow for one host, and by how much more for each further one. One host's
+// commits write the same few pages, so a short WAL costs it next to nothing (3 % more bytes written
+// at 1 Hz than with 16 MiB); those of 200 hosts are spread, and would write 60 % more.
+constexpr std::int64_t kWalBytes = 1 << 20;
+constexpr std::int64_t kWalBytesOfHost = 80 << 10;
 constexpr std::int64_t kRunMemoryMs = 3'600'000;
 constexpr milliseconds kIdle{30'000};
 constexpr milliseconds kLook{10'000};
@@ -165,7 +170,7 @@ void Writer::commit_group(std::vector<JournalEntry>& group) {
   try {
     states = committer_.commit(group);
   } catch (const SqliteFailure& failure) {
-    fail_over(failure, "a group commit failed; the store takes no data for now");
+    turn_read_only(failure, "a group commit failed; the store takes no data for now");
     ++(failure.disk_full() ? counters_.disk_full : counters_.failed);
     refuse_all(group, failure.disk_full() ? CommitState::disk_full : CommitState::failed);
     return;
@@ -196,7 +201,7 @@ void Writer::refuse_all(std::vector<JournalEntry>& group, CommitState state) {
   }
 }
 
-void Writer::fail_over(const SqliteFailure& failure, const char* doing) {
+void Writer::turn_read_only(const SqliteFailure& failure, const char* doing) {
   if (!read_only_.exchange(true)) log::error(doing, {{"error", failure.what()}});
 }
 
@@ -272,11 +277,21 @@ void Writer::write_seen() {
   wal_empty_ = false;
 }
 
+std::int64_t Writer::wal_limit() const {
+  const auto hosts = static_cast<std::int64_t>(parts_.hosts.size());
+  return std::min(limits_.wal_bytes, kWalBytes + hosts * kWalBytesOfHost);
+}
+
 void Writer::checkpoint() {
+  const std::int64_t limit = wal_limit();
+  if (limit != wal_limit_set_) {
+    // What a slow reader made the WAL grow to is cut off again when it begins anew.
+    connection_.execute("PRAGMA journal_size_limit=" + std::to_string(limit));
+    wal_limit_set_ = limit;
+  }
   const std::int64_t pages = connection_.wal_pages();
   if (pages < checkpointed_at_pages_) checkpointed_at_pages_ = 0;  // it began anew
-  const std::int64_t due = checkpointed_at_pages_ + limits_.wal_bytes / kPageBytes;
-  if (pages > due) {
+  if (pages > checkpointed_at_pages_ + limit / kPageBytes) {
     connection_.checkpoint(false);
     checkpointed_at_pages_ = pages;  // a reader may hold the rest: not again at every commit
     return;

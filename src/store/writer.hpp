@@ -23,7 +23,7 @@ class Writer final : public Journal {
  public:
   struct Limits {
     std::size_t queue_bytes = 0;  // payloads; beyond that append() refuses
-    std::int64_t wal_bytes = 0;   // checkpoint when the WAL is longer
+    std::int64_t wal_bytes = 0;   // checkpoint when the WAL is longer; with few hosts, earlier
   };
   struct Counters {
     std::atomic<std::uint64_t> committed{0}, disk_full{0}, failed{0};  // group commits
@@ -68,8 +68,9 @@ class Writer final : public Journal {
   bool slice();
   void probe();
   void write_seen();
+  [[nodiscard]] std::int64_t wal_limit() const;
   void checkpoint();
-  void fail_over(const SqliteFailure& failure, const char* doing);
+  void turn_read_only(const SqliteFailure& failure, const char* doing);
 
   Connection& connection_;
   Committer::Parts parts_;
@@ -91,6 +92,7 @@ class Writer final : public Journal {
   bool housekeeping_fails_ = false;
   std::uint64_t seconds_ = 0;
   std::int64_t checkpointed_at_pages_ = 0;
+  std::int64_t wal_limit_set_ = 0;
   bool wal_empty_ = false;
 
   mutable std::mutex mutex_;

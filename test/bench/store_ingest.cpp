@@ -1,5 +1,6 @@
-// store_ingest DIR [HOURS]: how the store does with one host of 230 series at 1 Hz: time from
-// append to acknowledgement, memory, size, start-up and the time of range queries. Not a test.
+// store_ingest DIR [HOURS] [WAL_KIB]: how the store does with one host of 230 series at 1 Hz: time
+// from append to acknowledgement, CPU and bytes written, memory, size, start-up and the time of
+// range queries. Not a test.
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -7,6 +8,8 @@
 #include <fstream>
 #include <random>
 #include <string>
+
+#include <sys/resource.h>
 
 #include "store/agent.hpp"
 #include "store/store.hpp"
@@ -32,6 +35,24 @@ long rss_kib() {
   return 0;
 }
 
+double cpu_ms() {
+  rusage usage{};
+  ::getrusage(RUSAGE_SELF, &usage);
+  const auto ms = [](const timeval& time) {
+    return static_cast<double>(time.tv_sec) * 1e3 + static_cast<double>(time.tv_usec) / 1e3;
+  };
+  return ms(usage.ru_utime) + ms(usage.ru_stime);
+}
+
+// As handed to write(): what the store asks of the disk, whatever the file system makes of it.
+double written_mib() {
+  std::ifstream io("/proc/self/io");
+  for (std::string line; std::getline(io, line);) {
+    if (line.starts_with("wchar:")) return std::atof(line.c_str() + 6) / (1 << 20);
+  }
+  return 0;
+}
+
 void query(Store& store, HostId host, std::size_t series, std::int64_t hours, std::int64_t end) {
   std::vector<SeriesId> asked;
   for (const SeriesRecord& record : store.series().find(host, "*")) {
@@ -43,10 +64,11 @@ void query(Store& store, HostId host, std::size_t series, std::int64_t hours, st
               now_ms() - start, columns[0].times_ms.size(), rss_kib());
 }
 
-void run(const std::string& directory, int hours) {
+void run(const std::string& directory, int hours, std::int64_t wal_kib) {
   test::FakeClock clock(kStart);
   StoreOptions options;
   options.directory = directory;
+  if (wal_kib > 0) options.wal_bytes = wal_kib << 10;
   auto store = std::make_unique<Store>(options, clock);
   const HostId host = store->hosts().add("a", test::token(1)).value().id;
   test::Agent agent(store->journal(), host, test::run_id(1));
@@ -58,6 +80,8 @@ void run(const std::string& directory, int hours) {
   std::vector<Reading> readings;
   std::vector<double> latency;
   const int ticks = hours * 3600;
+  const double cpu_before = cpu_ms();
+  const double written_before = written_mib();
   std::int64_t now = kStart;
   for (int tick = 0; tick < ticks; ++tick) {
     readings.clear();
@@ -77,7 +101,11 @@ void run(const std::string& directory, int hours) {
       while (!store->journal().append(entry)) {
       }
     }
-    if (tick + 1 == 3600) std::printf("RSS after an hour: %ld KiB\n", rss_kib());
+    if (tick + 1 == 3600) {
+      std::printf("an hour: CPU %.0f ms, written %.1f MiB, WAL %ju KiB, RSS %ld KiB\n",
+                  cpu_ms() - cpu_before, written_mib() - written_before,
+                  std::filesystem::file_size(directory + "/volta.db-wal") >> 10U, rss_kib());
+    }
   }
   if (test::commit(store->journal(), agent.finish_one(0, now + 1000, values[0])) !=
       CommitState::committed) {
@@ -105,8 +133,8 @@ void run(const std::string& directory, int hours) {
 
 int main(int argc, char** argv) {
   if (argc < 2) {
-    std::fputs("store_ingest DIR [HOURS]\n", stderr);
+    std::fputs("store_ingest DIR [HOURS] [WAL_KIB]\n", stderr);
     return 2;
   }
-  volta::run(argv[1], argc > 2 ? std::atoi(argv[2]) : 24);
+  volta::run(argv[1], argc > 2 ? std::atoi(argv[2]) : 24, argc > 3 ? std::atoi(argv[3]) : 0);
 }

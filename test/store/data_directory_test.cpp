@@ -1,10 +1,11 @@
 #include "store/data_directory.hpp"
 
+#include <atomic>
 #include <fstream>
+#include <thread>
 
 #include <catch2/catch.hpp>
 #include <fcntl.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -102,7 +103,9 @@ TEST_CASE("the lock of another process counts") {
   const pid_t child = ::fork();
   if (child == 0) {  // system calls only
     const int fd = ::open((path / "volta.lock").c_str(), O_RDWR);
-    const bool locked = ::flock(fd, LOCK_EX) == 0 && ::write(fd, "4242\n", 5) == 5;
+    struct flock lock {};
+    lock.l_type = F_WRLCK;
+    const bool locked = ::fcntl(fd, F_OFD_SETLK, &lock) == 0 && ::write(fd, "4242\n", 5) == 5;
     char byte = locked ? 'y' : 'n';
     (void)!::write(ready[1], &byte, 1);
     (void)!::read(leave[0], &byte, 1);
@@ -121,6 +124,32 @@ TEST_CASE("the lock of another process counts") {
   ::waitpid(child, nullptr, 0);
   for (const int fd : {ready[0], ready[1], leave[0], leave[1]}) ::close(fd);
   const Store store(options, clock);
+}
+
+TEST_CASE("who asks for the holder never turns away who starts") {
+  const test::TempDir dir;
+  const auto path = dir.path() / "data";
+  { const DataDirectory made(path); }
+  std::atomic<bool> stop{false};
+  std::atomic<int> asked{0};
+  std::thread asking([&] {
+    while (!stop) {
+      (void)lock_holder(path);
+      ++asked;
+    }
+  });
+  while (asked == 0) std::this_thread::yield();
+  int refused = 0;
+  for (int i = 0; i < 2000; ++i) {
+    try {
+      const DataDirectory started(path);
+    } catch (const StoreError&) {
+      ++refused;
+    }
+  }
+  stop = true;
+  asking.join();
+  CHECK(refused == 0);
 }
 
 TEST_CASE("what cannot be a data directory is refused in a sentence") {

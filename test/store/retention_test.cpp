@@ -1,10 +1,13 @@
 #include "store/retention.hpp"
 
+#include <map>
 #include <random>
+#include <set>
 
 #include <catch2/catch.hpp>
 
 #include "store/agent.hpp"
+#include "store/sqlite.hpp"
 #include "store/store.hpp"
 #include "support/fake_clock.hpp"
 #include "support/temp_dir.hpp"
@@ -108,6 +111,121 @@ TEST_CASE_METHOD(RetentionTest, "the size cap holds and takes the oldest first")
   // The newest run is whole.
   CHECK(std::count_if(column.times_ms.begin(), column.times_ms.end(),
                       [](std::int64_t time) { return time >= kStart - 50 * kHour; }) == 50 * 2000);
+}
+
+// A keyframe group as the model and the journal's tables tell it.
+struct Group {
+  std::uint64_t run = 0;
+  std::uint64_t seq = 0;  // of the keyframe
+  std::int64_t min_ms = 0;
+  std::int64_t max_ms = 0;
+  std::int64_t rows = 0;
+
+  auto operator<=>(const Group&) const = default;
+};
+
+std::ostream& operator<<(std::ostream& out, const Group& group) {
+  return out << "run " << group.run << " seq " << group.seq << " [" << group.min_ms << ", "
+             << group.max_ms << "] rows " << group.rows;
+}
+
+std::set<Group> groups_of(const std::filesystem::path& directory) {
+  Connection connection((directory / "volta.db").string(), Connection::Mode::reader, 1000);
+  Query query = connection.query(
+      "SELECT run.run, seq, min_ms, max_ms, (SELECT count(*) FROM journal"
+      " WHERE journal.id >> 24 = keyframe.id) FROM keyframe JOIN run ON run.id = run_id");
+  std::set<Group> all;
+  while (query.step()) {
+    std::uint64_t run = 0;
+    for (int i = 7; i >= 0; --i) {
+      run = run << 8U | std::to_integer<std::uint64_t>(query.blob(0)[static_cast<std::size_t>(i)]);
+    }
+    all.insert({run, static_cast<std::uint64_t>(query.integer(1)), query.integer(2),
+                query.integer(3), query.integer(4)});
+  }
+  return all;
+}
+
+// Many runs that send now and then, late and early, and what the store ought to hold of them.
+class RetentionModel {
+ public:
+  RetentionModel(RetentionTest& test, std::mt19937_64& random) : test_(test), random_(random) {}
+
+  void start_runs(std::size_t count) {
+    agents_.clear();
+    in_force_.clear();
+    for (std::size_t i = 0; i < count; ++i) {
+      const std::uint64_t run = next_run_++;
+      agents_.emplace_back(run, test::Agent(test_.store->journal(), test_.host, test::run_id(run)));
+      agents_.back().second.define(test::gauge("m"));
+    }
+  }
+  void send(std::size_t which, std::int64_t oldest_ms) {
+    auto& [run, agent] = agents_[which];
+    const std::int64_t time =
+        test_.clock.wall_ms() -
+        static_cast<std::int64_t>(random_() % static_cast<std::uint64_t>(oldest_ms));
+    if (random_() % 4 == 0) agent.force_keyframe();
+    JournalEntry entry = agent.finish_one(0, time, random_());
+    const std::uint64_t seq = entry.batch.seq;
+    if (entry.batch.key_seq == seq) in_force_[run] = {run, seq, time, time, 0};
+    Group& group = in_force_[run];
+    group.min_ms = std::min(group.min_ms, time);
+    group.max_ms = std::max(group.max_ms, time);
+    ++group.rows;
+    std::erase_if(all_, [&](const Group& old) { return old.run == run && old.seq == group.seq; });
+    all_.insert(group);
+    REQUIRE(test::commit(test_.store->journal(), std::move(entry)) == CommitState::committed);
+  }
+  [[nodiscard]] bool in_force(const Group& group) const {
+    const auto found = in_force_.find(group.run);
+    return found != in_force_.end() && found->second.seq == group.seq;
+  }
+  // By age: all that is over and not in force is gone, all else is there.
+  void check_age() {
+    const std::int64_t cutoff = test_.clock.wall_ms() - test_.options.raw_age.count();
+    std::erase_if(all_,
+                  [&](const Group& group) { return group.max_ms < cutoff && !in_force(group); });
+    CHECK(groups_of(test_.options.directory) == all_);
+  }
+  [[nodiscard]] const std::set<Group>& all() const { return all_; }
+  [[nodiscard]] std::size_t runs() const { return agents_.size(); }
+
+ private:
+  RetentionTest& test_;
+  std::mt19937_64& random_;
+  std::uint64_t next_run_ = 0;
+  std::vector<std::pair<std::uint64_t, test::Agent>> agents_;
+  std::map<std::uint64_t, Group> in_force_;
+  std::set<Group> all_;
+};
+
+TEST_CASE_METHOD(RetentionTest, "what goes by age agrees with a model, whatever must stay") {
+  const unsigned seed = std::random_device{}();
+  CAPTURE(seed);
+  std::mt19937_64 random(seed);
+  options.raw_age = std::chrono::hours(24);
+  open();
+  host = store->hosts().add("a", test::token(1)).value().id;
+  RetentionModel model(*this, random);
+  model.start_runs(100);
+  // Every run's only group is old already, and in force: nothing may go, and nothing may be hidden
+  // behind them.
+  for (std::size_t run = 0; run < model.runs(); ++run) model.send(run, 1000 * kHour);
+  for (int round = 0; round < 12; ++round) {
+    for (int i = 0; i < 60; ++i) {
+      model.send(random() % (random() % 2 == 0 ? 3 : model.runs()), 50 * kHour);
+    }
+    store->maintain();
+    model.check_age();
+    clock.advance(std::chrono::hours(random() % 8));
+    if (round % 4 != 3) continue;
+    store.reset();  // nothing is in force until its run sends again
+    open();
+    model.start_runs(80);
+    store->maintain();
+    model.check_age();
+  }
 }
 
 }  // namespace

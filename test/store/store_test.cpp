@@ -364,6 +364,38 @@ TEST_CASE("a reader in the middle of a read does not hold up the writer") {
   CHECK_THROWS_AS(reader.execute("DELETE FROM journal"), SqliteFailure);
 }
 
+TEST_CASE("one host's WAL stays near a mebibyte, also after a reader made it grow") {
+  const test::TempDir dir;
+  const test::FakeClock clock(kStart);
+  Store store(options_in(dir), clock);
+  const HostId host = store.hosts().add("a", test::token(1)).value().id;
+  Agent agent(store.journal(), host, test::run_id(1));
+  const Slot slot = agent.define(test::gauge("m"));
+  std::int64_t now = kStart;
+  std::uintmax_t longest = 0;
+  const auto append_mebibytes = [&](int count) {  // three pages a commit
+    longest = 0;
+    for (int i = 0; i < count * 96; ++i, now += 1000) {
+      REQUIRE(commit(store.journal(), agent.finish_one(slot, now)) == CommitState::committed);
+      longest = std::max(longest, std::filesystem::file_size(dir.path() / "data/volta.db-wal"));
+    }
+  };
+  constexpr std::uintmax_t kMost = 5 << 18;
+  append_mebibytes(6);
+  CHECK(longest > 1 << 20);
+  CHECK(longest <= kMost);
+  {
+    Connection reader((dir.path() / "data/volta.db").string(), Connection::Mode::reader, 1000);
+    Query open_read = reader.query("SELECT id FROM journal");
+    REQUIRE(open_read.step());
+    append_mebibytes(4);
+    CHECK(longest > 3 << 20);
+  }
+  append_mebibytes(6);
+  append_mebibytes(1);
+  CHECK(longest <= kMost);
+}
+
 TEST_CASE("readers, host changes and several agents at once get along") {
   const test::TempDir dir;
   const test::FakeClock clock(kStart);
