@@ -44,7 +44,8 @@ prepare_build
 install_packages $TEST_PACKAGES
 "$TOP/packaging/run.sh" --build-only
 E2E=(python3 "$TOP/test/e2e/run.py" --binary)
-export ASAN_OPTIONS=detect_stack_use_after_return=1:abort_on_error=0 UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1 TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1
+# KJ insists that its exception callback stands on the real stack, which detect_stack_use_after_return moves away.
+export ASAN_OPTIONS=detect_stack_use_after_return=0:abort_on_error=0 UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1 TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1
 
 if wants tidy; then suite tidy tidy; fi
 if wants units; then configure_and_build test -DCMAKE_BUILD_TYPE=RelWithDebInfo -DVOLTA_STATIC=OFF -DVOLTA_WERROR=ON; suite units python3 "$TOP/test/run_units.py" "$TOP/build/test"; fi

@@ -6,7 +6,7 @@
 #include "app/process.hpp"
 #include "app/ready_line.hpp"
 #include "app/secret_file.hpp"
-#include "base/text.hpp"
+#include "base/host_port.hpp"
 #include "rpc/client.hpp"
 
 namespace volta {
@@ -27,10 +27,9 @@ int run_agent(const RoleOptions& options) {
   const Clock& clock = system_clock();
 
   RpcAgentLinkOptions link;
-  const auto colon = server.rfind(':');
-  link.host = server.substr(0, colon);
-  if (link.host.front() == '[') link.host = link.host.substr(1, link.host.size() - 2);
-  link.port = *parse_integer<std::uint16_t>(std::string_view(server).substr(colon + 1));
+  const auto address = parse_host_port(server);  // the settings have checked it
+  link.host = address->host;
+  link.port = address->port;
   link.insecure_plaintext = settings.boolean("rpc.insecure_plaintext");
 
   const HostRoots roots = host_roots(settings);

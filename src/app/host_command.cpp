@@ -71,8 +71,9 @@ class AdminDoor {
   boost::system::error_code error;
   const boost::json::value problem = boost::json::parse(answer.body, error);
   std::string text = "the request was refused with status " + std::to_string(answer.status);
-  if (!error && problem.is_object() && problem.as_object().contains("detail")) {
-    text = std::string(problem.at("detail").as_string());
+  if (!error && problem.is_object()) {
+    const auto* detail = problem.as_object().if_contains("detail");
+    if (detail != nullptr && detail->is_string()) text = std::string(detail->as_string());
   }
   const bool not_allowed = answer.status == 401 || answer.status == 403;
   throw StartFailure(not_allowed ? Exit::refused : Exit::failed, text);
@@ -98,18 +99,37 @@ void print_table(const boost::json::array& items) {
   }
 }
 
-int list(AdminDoor& door, const HostOptions& options) {
-  boost::json::array items;
+// The body as an object, or the end: nobody but volta should answer there.
+boost::json::object object_of(const Answer& answer) {
+  boost::system::error_code error;
+  boost::json::value value = boost::json::parse(answer.body, error);
+  if (error || !value.is_object())
+    throw StartFailure(Exit::failed, "what owns the data directory does not answer like volta");
+  return std::move(value.as_object());
+}
+
+boost::json::array all_hosts(AdminDoor& door) {
+  boost::json::array hosts;
   std::string cursor;
   do {
     const Answer answer =
         door.ask("GET", "/api/v1/hosts" + (cursor.empty() ? "" : "?cursor=" + cursor));
     if (answer.status != 200) fail_with(answer);
-    boost::json::object page = boost::json::parse(answer.body).as_object();
-    for (auto& item : page.at("items").as_array()) items.push_back(item);
+    const boost::json::object page = object_of(answer);
+    const auto* items = page.if_contains("items");
+    if (items != nullptr && items->is_array()) {
+      for (const auto& item : items->as_array()) {
+        if (item.is_object()) hosts.push_back(item);
+      }
+    }
     const auto* next = page.if_contains("next_cursor");
     cursor = next != nullptr && next->is_string() ? std::string(next->as_string()) : "";
   } while (!cursor.empty());
+  return hosts;
+}
+
+int list(AdminDoor& door, const HostOptions& options) {
+  const boost::json::array items = all_hosts(door);
   if (options.json) {
     std::cout << boost::json::serialize(
                      boost::json::object{{"items", items}, {"next_cursor", nullptr}})
@@ -128,7 +148,7 @@ int show_token(const Answer& answer, const HostOptions& options) {
     std::cout << answer.body << '\n';
     return code(Exit::done);
   }
-  const std::string token = text_of(boost::json::parse(answer.body), "token");
+  const std::string token = text_of(object_of(answer), "token");
   if (options.token) {
     std::cout << token << '\n';
     return code(Exit::done);
@@ -141,18 +161,9 @@ int show_token(const Answer& answer, const HostOptions& options) {
 
 // The API knows hosts by id; people by name.
 std::string id_of(AdminDoor& door, const std::string& name) {
-  std::string cursor;
-  do {
-    const Answer answer =
-        door.ask("GET", "/api/v1/hosts" + (cursor.empty() ? "" : "?cursor=" + cursor));
-    if (answer.status != 200) fail_with(answer);
-    const boost::json::value page = boost::json::parse(answer.body);
-    for (const auto& item : page.at("items").as_array()) {
-      if (text_of(item, "name") == name || text_of(item, "id") == name) return text_of(item, "id");
-    }
-    const auto* next = page.as_object().if_contains("next_cursor");
-    cursor = next != nullptr && next->is_string() ? std::string(next->as_string()) : "";
-  } while (!cursor.empty());
+  for (const auto& item : all_hosts(door)) {
+    if (text_of(item, "name") == name || text_of(item, "id") == name) return text_of(item, "id");
+  }
   throw StartFailure(Exit::failed, "there is no host called " + name);
 }
 

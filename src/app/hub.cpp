@@ -1,7 +1,6 @@
 #include "app/hub.hpp"
 
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 
 #include "app/commands.hpp"
 #include "app/process.hpp"
@@ -10,28 +9,11 @@
 namespace volta {
 namespace {
 
-// The server exists only once it serves, but /metrics wants its numbers from the beginning.
-class LateMetrics final : public SelfMetrics {
- public:
-  void set(std::shared_ptr<const SelfMetrics> part) { part_ = std::move(part); }
-  void append_to(std::vector<MetricFamily>& families) const override {
-    if (part_) part_->append_to(families);
-  }
-
- private:
-  std::shared_ptr<const SelfMetrics> part_;  // set before the first request can come
-};
-
 std::unique_ptr<Store> open_store(const StoreOptions& options, const Clock& clock) {
   try {
     return std::make_unique<Store>(options, clock);
   } catch (const StoreError& error) {
-    std::string text = error.what();
-    if (error.kind() == StoreError::Kind::locked) {
-      const auto holder = lock_holder(options.directory);
-      if (holder && !holder->text.empty() && text.find(holder->text) == std::string::npos)
-        text += "; it serves " + holder->text;
-    }
+    const std::string text = error.what();
     switch (error.kind()) {
       case StoreError::Kind::newer_schema:
         throw StartFailure(Exit::store_too_new, text);
@@ -45,10 +27,17 @@ std::unique_ptr<Store> open_store(const StoreOptions& options, const Clock& cloc
 
 }  // namespace
 
-bool is_loopback(const std::string& address) {
-  return address.starts_with("127.") || address.starts_with("[::1]") ||
-         address.starts_with("localhost:");
-}
+// The server exists only once it serves, but /metrics wants its numbers from the beginning.
+class Hub::LateMetrics final : public SelfMetrics {
+ public:
+  void set(std::shared_ptr<const SelfMetrics> part) { part_ = std::move(part); }
+  void append_to(std::vector<MetricFamily>& families) const override {
+    if (part_) part_->append_to(families);
+  }
+
+ private:
+  std::shared_ptr<const SelfMetrics> part_;  // set before the first request can come
+};
 
 StoreOptions store_options(const Settings& settings, std::size_t head_bytes) {
   StoreOptions options;
@@ -103,9 +92,12 @@ void Hub::serve(const ServeOptions& options) {
   try {
     server_ = std::make_unique<HttpServer>(http, *api_);
   } catch (const ListenFailure& failure) {
-    throw StartFailure(Exit::failed, failure.what());
+    std::string text = failure.what();
+    if (failure.busy() && failure.address() == options.listen)
+      text += "; choose another address for the page with --listen";
+    throw StartFailure(Exit::failed, text);
   }
-  static_cast<LateMetrics&>(*http_metrics_).set(server_->self_metrics());
+  http_metrics_->set(server_->self_metrics());
   store_->announce("http://" + address());
   server_->start();
 }

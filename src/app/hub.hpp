@@ -61,6 +61,7 @@ class Hub {
   void stop();
 
  private:
+  class LateMetrics;
   [[nodiscard]] std::vector<ReadinessProbe> probes();
 
   const HubOptions options_;
@@ -74,12 +75,9 @@ class Hub {
   PrometheusExposition exposition_;
   std::vector<const SelfMetrics*> self_;
   std::unique_ptr<Api> api_;
-  std::unique_ptr<SelfMetrics> http_metrics_;
+  std::unique_ptr<LateMetrics> http_metrics_;
   std::unique_ptr<HttpServer> server_;
 };
-
-// True for 127.0.0.0/8, [::1] and localhost.
-bool is_loopback(const std::string& address);
 
 // The store's options from a role's settings.
 class Settings;

@@ -5,13 +5,12 @@
 
 #include "app/commands.hpp"
 #include "app/direct_link.hpp"
+#include "app/exposure.hpp"
 #include "app/hub.hpp"
 #include "app/measure.hpp"
 #include "app/process.hpp"
 #include "app/ready_line.hpp"
-#include "app/secret_file.hpp"
 #include "base/crypto.hpp"
-#include "base/log.hpp"
 
 namespace volta {
 namespace {
@@ -39,14 +38,8 @@ std::pair<HostRecord, HostToken> claim_local_host(HostDirectory& directory,
 
 AccessSettings local_access(const std::string& listen, const std::filesystem::path& data) {
   AccessSettings access;
-  access.loopback_viewer = is_loopback(listen);
-  if (!access.loopback_viewer) {
-    Result<AccessKey> key = AccessKey::parse(load_or_make_access_key(data));
-    if (!key)
-      throw StartFailure(Exit::data_directory,
-                         (data / "access-key").string() + ": " + key.error().text);
-    access.key = *key;
-  }
+  access.loopback_viewer = only_loopback(listen);
+  if (!access.loopback_viewer) access.key = access_key_of(data);
   return access;
 }
 
@@ -66,12 +59,7 @@ std::string usable_name(const std::string& hostname) {
 int run_local(const RoleOptions& options) {
   const Settings settings = load_settings("local", options.config, options.flags);
   const std::string listen = settings.text("http.listen");
-  if (!is_loopback(listen) && !settings.boolean("http.insecure")) {
-    throw StartFailure(Exit::configuration,
-                       listen +
-                           " is reachable from other machines, and this version serves no TLS; to "
-                           "serve plain HTTP there all the same, add --insecure-http");
-  }
+  check_http_exposure(settings);
   limit_malloc_arenas(2);
   block_stop_signals();
   const Clock& clock = system_clock();
@@ -79,7 +67,7 @@ int run_local(const RoleOptions& options) {
   // The machine is read before the store is opened: a second of history is worth less than a quick
   // start.
   const std::string name = usable_name(read_facts(host_roots(settings)).hostname);
-  Hub hub({"local", store_options(settings, kHeadBytes), !is_loopback(listen), false}, clock);
+  Hub hub({"local", store_options(settings, kHeadBytes), !only_loopback(listen), false}, clock);
   // Known by its id: the machine may have been renamed since.
   const auto [host, token] = claim_local_host(hub.directory(), name);
 

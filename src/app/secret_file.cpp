@@ -20,6 +20,14 @@ namespace {
 
 constexpr std::size_t kLongestSecret = 4096;
 
+void check_private(int fd, const std::string& what, const std::string& path) {
+  struct stat info {};
+  if (::fstat(fd, &info) != 0) throw SystemFailure("look at", path, errno);
+  if ((info.st_mode & 077U) == 0) return;
+  throw StartFailure(Exit::configuration, "others may read the " + what + " " + path +
+                                              "; mend it with: chmod 600 " + path);
+}
+
 std::string read_small(int fd, const std::string& path) {
   std::string content(kLongestSecret, '\0');
   const ssize_t got = ::read(fd, content.data(), content.size());
@@ -42,8 +50,8 @@ std::string load_or_make_access_key(const std::filesystem::path& dir) {
   {
     const UniqueFd existing(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
     if (existing) {
-      std::string key = read_small(existing.get(), path);
-      if (key.size() >= 32) return key;  // shorter: torn by a crash, make it anew
+      check_private(existing.get(), "access key", path);
+      return read_small(existing.get(), path);  // never torn: it was renamed into place
     } else if (errno != ENOENT) {
       throw SystemFailure("open", path, errno);
     }
@@ -71,11 +79,7 @@ HostToken read_token_file(const std::filesystem::path& path) {
   if (!file)
     throw StartFailure(Exit::configuration,
                        "cannot read the token file " + name + ": " + error_text(errno));
-  struct stat info {};
-  if (::fstat(file.get(), &info) == 0 && (info.st_mode & 077U) != 0) {
-    throw StartFailure(Exit::configuration, "others may read the token file " + name +
-                                                "; mend it with: chmod 600 " + name);
-  }
+  check_private(file.get(), "token file", name);
   const auto bytes = unhex(read_small(file.get(), name));
   HostToken token{};
   if (!bytes || bytes->size() != token.size()) {

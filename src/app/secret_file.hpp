@@ -9,8 +9,8 @@
 
 namespace volta {
 
-// DIR/access-key, made at the first start: 43 characters of base64url, 256 random bits. The file
-// gets the directory's owner. Throws SystemFailure.
+// The text of DIR/access-key, made at the first start: 43 characters of base64url, 256 random bits.
+// The file gets the directory's owner. Throws SystemFailure, or StartFailure if others may read it.
 std::string load_or_make_access_key(const std::filesystem::path& dir);
 
 // The token in the file: 64 hex digits, white space around them allowed. Throws StartFailure with

@@ -1,20 +1,21 @@
 // volta server: the centre of many hosts.
 #include "rpc/server.hpp"
 
+#include <cerrno>
 #include <filesystem>
 #include <iostream>
 
 #include <unistd.h>
 
 #include "app/commands.hpp"
+#include "app/exposure.hpp"
 #include "app/hub.hpp"
 #include "app/process.hpp"
 #include "app/ready_line.hpp"
 #include "app/secret_file.hpp"
 #include "app/server_metrics.hpp"
 #include "base/error.hpp"
-#include "base/log.hpp"
-#include "base/text.hpp"
+#include "base/host_port.hpp"
 
 namespace volta {
 namespace {
@@ -40,41 +41,33 @@ StoreOptions server_store_options(const Settings& settings) {
   return options;
 }
 
-// "host:port" or "[v6]:port"; the settings have checked the form.
-std::pair<std::string, std::uint16_t> split_address(const std::string& address) {
-  const auto colon = address.rfind(':');
-  std::string host = address.substr(0, colon);
-  if (host.front() == '[') host = host.substr(1, host.size() - 2);
-  return {host, *parse_integer<std::uint16_t>(std::string_view(address).substr(colon + 1))};
-}
-
 std::unique_ptr<RpcServer> listen_for_agents(const Settings& settings, BatchSink& sink) {
   RpcServerOptions options;
-  std::tie(options.address, options.port) = split_address(settings.text("rpc.listen"));
+  const std::string& address = settings.text("rpc.listen");
+  const auto listen = parse_host_port(address);  // the settings have checked it
+  options.address = listen->host;
+  options.port = listen->port;
   options.insecure_plaintext = settings.boolean("rpc.insecure_plaintext");
   try {
     return std::make_unique<RpcServer>(options, sink);
+  } catch (const SystemFailure& failure) {
+    if (failure.error_number() != EADDRINUSE) throw StartFailure(Exit::failed, failure.what());
+    throw StartFailure(Exit::failed, address +
+                                         " is in use by another process; choose another address "
+                                         "for agents with --rpc-listen");
   } catch (const Failure& failure) {
     throw StartFailure(Exit::failed, failure.what());
   }
 }
 
-void check_plaintext(const Settings& settings) {
-  const std::string& http = settings.text("http.listen");
-  const std::string& rpc = settings.text("rpc.listen");
-  if (!is_loopback(http) && !settings.boolean("http.insecure")) {
-    throw StartFailure(Exit::configuration,
-                       http +
-                           " is reachable from other machines, and this version serves no TLS; to "
-                           "serve plain HTTP there all the same, add --insecure-http");
-  }
-  if (!is_loopback(rpc) && !settings.boolean("rpc.insecure_plaintext")) {
-    throw StartFailure(
-        Exit::configuration,
-        rpc +
-            " is reachable from other machines, and this version speaks no TLS to agents; to "
-            "accept plaintext there all the same, add --insecure-plaintext here and on the agents");
-  }
+void check_rpc_exposure(const Settings& settings) {
+  const std::string& listen = settings.text("rpc.listen");
+  if (only_loopback(listen) || settings.boolean("rpc.insecure_plaintext")) return;
+  throw StartFailure(
+      Exit::configuration,
+      listen +
+          " is reachable from other machines, and this version speaks no TLS to agents; to "
+          "accept plaintext there all the same, add --insecure-plaintext here and on the agents");
 }
 
 }  // namespace
@@ -89,32 +82,29 @@ int run_server(const RoleOptions& options, bool show_access_key) {
     std::cout << load_or_make_access_key(data) << '\n';
     return code(Exit::done);
   }
-  check_plaintext(settings);
+  check_http_exposure(settings);
+  check_rpc_exposure(settings);
   limit_malloc_arenas(2);
   block_stop_signals();
   const Clock& clock = system_clock();
 
   const ServerMetrics own;
-  Hub hub({"server", server_store_options(settings), !is_loopback(settings.text("http.listen")),
-           !is_loopback(settings.text("rpc.listen"))},
+  Hub hub({"server", server_store_options(settings), !only_loopback(settings.text("http.listen")),
+           !only_loopback(settings.text("rpc.listen"))},
           clock);
   hub.add_self_metrics(own);
   AccessSettings access;
-  Result<AccessKey> key = AccessKey::parse(load_or_make_access_key(hub.data()));
-  if (!key)
-    throw StartFailure(Exit::data_directory,
-                       (hub.data() / "access-key").string() + ": " + key.error().text);
-  access.key = *key;
+  access.key = access_key_of(hub.data());
   hub.open_api(access);
-  const std::unique_ptr<RpcServer> rpc = listen_for_agents(settings, hub.sink());
+  // HTTP first: an agent must not be told that a batch is safe by a server that then cannot start.
   hub.serve({settings.text("http.listen"), settings.list("http.allowed_hosts")});
-  const std::string rpc_address = settings.text("rpc.listen");
-  ready_line(
-      settings, "server",
-      {{"http", hub.address()},
-       {"rpc", rpc_address.substr(0, rpc_address.rfind(':') + 1) + std::to_string(rpc->port())},
-       {"data", hub.data().string()},
-       {"pid", ::getpid()}});
+  const std::unique_ptr<RpcServer> rpc = listen_for_agents(settings, hub.sink());
+  const HostPort rpc_address{parse_host_port(settings.text("rpc.listen"))->host, rpc->port()};
+  ready_line(settings, "server",
+             {{"http", hub.address()},
+              {"rpc", to_text(rpc_address)},
+              {"data", hub.data().string()},
+              {"pid", ::getpid()}});
   notify_systemd("READY=1");
   wait_for_stop([] { notify_watchdog(); });
 

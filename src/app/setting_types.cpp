@@ -4,6 +4,7 @@
 
 #include "app/settings.hpp"
 #include "base/assert.hpp"
+#include "base/host_port.hpp"
 #include "base/text.hpp"
 
 namespace volta {
@@ -63,16 +64,6 @@ std::optional<std::vector<int>> parse_cores(std::string_view text) {
   return cores;
 }
 
-bool address_ok(std::string_view text) {
-  const auto colon = text.rfind(':');
-  if (colon == std::string_view::npos || colon == 0) return false;
-  const auto port = parse_integer<std::uint16_t>(text.substr(colon + 1));
-  const std::string_view host = text.substr(0, colon);
-  if (host.find(':') != std::string_view::npos)
-    return port && host.front() == '[' && host.back() == ']';
-  return port.has_value();
-}
-
 }  // namespace
 
 std::optional<std::string> Settings::problem(SettingType type, std::string_view text) {
@@ -98,7 +89,7 @@ std::optional<std::string> Settings::problem(SettingType type, std::string_view 
       if (parse_cores(text)) return std::nullopt;
       return R"("all" or a list of core numbers and ranges such as [0, "2-5"])";
     case SettingType::address:
-      if (text.empty() || address_ok(text)) return std::nullopt;
+      if (text.empty() || parse_host_port(text)) return std::nullopt;
       return "HOST:PORT, for example 127.0.0.1:8420 or [::1]:8420";
   }
   return std::nullopt;

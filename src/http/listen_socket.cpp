@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
-#include "base/text.hpp"
+#include "base/host_port.hpp"
 
 namespace volta {
 namespace {
@@ -27,13 +27,8 @@ struct SocketAddress {
 struct Endpoint {
   std::string address;  // without brackets
   std::uint16_t port = 0;
-  bool ipv6 = false;
   bool loopback = false;
 };
-
-bool is_loopback(const std::string& address) {
-  return address == "::1" || address.starts_with("127.");
-}
 
 Endpoint endpoint_of(const SocketAddress& socket) {
   Endpoint endpoint;
@@ -44,11 +39,9 @@ Endpoint endpoint_of(const SocketAddress& socket) {
     ::inet_ntop(AF_INET6, &v6.sin6_addr, text.data(), text.size());
     endpoint.address = text.data();
     endpoint.port = ntohs(v6.sin6_port);
-    endpoint.ipv6 = true;
     // An IPv4 client of a socket that listens on both: it calls itself by its IPv4 address.
     if (IN6_IS_ADDR_V4MAPPED(&v6.sin6_addr)) {
       endpoint.address.erase(0, std::strlen("::ffff:"));
-      endpoint.ipv6 = false;
     }
   } else if (socket.family() == AF_INET) {
     sockaddr_in v4{};
@@ -62,31 +55,26 @@ Endpoint endpoint_of(const SocketAddress& socket) {
 }
 
 std::string to_text(const Endpoint& endpoint) {
-  const std::string host = endpoint.ipv6 ? "[" + endpoint.address + "]" : endpoint.address;
-  return host + ":" + std::to_string(endpoint.port);
+  return to_text(HostPort{endpoint.address, endpoint.port});
 }
 
 std::optional<SocketAddress> parse_address(std::string_view text) {
-  const std::size_t colon = text.rfind(':');
-  if (colon == std::string_view::npos) return std::nullopt;
-  const auto port = parse_integer<std::uint16_t>(text.substr(colon + 1));
-  if (!port) return std::nullopt;
-  std::string host(text.substr(0, colon));
+  const auto address = parse_host_port(text);
+  if (!address) return std::nullopt;
+  const std::string host = address->host == "localhost" ? "127.0.0.1" : address->host;
   SocketAddress socket;
-  if (host.starts_with('[') && host.ends_with(']')) {
+  if (host.find(':') != std::string::npos) {
     sockaddr_in6 v6{};
     v6.sin6_family = AF_INET6;
-    v6.sin6_port = htons(*port);
-    host = host.substr(1, host.size() - 2);
+    v6.sin6_port = htons(address->port);
     if (::inet_pton(AF_INET6, host.c_str(), &v6.sin6_addr) != 1) return std::nullopt;
     std::memcpy(&socket.storage, &v6, sizeof v6);
     socket.length = sizeof v6;
     return socket;
   }
-  if (host == "localhost") host = "127.0.0.1";
   sockaddr_in v4{};
   v4.sin_family = AF_INET;
-  v4.sin_port = htons(*port);
+  v4.sin_port = htons(address->port);
   if (::inet_pton(AF_INET, host.c_str(), &v4.sin_addr) != 1) return std::nullopt;
   std::memcpy(&socket.storage, &v4, sizeof v4);
   socket.length = sizeof v4;

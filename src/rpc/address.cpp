@@ -10,6 +10,7 @@
 #include <netdb.h>
 
 #include "base/error.hpp"
+#include "base/host_port.hpp"
 
 namespace volta::rpc {
 namespace {
@@ -34,7 +35,7 @@ Peer describe_v6(const sockaddr_in6& address) {
 
 }  // namespace
 
-std::string Peer::text() const { return host_and_port(ip, port); }
+std::string Peer::text() const { return to_text(HostPort{ip, port}); }
 
 Peer describe(const sockaddr* address, socklen_t length) {
   if (length >= sizeof(sockaddr_in) && address->sa_family == AF_INET) {
@@ -50,18 +51,13 @@ Peer describe(const sockaddr* address, socklen_t length) {
   return {"unknown", 0, false};
 }
 
-std::string host_and_port(const std::string& host, std::uint16_t port) {
-  const bool bare_v6 = host.find(':') != std::string::npos && !host.starts_with('[');
-  return bare_v6 ? fmt::format("[{}]:{}", host, port) : fmt::format("{}:{}", host, port);
-}
-
 UniqueFd listen_on(const std::string& host, std::uint16_t port) {
   addrinfo hints{};
   hints.ai_family = AF_UNSPEC;
   hints.ai_socktype = SOCK_STREAM;
   hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV;
   addrinfo* found = nullptr;
-  const std::string where = host_and_port(host, port);
+  const std::string where = to_text(HostPort{host, port});
   const int status = ::getaddrinfo(host.c_str(), std::to_string(port).c_str(), &hints, &found);
   if (status != 0) throw Failure(fmt::format("listen on {}: {}", where, ::gai_strerror(status)));
   const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> owner(found, &::freeaddrinfo);

@@ -23,9 +23,6 @@ struct Peer {
 // Anything that is not an IP address is nobody's loopback.
 Peer describe(const sockaddr* address, socklen_t length);
 
-// "host:port", with brackets around an IPv6 address.
-std::string host_and_port(const std::string& host, std::uint16_t port);
-
 // A listening TCP socket, not blocking. `host`: a name or an address; port 0: any free one. Throws
 // SystemFailure, Failure for an unknown name.
 UniqueFd listen_on(const std::string& host, std::uint16_t port);

@@ -11,6 +11,7 @@
 #include <poll.h>
 
 #include "base/assert.hpp"
+#include "base/host_port.hpp"
 #include "rpc/address.hpp"
 #include "rpc/guarded_stream.hpp"
 #include "rpc/mailbox.hpp"
@@ -41,7 +42,7 @@ class RpcAgentLink::Impl {
  public:
   explicit Impl(RpcAgentLinkOptions options)
       : options_(std::move(options)),
-        server_(rpc::host_and_port(options_.host, options_.port)),
+        server_(to_text(HostPort{options_.host, options_.port})),
         event_(rpc::make_event()) {}
 
   std::variant<Welcome, Refusal> open(const Hello& hello);

@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 #include <sys/stat.h>
 
+#include "app/exposure.hpp"
 #include "app/process.hpp"
 #include "support/temp_dir.hpp"
 
@@ -21,10 +22,16 @@ TEST_CASE("the access key is made once, for its owner alone") {
   CHECK(load_or_make_access_key(other.path()) != key);
 }
 
-TEST_CASE("a torn access key is made anew") {
+TEST_CASE("an access key that somebody brought is neither replaced nor left open") {
   const test::TempDir dir;
   dir.write("access-key", "abc");
-  CHECK(load_or_make_access_key(dir.path()).size() == 43);
+  const std::string path = dir.path() / "access-key";
+  ::chmod(path.c_str(), 0644);
+  using Catch::Matchers::Contains;
+  CHECK_THROWS_WITH(load_or_make_access_key(dir.path()), Contains("chmod 600"));
+  ::chmod(path.c_str(), 0600);
+  CHECK(load_or_make_access_key(dir.path()) == "abc");
+  CHECK_THROWS_WITH(access_key_of(dir.path()), Contains("32 to 256 characters"));
 }
 
 TEST_CASE("a token file is read, or refused with what to do") {

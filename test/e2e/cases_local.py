@@ -142,8 +142,9 @@ def case_unreadable_sensor_is_said_with_its_mend():
             wait_until("health", lambda: _answers(port))
             host = only_host(port)
             assert "chmod" in json.dumps(host["facts"]), host["facts"]
-            items = get(port, f"/api/v1/latest?host={host['id']}&name=volta_energy_readable")["items"]
-            assert items and all(item["value"] == 0 for item in items), items
+            readable = f"/api/v1/latest?host={host['id']}&name=volta_energy_readable"
+            wait_until("first readings", lambda: get(port, readable)["items"])
+            assert all(item["value"] == 0 for item in get(port, readable)["items"]), get(port, readable)
         finally:
             process.terminate()
             err = process.communicate(timeout=20 * lib.SLOW)[1]

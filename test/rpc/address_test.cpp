@@ -49,12 +49,6 @@ TEST_CASE("loopback is what never leaves the machine, plaintext is for it alone"
   check(describe(&other, sizeof(other)), "unknown:0", false);
 }
 
-TEST_CASE("host and port are written so that they can be read back") {
-  CHECK(host_and_port("server", 1) == "server:1");
-  CHECK(host_and_port("::1", 1) == "[::1]:1");
-  CHECK(host_and_port("[::1]", 1) == "[::1]:1");
-}
-
 TEST_CASE("a busy port and an unknown host are told apart") {
   const UniqueFd first = listen_on("127.0.0.1", 0);
   const std::uint16_t port = bound_port(first.get());
