@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/log.hpp"
+#include "store/disk_space.hpp"
 
 namespace volta {
 namespace {
@@ -21,9 +22,31 @@ std::vector<std::int64_t> numbers(Query& query) {
 
 }  // namespace
 
-bool Retention::slice() {
+bool Retention::slice(bool disk_low) {
   if (const auto host = parts_.hosts.dying()) return bury(*host);
-  return drop_oldest() || drop_runs() || give_back_pages();
+  return drop_oldest() || drop_runs() || give_back_pages(disk_low);
+}
+
+bool Retention::too_big(std::int64_t pages) {
+  if (limits_.size_bytes <= 0) return false;
+  const std::string database = limits_.database.string();
+  // Not what the WAL is just now: deleting makes it longer, and so would delete more.
+  std::int64_t bytes = pages * connection_.number("PRAGMA page_size") + limits_.wal_bytes +
+                       file_bytes(database + "-shm");
+  for (const auto& copy : limits_.copies) bytes += file_bytes(copy);
+  return bytes > limits_.size_bytes;
+}
+
+// A copy serves only those who want to go back to an older volta; samples serve everybody.
+bool Retention::drop_copy() {
+  if (limits_.copies.empty()) return false;
+  const std::filesystem::path copy = limits_.copies.front();
+  limits_.copies.erase(limits_.copies.begin());
+  std::error_code error;
+  std::filesystem::remove(copy, error);
+  log::info("the data directory is over its size: the copy from before a migration is deleted",
+            {{"copy", copy.string()}, {"error", error.message()}});
+  return true;
 }
 
 bool Retention::delete_rows(std::int64_t keyframe) {
@@ -93,14 +116,12 @@ std::vector<std::int64_t> Retention::oldest_groups(std::int64_t cutoff, std::siz
 }
 
 bool Retention::drop_oldest() {
-  const std::int64_t page = connection_.number("PRAGMA page_size");
-  const std::int64_t live =
-      connection_.number("PRAGMA page_count") - connection_.number("PRAGMA freelist_count");
-  const bool too_big =
-      limits_.size_bytes > 0 && live * page + limits_.wal_bytes > limits_.size_bytes;
-  if (!too_big && limits_.raw_age_ms <= 0) return false;
-  const std::int64_t cutoff = too_big ? INT64_MAX : parts_.clock.wall_ms() - limits_.raw_age_ms;
-  const std::vector<std::int64_t> groups = oldest_groups(cutoff, too_big ? 1 : kGroupsOfSlice);
+  const bool over = too_big(connection_.number("PRAGMA page_count") -
+                            connection_.number("PRAGMA freelist_count"));
+  if (over && drop_copy()) return true;
+  if (!over && limits_.raw_age_ms <= 0) return false;
+  const std::int64_t cutoff = over ? INT64_MAX : parts_.clock.wall_ms() - limits_.raw_age_ms;
+  const std::vector<std::int64_t> groups = oldest_groups(cutoff, over ? 1 : kGroupsOfSlice);
   if (groups.empty()) return false;
   Transaction transaction(connection_);
   for (const std::int64_t group : groups) {
@@ -131,15 +152,12 @@ bool Retention::drop_runs() {
 }
 
 // New data reuse free pages, so only a surplus goes back: moving pages costs writes.
-bool Retention::give_back_pages() {
-  const std::int64_t page = connection_.number("PRAGMA page_size");
+bool Retention::give_back_pages(bool disk_low) {
   const std::int64_t pages = connection_.number("PRAGMA page_count");
   const std::int64_t free_pages = connection_.number("PRAGMA freelist_count");
-  const bool too_big =
-      limits_.size_bytes > 0 && pages * page + limits_.wal_bytes > limits_.size_bytes;
-  if (free_pages == 0 || (!too_big && free_pages <= std::max(kPagesOfSlice, pages / 20))) {
-    return false;
-  }
+  if (free_pages == 0) return false;
+  const bool surplus = free_pages > std::max(kPagesOfSlice, pages / 20);
+  if (!surplus && !disk_low && !too_big(pages)) return false;
   connection_.execute("PRAGMA incremental_vacuum(" + std::to_string(kPagesOfSlice) + ")");
   return connection_.number("PRAGMA page_count") < pages;
 }

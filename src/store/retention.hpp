@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <vector>
 
 #include "base/clock.hpp"
@@ -19,7 +20,9 @@ class Retention {
   struct Limits {
     std::int64_t raw_age_ms = 0;  // 0: for ever
     std::int64_t size_bytes = 0;  // of the whole directory; 0: no cap
-    std::int64_t wal_bytes = 0;   // part of size_bytes that is the WAL's
+    std::int64_t wal_bytes = 0;   // part of size_bytes that is kept for the WAL
+    std::filesystem::path database;
+    std::vector<std::filesystem::path> copies;  // made before migrations, the oldest first
   };
   struct Parts {
     const Clock& clock;
@@ -29,17 +32,21 @@ class Retention {
     Head& head;
   };
   Retention(Connection& connection, Parts parts, Limits limits)
-      : connection_(connection), parts_(parts), limits_(limits) {}
+      : connection_(connection), parts_(parts), limits_(std::move(limits)) {}
 
-  // One slice of work in a transaction of its own. False: there is none left. Throws SqliteFailure.
-  bool slice();
+  // One slice of work in a transaction of its own. False: there is none left. `disk_low`: also give
+  // back the pages that are else kept for new data. Throws SqliteFailure.
+  bool slice(bool disk_low);
 
  private:
   bool bury(HostId host);
   bool drop_oldest();
   std::vector<std::int64_t> oldest_groups(std::int64_t cutoff, std::size_t most);
   bool drop_runs();
-  bool give_back_pages();
+  bool give_back_pages(bool disk_low);
+  bool drop_copy();
+  // What `pages` of the database and everything else in the directory come to, beyond the cap.
+  [[nodiscard]] bool too_big(std::int64_t pages);
   // At most some thousand rows; true: the group is gone.
   bool delete_rows(std::int64_t keyframe);
 

@@ -1,5 +1,6 @@
 #include "store/schema.hpp"
 
+#include <algorithm>
 #include <filesystem>
 #include <string>
 
@@ -29,6 +30,21 @@ void back_up(Connection& writer, const DataDirectory& directory, std::int64_t ve
 }
 
 }  // namespace
+
+std::vector<std::filesystem::path> migration_copies(const DataDirectory& directory) {
+  std::vector<std::filesystem::path> copies;
+  std::error_code error;  // a directory that cannot be listed has none that we could delete
+  std::filesystem::directory_iterator at(directory.path(), error);
+  for (; !error && at != std::filesystem::directory_iterator(); at.increment(error)) {
+    const std::string name = at->path().filename().string();
+    const bool whole = name.ends_with(".sqlite") || name.ends_with(".sqlite.part");
+    if (name.starts_with("before-v") && whole) copies.push_back(at->path());
+  }
+  std::sort(copies.begin(), copies.end(), [](const auto& a, const auto& b) {
+    return std::pair(a.native().size(), a) < std::pair(b.native().size(), b);  // v9 before v10
+  });
+  return copies;
+}
 
 std::span<const Migration> migrations() { return kMigrations; }
 

@@ -1,8 +1,10 @@
 // The steps from an empty file to today's schema, schema/store/NNNN_what.sql, embedded.
 #pragma once
 
+#include <filesystem>
 #include <span>
 #include <string_view>
+#include <vector>
 
 #include "store/data_directory.hpp"
 #include "store/sqlite.hpp"
@@ -20,5 +22,8 @@ std::span<const Migration> migrations();
 // Brings the database to the last of `steps` in one transaction; an older store is first copied to
 // DIR/before-vN.sqlite. Throws StoreError (newer_schema, damaged), SqliteFailure.
 void migrate(Connection& writer, const DataDirectory& directory, std::span<const Migration> steps);
+
+// The copies that are still there, the oldest first.
+std::vector<std::filesystem::path> migration_copies(const DataDirectory& directory);
 
 }  // namespace volta

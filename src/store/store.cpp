@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <optional>
 
-#include <sys/stat.h>
-
 #include "model/metric_ids.hpp"
 #include "store/range_reader.hpp"
 #include "store/schema.hpp"
@@ -31,11 +29,6 @@ std::int64_t wal_bytes(const StoreOptions& options) {
   return std::min(options.wal_bytes, options.size_bytes / 8);
 }
 
-double file_size(const std::filesystem::path& path) {
-  struct stat status {};  // not opened: closing it would drop SQLite's locks
-  return ::stat(path.c_str(), &status) == 0 ? static_cast<double>(status.st_size) : 0;
-}
-
 }  // namespace
 
 struct Store::Parts {
@@ -52,8 +45,10 @@ struct Store::Parts {
     rebuild_head(*connection, head, clock.wall_ms() - options.head_span.count(), kRebuildPatience);
     const Committer::Parts parts{clock, hosts, series, runs, head};
     writer.emplace(*connection, parts, readers,
-                   Retention::Limits{options.raw_age.count(), options.size_bytes,
-                                     options.size_bytes > 0 ? wal_bytes(options) : 0},
+                   Retention(*connection, {clock, hosts, series, runs, head},
+                             {options.raw_age.count(), options.size_bytes, wal_bytes(options),
+                              directory.path() / kDatabaseName, migration_copies(directory)}),
+                   DiskWatch(options.disk_space, directory.path()),
                    Writer::Limits{options.queue_bytes, wal_bytes(options)});
     hosts.set_writer([this](const auto& work) { writer->call(work); });
   }
@@ -106,7 +101,8 @@ void Store::append_to(std::vector<MetricFamily>& families) const {
   const Writer::Counters& counters = parts_->writer->counters();
   const auto count = [](const auto& value) { return static_cast<double>(value.load()); };
   add(metrics::store_size_bytes,
-      {{{{"file", "database"}}, file_size(file)}, {{{"file", "wal"}}, file_size(file + "-wal")}});
+      {{{{"file", "database"}}, static_cast<double>(file_bytes(file))},
+       {{{"file", "wal"}}, static_cast<double>(file_bytes(file + "-wal"))}});
   add(metrics::store_commits_total, {{{{"outcome", "committed"}}, count(counters.committed)},
                                      {{{"outcome", "disk_full"}}, count(counters.disk_full)},
                                      {{{"outcome", "failed"}}, count(counters.failed)}});

@@ -14,6 +14,7 @@
 #include "model/exposition.hpp"
 #include "model/store.hpp"
 #include "store/data_directory.hpp"
+#include "store/disk_space.hpp"
 #include "store/store_error.hpp"
 
 namespace volta {
@@ -29,6 +30,7 @@ struct StoreOptions {
   int writer_cache_kib = 8192;
   int reader_cache_kib = 2048;
   std::size_t readers = 3;
+  DiskSpaceOf disk_space = volta::disk_space;
 };
 
 // Open as long as it lives. All interfaces are thread-safe; none may be used after close().
@@ -50,7 +52,7 @@ class Store final : public SelfMetrics {
   [[nodiscard]] const std::filesystem::path& directory() const;
   // What a second process is told about us (lock_holder), usually the URL.
   void announce(const std::string& text) const;
-  // False while a full or failing disk makes append() refuse; it mends itself.
+  // False while a disk that is full, nearly full or failing makes append() refuse; it mends itself.
   [[nodiscard]] bool writable() const;
   // Retention and a checkpoint now, not when they are due; waits for them.
   void maintain();

@@ -34,14 +34,14 @@ std::size_t cost(const JournalEntry& entry) { return entry.batch.payload.size() 
 }  // namespace
 
 Writer::Writer(Connection& connection, Committer::Parts parts, ReaderPool& readers,
-               Retention::Limits retention, Limits limits)
+               Retention retention, DiskWatch disk, Limits limits)
     : connection_(connection),
       parts_(parts),
       readers_(readers),
       limits_(limits),
       committer_(connection, parts),
-      retention_(connection, {parts.clock, parts.hosts, parts.series, parts.runs, parts.head},
-                 retention),
+      retention_(std::move(retention)),
+      disk_(std::move(disk)),
       thread_([this] { loop(); }) {}
 
 Writer::~Writer() { stop(); }
@@ -95,7 +95,8 @@ void Writer::maintain() {
   run_on_thread([&] {
     write_seen();
     parts_.head.tidy(parts_.clock.wall_ms());
-    while (retention_.slice()) {
+    watch_disk();
+    while (retention_.slice(disk_.low())) {
     }
     wal_empty_ = connection_.checkpoint(true);
   });
@@ -119,6 +120,7 @@ void Writer::wait_for_work(std::unique_lock<std::mutex>& lock, bool busy) {
 
 void Writer::loop() {
   last_second_ = std::chrono::steady_clock::now();
+  watch_disk();
   bool busy = false;  // retention has more to do
   for (bool last_round = false; !last_round;) {
     std::vector<JournalEntry> group;
@@ -170,7 +172,7 @@ void Writer::commit_group(std::vector<JournalEntry>& group) {
   try {
     states = committer_.commit(group);
   } catch (const SqliteFailure& failure) {
-    turn_read_only(failure, "a group commit failed; the store takes no data for now");
+    turn_read_only(failure.what(), "a group commit failed; the store takes no data for now");
     ++(failure.disk_full() ? counters_.disk_full : counters_.failed);
     refuse_all(group, failure.disk_full() ? CommitState::disk_full : CommitState::failed);
     return;
@@ -201,8 +203,21 @@ void Writer::refuse_all(std::vector<JournalEntry>& group, CommitState state) {
   }
 }
 
-void Writer::turn_read_only(const SqliteFailure& failure, const char* doing) {
-  if (!read_only_.exchange(true)) log::error(doing, {{"error", failure.what()}});
+void Writer::turn_read_only(const std::string& why, const char* doing) {
+  if (!read_only_.exchange(true)) log::error(doing, {{"error", why}});
+}
+
+// Stops in time: what is left of the disk belongs to others.
+void Writer::watch_disk() {
+  if (!disk_.look()) return;
+  const bool news = !read_only_;
+  turn_read_only(std::to_string(disk_.space().available_bytes >> 20U) + " MiB are free, " +
+                     std::to_string(disk_.space().reserve_bytes() >> 20U) + " MiB must stay so",
+                 "the disk is nearly full; the store takes no data for now");
+  if (!news) return;
+  ++counters_.disk_full;
+  std::vector<JournalEntry> none;
+  refuse_all(none, CommitState::disk_full);
 }
 
 // What is due beside commits. True: there is more of it to do at once.
@@ -212,7 +227,8 @@ bool Writer::housekeeping() {
     if (now - last_second_ >= std::chrono::seconds(1)) {
       last_second_ = now;
       ++seconds_;
-      if (read_only_) probe();
+      watch_disk();
+      if (read_only_ && !disk_.low()) probe();
       if (seconds_ % 5 == 0) write_seen();
       if (seconds_ % 300 == 0) {
         parts_.head.tidy(parts_.clock.wall_ms());
@@ -245,7 +261,7 @@ bool Writer::slice() {
   last_slice_ = now;
   next_look_ = now + kLook;
   retention_busy_ = false;  // also if this throws
-  retention_busy_ = retention_.slice();
+  retention_busy_ = retention_.slice(disk_.low());
   if (retention_busy_) wal_empty_ = false;
   return retention_busy_;
 }

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "store/committer.hpp"
+#include "store/disk_space.hpp"
 #include "store/reader_pool.hpp"
 #include "store/retention.hpp"
 
@@ -30,8 +31,8 @@ class Writer final : public Journal {
     std::atomic<std::uint64_t> commit_us{0};
   };
   // Starts the thread. Everything passed must outlive it; the connection is the thread's from now.
-  Writer(Connection& connection, Committer::Parts parts, ReaderPool& readers,
-         Retention::Limits retention, Limits limits);
+  Writer(Connection& connection, Committer::Parts parts, ReaderPool& readers, Retention retention,
+         DiskWatch disk, Limits limits);
   // Commits what is queued, then ends the thread.
   ~Writer() override;
 
@@ -70,7 +71,8 @@ class Writer final : public Journal {
   void write_seen();
   [[nodiscard]] std::int64_t wal_limit() const;
   void checkpoint();
-  void turn_read_only(const SqliteFailure& failure, const char* doing);
+  void watch_disk();
+  void turn_read_only(const std::string& why, const char* doing);
 
   Connection& connection_;
   Committer::Parts parts_;
@@ -78,6 +80,7 @@ class Writer final : public Journal {
   const Limits limits_;
   Committer committer_;
   Retention retention_;
+  DiskWatch disk_;  // the thread's own
   Counters counters_;
   std::atomic<bool> read_only_{false};
 

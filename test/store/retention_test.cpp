@@ -1,5 +1,7 @@
 #include "store/retention.hpp"
 
+#include <atomic>
+#include <fstream>
 #include <map>
 #include <random>
 #include <set>
@@ -111,6 +113,59 @@ TEST_CASE_METHOD(RetentionTest, "the size cap holds and takes the oldest first")
   // The newest run is whole.
   CHECK(std::count_if(column.times_ms.begin(), column.times_ms.end(),
                       [](std::int64_t time) { return time >= kStart - 50 * kHour; }) == 50 * 2000);
+}
+
+std::uintmax_t directory_size(const std::filesystem::path& directory) {
+  std::uintmax_t bytes = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(directory)) {
+    if (entry.is_regular_file()) bytes += entry.file_size();
+  }
+  return bytes;
+}
+
+TEST_CASE_METHOD(RetentionTest,
+                 "the size cap counts all files, and a migration's copy goes first") {
+  options.size_bytes = 5 << 20;
+  options.head_bytes = 0;
+  write(1, 100, kStart - 100 * kHour);
+  store->maintain();
+  const std::size_t before = samples();
+  store.reset();
+  std::ofstream(options.directory / "before-v9.sqlite") << std::string(2'000'000, 'x');
+  std::ofstream(options.directory / "before-v10.sqlite") << std::string(1'000'000, 'x');
+  std::ofstream(options.directory / "mine.sqlite") << "not ours";
+  open();
+  store->maintain();
+  CHECK_FALSE(std::filesystem::exists(options.directory / "before-v9.sqlite"));
+  CHECK(std::filesystem::exists(options.directory / "before-v10.sqlite"));
+  CHECK(samples() == before);
+  for (std::uint64_t run = 2; run < 6; ++run) {
+    write(run, 60, kStart - 80 * kHour + static_cast<std::int64_t>(run) * 10 * kHour);
+    store->maintain();
+    CHECK(directory_size(options.directory) <= static_cast<std::uintmax_t>(options.size_bytes));
+  }
+  CHECK_FALSE(std::filesystem::exists(options.directory / "before-v10.sqlite"));
+  CHECK(std::filesystem::exists(options.directory / "mine.sqlite"));
+  CHECK(samples() > before);
+}
+
+TEST_CASE_METHOD(RetentionTest, "a low disk gets back every free page") {
+  std::atomic<bool> low{false};
+  options.disk_space = [&](const auto&) {
+    return DiskSpace{1'000'000'000'000, low ? 10 : 500'000'000'000};
+  };
+  options.raw_age = std::chrono::hours(24);
+  options.head_bytes = 0;
+  write(1, 144, kStart - 24 * kHour);
+  clock.advance(std::chrono::hours(1));
+  store->maintain();
+  const auto before = file_size();
+  low = true;
+  store->maintain();
+  CHECK_FALSE(store->writable());
+  CHECK(file_size() < before);
+  Connection reader((options.directory / "volta.db").string(), Connection::Mode::reader, 1000);
+  CHECK(reader.number("PRAGMA freelist_count") == 0);
 }
 
 // A keyframe group as the model and the journal's tables tell it.
