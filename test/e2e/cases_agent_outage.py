@@ -6,7 +6,7 @@ import lib
 from cases_fleet import FAST, host_named, key_of, server, token_for
 from lib import Folder, Volta, get, wait_until
 
-AWAY_S = 60
+AWAY_S = 20
 
 
 def case_after_an_outage_now_comes_first():

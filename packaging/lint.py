@@ -1,0 +1,76 @@
+#!/usr/bin/env python3
+"""packaging/lint.py BUILD [PART ...]: clang-tidy over every source that BUILD compiles from src/, or those whose path holds a PART.
+
+The checks stand in .clang-tidy. A file that was clean is looked at again only when it, a header of ours that it includes or
+the checks changed: what was clean is remembered in $XDG_CACHE_HOME/volta/lint, for all checkouts of this user.
+The last line is `N passed, N failed`.
+"""
+import concurrent.futures
+import hashlib
+import json
+import os
+import pathlib
+import subprocess
+import sys
+
+TOP = pathlib.Path(__file__).resolve().parent.parent
+TOOL = "clang-tidy-14"
+
+
+def headers_by_object(build):
+    """What ninja knows of each object: the headers of ours, generated ones included."""
+    deps, current = {}, None
+    for line in subprocess.run(["ninja", "-C", str(build), "-t", "deps"], check=True, capture_output=True, text=True).stdout.splitlines():
+        if line and not line.startswith(" "):
+            current = deps.setdefault(line.split(":")[0], [])
+        elif line.strip() and current is not None:
+            path = (build / line.strip()).resolve()
+            if path.is_relative_to(TOP):
+                current.append(path)
+    return deps
+
+
+def key_of(source, headers, rules):
+    digest = hashlib.sha256()
+    for path in [*rules, source, *sorted(headers)]:
+        digest.update(str(path.relative_to(TOP)).replace("build/", "").encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()[:40]
+
+
+def look(build, source):
+    run = subprocess.run(["nice", TOOL, "--quiet", "-p", str(build), "--extra-arg=-Wno-unknown-warning-option", str(source)],
+                         capture_output=True, text=True, cwd=TOP)
+    return run.returncode == 0, run.stdout
+
+
+def main():
+    build = pathlib.Path(sys.argv[1]).resolve()
+    parts = sys.argv[2:]
+    cache = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "volta/lint"
+    cache.mkdir(parents=True, exist_ok=True)
+    deps = headers_by_object(build)
+    waiting, passed, failed = [], 0, 0
+    for command in json.loads((build / "compile_commands.json").read_text()):
+        source = pathlib.Path(command["file"]).resolve()
+        if not source.is_relative_to(TOP / "src") or (parts and not any(part in str(source) for part in parts)):
+            continue
+        rules = [path for path in (TOP / ".clang-tidy", source.parent / ".clang-tidy") if path.exists()]
+        clean = cache / key_of(source, deps.get(command["output"], []), rules)
+        if clean.exists():
+            passed += 1
+        else:
+            waiting.append((source, clean))
+    with concurrent.futures.ThreadPoolExecutor(min(os.cpu_count() or 1, 8)) as pool:
+        for (source, clean), (ok, text) in zip(waiting, pool.map(lambda job: look(build, job[0]), waiting)):
+            if ok:
+                clean.touch()
+                passed += 1
+            else:
+                failed += 1
+                print(f"{source.relative_to(TOP)}\n{text}", flush=True)
+    print(f"{passed} passed, {failed} failed")
+    sys.exit(1 if failed else 0)
+
+
+if __name__ == "__main__":
+    main()
