@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import pathlib
+import re
 import subprocess
 import sys
 
@@ -55,7 +56,7 @@ def main():
         if not source.is_relative_to(TOP / "src") or (parts and not any(part in str(source) for part in parts)):
             continue
         rules = [path for path in (TOP / ".clang-tidy", source.parent / ".clang-tidy") if path.exists()]
-        clean = cache / key_of(source, deps.get(command["output"], []), rules)
+        clean = cache / key_of(source, deps.get(re.search(r" -o (\S+)", command["command"])[1], []), rules)
         if clean.exists():
             passed += 1
         else:
