@@ -12,6 +12,13 @@ std::int64_t number(HostId id) { return static_cast<std::uint32_t>(id); }
 
 bool is_keyframe(const EncodedBatch& batch) { return batch.key_seq == batch.seq; }
 
+// The series of the slots that the run does not know yet.
+std::span<const SeriesId> fresh_slots(const JournalEntry& entry, const RunEntry& run) {
+  const std::size_t known = run.slots->size();
+  if (entry.batch.slots <= known) return {};
+  return std::span(*entry.series).subspan(known, entry.batch.slots - known);
+}
+
 // Why the batch cannot follow what the run has; null: it can.
 const char* objection(const JournalEntry& entry, const RunEntry& run) {
   const std::vector<SeriesId>& series = *entry.series;
@@ -66,7 +73,11 @@ CommitState Committer::stage(const JournalEntry& entry, Staged& staged) {
   if (!parts_.hosts.exists(entry.host)) return CommitState::failed;
   RunEntry& run = run_of(entry, staged);
   if (entry.batch.seq <= run.durable_seq) return CommitState::committed;
-  if (const char* why = objection(entry, run)) {
+  const char* why = objection(entry, run);
+  if (why == nullptr && !parts_.series.knows(fresh_slots(entry, run))) {
+    why = "its series were deleted before it used them";
+  }
+  if (why != nullptr) {
     log::warning("a batch was refused", {{"host", static_cast<std::uint32_t>(entry.host)},
                                          {"sequence", entry.batch.seq},
                                          {"reason", why}});
@@ -108,8 +119,8 @@ void Committer::insert_run(const RunKey& key, RunEntry& run) {
 
 void Committer::insert_slots(const JournalEntry& entry, RunEntry& run, Staged& staged) {
   const std::size_t known = run.slots->size();
-  if (entry.batch.slots <= known) return;
-  const auto fresh = std::span(*entry.series).subspan(known, entry.batch.slots - known);
+  const std::span<const SeriesId> fresh = fresh_slots(entry, run);
+  if (fresh.empty()) return;
   for (SeriesTable::Record& record : parts_.series.unstored(fresh)) {
     SeriesTable::insert(connection_, *record);
     staged.series.push_back(std::move(record));

@@ -9,10 +9,14 @@ namespace volta {
 namespace {
 
 constexpr std::size_t kGroupsOfSlice = 8;
-constexpr std::int64_t kRowsOfSlice = 4096;
+constexpr std::int64_t kRowsOfSlice = 4096;  // of the journal, or of series
 constexpr std::int64_t kPagesOfSlice = 256;
 // A run without data keeps its high-water mark this long, in case the agent still has repeats.
 constexpr std::int64_t kRunPatienceMs = 86'400'000;
+// The same where the age has no limit and only the size takes data away.
+constexpr std::int64_t kEndlessPatienceMs = 30 * kRunPatienceMs;
+constexpr std::chrono::hours kSeriesLook{24};
+constexpr std::chrono::milliseconds kSeriesSlice{5};
 
 std::vector<std::int64_t> numbers(Query& query) {
   std::vector<std::int64_t> found;
@@ -24,7 +28,7 @@ std::vector<std::int64_t> numbers(Query& query) {
 
 bool Retention::slice(bool disk_low) {
   if (const auto host = parts_.hosts.dying()) return bury(*host);
-  return drop_oldest() || drop_runs() || give_back_pages(disk_low);
+  return drop_oldest() || drop_runs() || drop_series() || give_back_pages(disk_low);
 }
 
 bool Retention::too_big(std::int64_t pages) {
@@ -132,8 +136,9 @@ bool Retention::drop_oldest() {
 }
 
 bool Retention::drop_runs() {
-  if (limits_.raw_age_ms <= 0) return false;
-  const std::int64_t cutoff = parts_.clock.wall_ms() - std::max(limits_.raw_age_ms, kRunPatienceMs);
+  const std::int64_t patience =
+      limits_.raw_age_ms > 0 ? std::max(limits_.raw_age_ms, kRunPatienceMs) : kEndlessPatienceMs;
+  const std::int64_t cutoff = parts_.clock.wall_ms() - patience;
   std::vector<std::int64_t> runs;
   {
     Query query = connection_.query(
@@ -146,6 +151,51 @@ bool Retention::drop_runs() {
   for (const std::int64_t run : runs) {
     connection_.query("DELETE FROM slot WHERE run_id=?").with(run).run();
     connection_.query("DELETE FROM run WHERE id=?").with(run).run();
+  }
+  transaction.commit();
+  return true;
+}
+
+// A series goes when no run has a slot for it: then no sample of it is left, and only an agent that
+// was given its id and has not used it yet could still mean it. As runs are forgotten long after
+// their data, this is nothing to hurry about: every host once a day.
+bool Retention::drop_series() {
+  const std::chrono::nanoseconds now = parts_.clock.monotonic();
+  if (hosts_to_look_at_.empty()) {
+    if (now < next_series_look_) return false;
+    next_series_look_ = now + kSeriesLook;
+    Query query = connection_.query("SELECT id FROM host");
+    hosts_to_look_at_ = numbers(query);
+  }
+  const auto end = std::chrono::steady_clock::now() + kSeriesSlice;
+  while (!hosts_to_look_at_.empty() && std::chrono::steady_clock::now() < end) {
+    if (drop_series_of(hosts_to_look_at_.back())) return true;
+    hosts_to_look_at_.pop_back();
+  }
+  return !hosts_to_look_at_.empty();
+}
+
+// At most some thousand; false: the host has none.
+bool Retention::drop_series_of(std::int64_t host) {
+  std::vector<SeriesId> unused;
+  {
+    Query query = connection_.query(
+        "SELECT id FROM series WHERE host_id=?1 AND id NOT IN (SELECT series_id FROM slot"
+        " WHERE run_id IN (SELECT id FROM run WHERE host_id=?1))");
+    query.with(host);
+    while (query.step()) {
+      unused.push_back(SeriesId(static_cast<std::uint32_t>(query.integer(0))));
+    }
+  }
+  // Out of memory first: from then on nobody is given the id. If the rows then cannot be deleted,
+  // they are found again after the next start.
+  const std::vector<SeriesId> gone = parts_.series.forget_idle(unused, kRowsOfSlice);
+  if (gone.empty()) return false;
+  Transaction transaction(connection_);
+  for (const SeriesId id : gone) {
+    connection_.query("DELETE FROM series WHERE id=?")
+        .with(std::int64_t{static_cast<std::uint32_t>(id)})
+        .run();
   }
   transaction.commit();
   return true;

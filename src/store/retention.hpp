@@ -2,6 +2,7 @@
 // the free pages back to the file system. Whole keyframe groups only.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <vector>
@@ -43,6 +44,8 @@ class Retention {
   bool drop_oldest();
   std::vector<std::int64_t> oldest_groups(std::int64_t cutoff, std::size_t most);
   bool drop_runs();
+  bool drop_series();
+  bool drop_series_of(std::int64_t host);
   bool give_back_pages(bool disk_low);
   bool drop_copy();
   // What `pages` of the database and everything else in the directory come to, beyond the cap.
@@ -53,6 +56,8 @@ class Retention {
   Connection& connection_;
   Parts parts_;
   Limits limits_;
+  std::vector<std::int64_t> hosts_to_look_at_;    // for series without data
+  std::chrono::nanoseconds next_series_look_{0};  // monotonic
 };
 
 }  // namespace volta

@@ -10,6 +10,10 @@
 namespace volta {
 namespace {
 
+// A layout is committed seconds after its series were named; only an agent that drains a long
+// backlog takes hours.
+constexpr std::chrono::hours kGivenOut{24 * 7};
+
 void put_text(Bytes& out, std::string_view text) {
   put_varint(out, text.size());
   const auto bytes = std::as_bytes(std::span(text.data(), text.size()));
@@ -85,12 +89,16 @@ SeriesId SeriesTable::resolve(HostId host, const SeriesDef& series) {
   const auto [first, last] = known.equal_range(series);
   const auto found =
       std::find_if(first, last, [&](const Record& candidate) { return candidate->def == series; });
-  if (found != last) return (*found)->id;
+  if (found != last) {
+    given_out_[(*found)->id] = clock_.monotonic();
+    return (*found)->id;
+  }
   const SeriesId id{++last_id_};
   const Record record = std::make_shared<SeriesRecord>(SeriesRecord{id, host, series});
   known.insert(record);
   by_id_.emplace(id, record);
   unstored_.insert(id);
+  given_out_[id] = clock_.monotonic();
   return id;
 }
 
@@ -166,8 +174,34 @@ void SeriesTable::forget(HostId host) {
   for (const Record& record : found->second) {
     by_id_.erase(record->id);
     unstored_.erase(record->id);
+    given_out_.erase(record->id);
   }
   by_host_.erase(found);
+}
+
+bool SeriesTable::knows(std::span<const SeriesId> ids) const {
+  const std::lock_guard lock(mutex_);
+  return std::all_of(ids.begin(), ids.end(), [&](SeriesId id) { return by_id_.contains(id); });
+}
+
+std::vector<SeriesId> SeriesTable::forget_idle(std::span<const SeriesId> ids, std::size_t most) {
+  const std::lock_guard lock(mutex_);
+  std::vector<SeriesId> forgotten;
+  for (const SeriesId id : ids) {
+    if (forgotten.size() == most) break;
+    const auto given = given_out_.find(id);
+    if (given != given_out_.end()) {
+      if (clock_.monotonic() - given->second < kGivenOut) continue;
+      given_out_.erase(given);
+    }
+    forgotten.push_back(id);
+    const auto found = by_id_.find(id);
+    if (found == by_id_.end()) continue;  // forgotten before, when its row could not be deleted
+    by_host_.at(found->second->host).erase(found->second);
+    by_id_.erase(found);
+    unstored_.erase(id);
+  }
+  return forgotten;
 }
 
 }  // namespace volta

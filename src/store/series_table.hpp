@@ -1,7 +1,9 @@
 // All series, in memory. Ids are given out here and stored with the first commit that uses them, so
-// an id that was never used may be given out again after a restart.
+// an id that was never used may be given out again after a restart; one that was used never is,
+// even when its series is deleted.
 #pragma once
 
+#include <chrono>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -12,6 +14,7 @@
 #include <unordered_set>
 #include <vector>
 
+#include "base/clock.hpp"
 #include "model/store.hpp"
 #include "store/sqlite.hpp"
 
@@ -23,6 +26,8 @@ namespace volta {
 class SeriesTable final : public SeriesIndex {
  public:
   using Record = std::shared_ptr<const SeriesRecord>;
+
+  explicit SeriesTable(const Clock& clock) : clock_(clock) {}
 
   void load(Connection& connection);
   SeriesId resolve(HostId host, const SeriesDef& series);
@@ -37,7 +42,11 @@ class SeriesTable final : public SeriesIndex {
   [[nodiscard]] std::vector<Record> unstored(std::span<const SeriesId> ids) const;
   static void insert(Connection& connection, const SeriesRecord& record);
   void mark_stored(std::span<const Record> records);
+  [[nodiscard]] bool knows(std::span<const SeriesId> ids) const;
   void forget(HostId host);
+  // Forgets those that were not given out for a week, `most` of them at most, and answers which.
+  // Who was given an id lately may be about to use it for the first time.
+  std::vector<SeriesId> forget_idle(std::span<const SeriesId> ids, std::size_t most);
 
  private:
   // By name, labels, then id, so that variants are neighbours.
@@ -49,10 +58,12 @@ class SeriesTable final : public SeriesIndex {
   };
   using HostSeries = std::set<Record, Before>;
 
+  const Clock& clock_;
   mutable std::mutex mutex_;
   std::map<HostId, HostSeries> by_host_;
   std::unordered_map<SeriesId, Record> by_id_;
   std::unordered_set<SeriesId> unstored_;
+  std::unordered_map<SeriesId, std::chrono::nanoseconds> given_out_;  // last, monotonic
   std::uint32_t last_id_ = 0;
 };
 

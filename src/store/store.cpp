@@ -38,6 +38,7 @@ struct Store::Parts {
         readers((directory.path() / kDatabaseName).string(), options.readers,
                 options.reader_cache_kib),
         hosts(clock),
+        series(clock),
         head({options.head_bytes, options.head_span.count()}),
         reader(series, head, readers) {
     hosts.load(*connection);
