@@ -15,6 +15,10 @@
 namespace volta {
 namespace {
 
+constexpr std::chrono::milliseconds kShortestPeriod{10};
+constexpr std::chrono::milliseconds kLongestPeriod = std::chrono::hours(1);
+constexpr std::chrono::milliseconds kLongestEnergyPeriod = std::chrono::seconds(30);
+
 std::string upper(std::string_view text) {
   std::string out(text);
   for (char& c : out)
@@ -258,14 +262,24 @@ class SettingsReader {
     static constexpr std::string_view kFormats[] = {"logfmt", "json"};
     if (Result<void> level = one_of("log.level", kLevels); !level) return level.error();
     if (Result<void> format = one_of("log.format", kFormats); !format) return format.error();
+    if (Result<void> periods = check_periods(); !periods) return periods.error();
+    return std::move(settings_);
+  }
+
+  // What energy is counted from needs more than one reading a minute: longer intervals may hide a
+  // wrap of the counter, and energy/ withholds them.
+  Result<void> check_periods() {
     for (const auto& [key, value] : settings_.values_) {
       if (!key.starts_with("groups.") || !key.ends_with(".period")) continue;
-      if (settings_.duration(key) < std::chrono::milliseconds(10)) {
-        return Error{value.origin + ": " + key + " = '" + value.text +
-                     "' is not a duration of at least 10ms"};
-      }
+      const bool counts_energy = key == "groups.energy.period" || key == "groups.battery.period";
+      const auto period = settings_.duration(key);
+      if (period >= kShortestPeriod &&
+          period <= (counts_energy ? kLongestEnergyPeriod : kLongestPeriod))
+        continue;
+      return Error{value.origin + ": " + key + " = '" + value.text +
+                   "' is not a duration from 10ms to " + (counts_energy ? "30s" : "1h")};
     }
-    return std::move(settings_);
+    return {};
   }
 
   const SettingsSource& source_;

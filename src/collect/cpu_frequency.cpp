@@ -2,8 +2,10 @@
 // is measured, scaling_cur_freq is what the governor set last; cpuinfo_cur_freq is left alone,
 // because reading it can sleep.
 #include <algorithm>
+#include <climits>
 #include <vector>
 
+#include "base/text.hpp"
 #include "collect/kept_file.hpp"
 #include "collect/numbers.hpp"
 #include "collect/sources.hpp"
@@ -76,7 +78,10 @@ std::unique_ptr<Collector> open_cpu_frequency(const HostRoots& roots,
   }
   if (policies.empty()) return nullptr;
   std::sort(policies.begin(), policies.end(), [](const Policy& a, const Policy& b) {
-    return std::stoi(a.cpus.front()) < std::stoi(b.cpus.front());
+    const auto number = [](const Policy& policy) {
+      return parse_integer<unsigned>(policy.cpus.front()).value_or(UINT_MAX);
+    };
+    return number(a) < number(b);
   });
   return std::make_unique<CpuFrequencyCollector>(std::move(policies));
 }

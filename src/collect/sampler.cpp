@@ -28,9 +28,15 @@ constexpr nanoseconds kLogAgain = seconds(60);
 // A collector keeps its memory (wraps, what was shown) through a short failure; after this many in
 // a row its source is looked for anew.
 constexpr unsigned kReopenAfter = 5;
+// Slow three times in a row: ten times less often. Quick three times in a row: twice as often
+// again, until it is where it was configured. The gap between the two keeps it from flapping.
 constexpr nanoseconds kSlow = milliseconds(100);
-constexpr unsigned kSlowCalls = 3;
+constexpr nanoseconds kQuick = milliseconds(50);
+constexpr unsigned kCallsInARow = 3;
 constexpr int kSlowFactor = 10;
+constexpr milliseconds kLongestPeriod = seconds(60);
+// Two ticks a second apart may begin a little less than a second apart.
+constexpr nanoseconds kTickJitter = milliseconds(20);
 // Woken up within this of the due time, a tick carries the due time: equal steps compress to
 // nothing.
 constexpr std::int64_t kOnTimeMs = 20;
@@ -96,7 +102,7 @@ void Sampler::add_source(const CollectorEntry& entry) {
   }
   Source source;
   source.entry = &entry;
-  source.period = *period;
+  source.wanted = source.period = *period;
   sources_.push_back(std::move(source));
 }
 
@@ -202,6 +208,7 @@ std::int64_t Sampler::run_due() {
 }
 
 void Sampler::tick(std::int64_t label_ms, const std::function<bool(const Source&)>& due) {
+  begun_ = clock_.monotonic();
   tick_.begin(label_ms, clock_.boottime());
   report_details_ = label_ms >= self_due_ms_ || self_due_ms_ - label_ms > 2 * self_period_.count();
   if (report_details_) self_due_ms_ = next_multiple(label_ms, self_period_);
@@ -270,16 +277,15 @@ void Sampler::take_out_what_is_not_due() {
 
 // Looks for the source where it is time to.
 void Sampler::open(Source& source) {
-  const nanoseconds now = clock_.monotonic();
-  if (source.opened_once && now < source.open_again) return;
+  if (source.opened_once && begun_ + kTickJitter < source.open_again) return;
   source.opened_once = true;
-  source.open_again = now + kOpenAgain;
+  source.open_again = begun_ + kOpenAgain;
   source.collector = source.entry->open(options_.roots, options_.collect);
 }
 
 void Sampler::sample(Source& source) {
   const Tick::Mark mark = tick_.mark();
-  if (source.failures > 0 && clock_.monotonic() < source.open_again) {
+  if (source.failures > 0 && begun_ + kTickJitter < source.open_again) {
     report(source, false);
     return;
   }
@@ -304,28 +310,41 @@ void Sampler::sample(Source& source) {
 }
 
 void Sampler::failed(Source& source, const std::string& reason) {
-  const nanoseconds now = clock_.monotonic();
   ++source.failures;
   if (source.failures >= kReopenAfter) source.collector.reset();
   const nanoseconds back_off = seconds(std::int64_t{1} << std::min(source.failures - 1, 6U));
-  source.open_again = now + std::min(back_off, kLongestBackOff);
-  if (source.failures > 1 && now - source.logged_at < kLogAgain) return;
-  source.logged_at = now;
+  // From the tick, not from the end of the read: the next try falls on a tick of the schedule.
+  source.open_again = begun_ + std::min(back_off, kLongestBackOff);
+  if (source.failures > 1 && begun_ - source.logged_at < kLogAgain) return;
+  source.logged_at = begun_;
   log::warning(
       "a collector failed",
       {{"collector", source.entry->name}, {"reason", reason}, {"failures", source.failures}});
 }
 
 void Sampler::judge_speed(Source& source) {
+  // What the energy of the host is counted from is never thinned out: it costs microseconds.
+  if (source.entry->feeds_load) return;
   source.slow_in_a_row = source.duration > kSlow ? source.slow_in_a_row + 1 : 0;
-  if (source.slow_in_a_row < kSlowCalls) return;
-  source.slow_in_a_row = 0;
-  if (source.period >= seconds(60)) return;
-  source.period = std::min<milliseconds>(source.period * kSlowFactor, seconds(60));
-  log::warning("a collector is slow and runs less often from now on",
-               {{"collector", source.entry->name},
-                {"took_ms", std::chrono::duration_cast<milliseconds>(source.duration).count()},
-                {"period_ms", source.period.count()}});
+  source.quick_in_a_row = source.duration < kQuick ? source.quick_in_a_row + 1 : 0;
+  if (source.slow_in_a_row >= kCallsInARow) {
+    set_period(source,
+               std::max(source.wanted,
+                        std::min<milliseconds>(source.period * kSlowFactor, kLongestPeriod)),
+               "a collector is slow and runs less often from now on");
+  } else if (source.quick_in_a_row >= kCallsInARow) {
+    set_period(source, std::max(source.wanted, source.period / 2),
+               "a collector runs more often again");
+  }
+}
+
+void Sampler::set_period(Source& source, milliseconds period, std::string_view why) {
+  source.slow_in_a_row = source.quick_in_a_row = 0;
+  if (period == source.period) return;
+  source.period = period;
+  log::warning(why, {{"collector", source.entry->name},
+                     {"took_ms", std::chrono::duration_cast<milliseconds>(source.duration).count()},
+                     {"period_ms", period.count()}});
 }
 
 void Sampler::report(Source& source, bool success) {

@@ -53,8 +53,6 @@ class Sampler {
   // runs.
   std::int64_t run_due();
 
-  [[nodiscard]] const Layout& layout() const { return layout_; }
-
   static constexpr std::chrono::milliseconds kPrime{150};
 
  private:
@@ -70,13 +68,15 @@ class Sampler {
   };
   struct Source {
     const CollectorEntry* entry;
-    std::chrono::milliseconds period;
-    std::int64_t due_ms = 0;  // 0: at the next alignment
+    std::chrono::milliseconds wanted;  // as configured
+    std::chrono::milliseconds period;  // longer while it is slow
+    std::int64_t due_ms = 0;           // 0: at the next alignment
     std::unique_ptr<Collector> collector;
     bool opened_once = false;
     std::chrono::nanoseconds open_again{};
     unsigned failures = 0;
     unsigned slow_in_a_row = 0;
+    unsigned quick_in_a_row = 0;
     std::chrono::nanoseconds logged_at{};
     std::chrono::nanoseconds duration{};
     Slot success_slot = 0;
@@ -94,6 +94,7 @@ class Sampler {
   void open(Source& source);
   void failed(Source& source, const std::string& reason);
   void judge_speed(Source& source);
+  void set_period(Source& source, std::chrono::milliseconds period, std::string_view why);
   void report(Source& source, bool success);
   void classify_new_slots();
   void take_out_what_is_not_due();
@@ -113,6 +114,7 @@ class Sampler {
   std::chrono::milliseconds self_period_{};
   std::int64_t self_due_ms_ = 0;
   bool report_details_ = false;          // in this tick
+  std::chrono::nanoseconds begun_{};     // this tick, monotonic
   std::vector<Group> groups_;            // as metric_groups()
   bool thinned_ = false;                 // any of them
   std::vector<bool> masked_;             // by slot: nobody wants it

@@ -19,6 +19,7 @@ constexpr std::chrono::nanoseconds kClockJump = std::chrono::seconds(1);
 // A source is alive for this long after a reading, or for three of its own intervals.
 constexpr std::chrono::nanoseconds kQuiet = std::chrono::seconds(15);
 constexpr std::chrono::nanoseconds kLongestModelled = std::chrono::minutes(5);
+constexpr std::chrono::duration<double> kMinute = std::chrono::minutes(1);
 constexpr std::chrono::nanoseconds kSleep = std::chrono::milliseconds(500);
 
 // Bounds for what its collector says nothing of. Package: no published bound, "highly correlated"
@@ -91,7 +92,9 @@ void Account::take_zones(Tick& tick, const TickDisturbance& disturbance) {
     zone.meter.add(reading, disturbance);
     zone.read_now = true;
     zone.read_at = tick.boottime();
-    zone.minute_uj += zone.meter.last_delta_uj().value_or(0) - zone.minute_uj / 60;
+    const std::chrono::duration<double> interval = zone.meter.interval();
+    zone.minute_uj = zone.minute_uj * std::exp(-interval / kMinute) +
+                     static_cast<double>(zone.meter.last_delta_uj().value_or(0));
   }
   for (Zone& zone : zones_) {
     // A battery that is charged gives no readings: what comes after that has nothing to count from.
@@ -163,9 +166,8 @@ bool Account::psys_is_whole() const {
   double psys = 0;
   double inside = 0;
   for (const Zone& zone : zones_) {
-    if (zone.info.zone == "psys") psys += static_cast<double>(zone.minute_uj);
-    if (zone.info.zone == "package" || zone.info.zone == "dram")
-      inside += static_cast<double>(zone.minute_uj);
+    if (zone.info.zone == "psys") psys += zone.minute_uj;
+    if (zone.info.zone == "package" || zone.info.zone == "dram") inside += zone.minute_uj;
   }
   return psys > 0 && psys >= kPsysLeastShare * inside;
 }

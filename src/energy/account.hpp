@@ -40,7 +40,7 @@ class Account {
     Outputs outputs;
     bool read_now = false;  // in this tick
     std::chrono::nanoseconds read_at{};
-    std::int64_t minute_uj = 0;  // decaying sum over about a minute, to check psys by
+    double minute_uj = 0;  // decaying with a time constant of a minute, to check psys by
   };
   // One way to know the whole machine; each keeps a counter of its own, so that none ever goes
   // back.

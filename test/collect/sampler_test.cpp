@@ -293,6 +293,29 @@ TEST_CASE("a slow collector is run less often") {
   CHECK(other_plan.samples <= 6);
 }
 
+TEST_CASE("a collector that was slow is run as configured once it is quick again") {
+  Setup setup;
+  other_plan.clock = &setup.clock;
+  other_plan.takes = milliseconds(150);
+  const auto sampler = setup.make();
+  sampler->run_due();
+  for (int i = 0; i < 40; ++i) {
+    setup.clock.advance(seconds(1));
+    sampler->run_due();
+  }
+  other_plan.takes = milliseconds(1);
+  for (int i = 0; i < 400; ++i) {
+    setup.clock.advance(seconds(1));
+    sampler->run_due();
+  }
+  const int before = other_plan.samples;
+  for (int i = 0; i < 20; ++i) {
+    setup.clock.advance(seconds(1));
+    sampler->run_due();
+  }
+  CHECK(other_plan.samples - before >= 19);
+}
+
 TEST_CASE("groups and metrics are switched off, labels put on") {
   Setup setup;
   setup.options.disabled_groups = {"memory"};
