@@ -39,7 +39,8 @@ void read_all_ways(capnp::MessageReader& message) {
     }
   });
   try_read([&] { (void)read_batch(message.getRoot<wire::Session::PushParams>()); });
-  try_read([&] { (void)read_outcome(1, Lane::now, message.getRoot<wire::Session::PushResults>()); });
+  try_read(
+      [&] { (void)read_outcome(1, Lane::now, message.getRoot<wire::Session::PushResults>()); });
   try_read([&] { (void)read_refusal(message.getRoot<wire::Refusal>()); });
 }
 
