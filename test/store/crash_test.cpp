@@ -96,12 +96,39 @@ TEST_CASE("crash child", "[.child]") {
   append_until_killed(directory, STDOUT_FILENO);
 }
 
+constexpr std::uint64_t kLast = 5;
+
+// The batches of the case below, encoded the same way whenever they are sent again.
+std::vector<JournalEntry> batches_of_one_run(Store& store, HostId host) {
+  Agent agent(store.journal(), host, test::run_id(1));
+  const Slot slot = agent.define(test::gauge("m"));
+  std::vector<JournalEntry> all;
+  for (std::uint64_t seq = 1; seq <= kLast; ++seq) {
+    all.push_back(agent.finish_one(slot, kStart + static_cast<std::int64_t>(seq) * 1000, seq));
+  }
+  return all;
+}
+
+// Dies after the COMMIT of the last batch and before anybody hears of it.
+TEST_CASE("crash child before the answer", "[.child]") {
+  const char* directory = std::getenv("VOLTA_CRASH_DIR");
+  REQUIRE(directory != nullptr);
+  const test::FakeClock clock(kStart);
+  Store store(options_for(directory), clock);
+  const HostId host = store.hosts().add("a", test::token(1)).value().id;
+  for (JournalEntry& entry : batches_of_one_run(store, host)) {
+    if (entry.batch.seq == kLast) entry.done = [](CommitState) { ::raise(SIGKILL); };
+    (void)store.journal().append(std::move(entry));
+  }
+  ::pause();
+}
+
 struct Child {
   pid_t pid = 0;
   UniqueFd out;
 };
 
-Child start_child(const std::string& directory, int epoch) {
+Child start_child(const std::string& directory, int epoch, std::string which = "crash child") {
   std::array<int, 2> ends{};
   REQUIRE(::pipe2(ends.data(), O_CLOEXEC) == 0);
   Child child{0, UniqueFd(ends[0])};
@@ -110,7 +137,6 @@ Child start_child(const std::string& directory, int epoch) {
   posix_spawn_file_actions_init(&actions);
   posix_spawn_file_actions_adddup2(&actions, in.get(), STDOUT_FILENO);
   std::string program = "/proc/self/exe";
-  std::string which = "crash child";
   std::string where = "VOLTA_CRASH_DIR=" + directory;
   std::string when = "VOLTA_CRASH_EPOCH=" + std::to_string(epoch);
   std::array<char*, 3> arguments{program.data(), which.data(), nullptr};
@@ -152,6 +178,29 @@ void check_database(const std::string& directory) {
   CHECK(connection.number("SELECT count(*) FROM (SELECT 1 FROM journal JOIN keyframe"
                           " ON keyframe.id = journal.id >> 24 GROUP BY run_id, journal.seq"
                           " HAVING count(*) > 1)") == 0);
+}
+
+TEST_CASE("a batch that was committed and not acknowledged is stored once when it comes again") {
+  const test::TempDir dir;
+  const std::string directory = (dir.path() / "data").string();
+  const Child child = start_child(directory, 0, "crash child before the answer");
+  int status = 0;
+  REQUIRE(::waitpid(child.pid, &status, 0) == child.pid);
+  REQUIRE((WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL));
+
+  const test::FakeClock clock(kStart);
+  Store store(options_for(directory), clock);
+  const HostId host = store.hosts().find("a").value().id;
+  CHECK(store.journal().run_state(host, test::run_id(1)).durable_seq == kLast);
+  for (JournalEntry& entry : batches_of_one_run(store, host)) {
+    CHECK(test::commit(store.journal(), std::move(entry)) == CommitState::committed);
+  }
+  const SeriesId id = store.journal().resolve(host, test::gauge("m"));
+  CHECK(store.reader().read(host, std::vector{id}, 0, INT64_MAX)[0].values ==
+        std::vector<double>{1, 2, 3, 4, 5});
+  check_database(directory);
+  Connection connection(directory + "/volta.db", Connection::Mode::reader, 1000);
+  CHECK(connection.number("SELECT count(*) FROM journal") == kLast);
 }
 
 TEST_CASE("kill -9 at any moment loses nothing acknowledged and stores nothing twice") {
