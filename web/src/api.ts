@@ -75,8 +75,9 @@ function learnClock(response: Response): void {
 const kTimeout_ms = 15_000;
 
 async function request<T>(method: string, path: string, body?: unknown): Promise<Answer<T>> {
-  const init: RequestInit = { method, credentials: "same-origin", signal: AbortSignal.timeout(kTimeout_ms), headers: { accept: "application/json" } };
-  if (method !== "GET") init.headers = { ...init.headers, "X-Volta-Request": "1", "content-type": "application/json" };
+  const headers: Record<string, string> = { accept: "application/json" };
+  if (method !== "GET") Object.assign(headers, { "X-Volta-Request": "1", "content-type": "application/json" });
+  const init: RequestInit = { method, credentials: "same-origin", signal: AbortSignal.timeout(kTimeout_ms), headers };
   if (body !== undefined) init.body = JSON.stringify(body);
   let response: Response;
   try {

@@ -173,7 +173,7 @@ export class LiveLink {
 
   private learn(entry: Entry, index: unknown): void {
     if (!Array.isArray(index)) return;
-    for (const info of index as SeriesInfo[]) entry.series.set(info.i, { ...info, labels: info.labels ?? {} });
+    for (const info of index as (Omit<SeriesInfo, "labels"> & { labels?: Labels })[]) entry.series.set(info.i, { ...info, labels: info.labels ?? {} });
     entry.spec.onSeries?.(entry.series);
   }
 
