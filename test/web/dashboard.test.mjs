@@ -71,6 +71,20 @@ async function drawn(page, panel) {
   await page.locator(`[data-panel=${panel}] canvas`).waitFor({ timeout: 10_000 });
 }
 
+// The answers to questions about the past that the page asks while `act` runs.
+async function historyDuring(page, act, settled_ms = 1_500) {
+  const answers = [];
+  const keep = async (response) => {
+    if (response.url().includes("/api/v1/series?")) answers.push(await response.json());
+  };
+  page.on("response", keep);
+  await act();
+  await until("the past was asked for", () => answers.length > 0);
+  await new Promise((done) => setTimeout(done, settled_ms));
+  page.off("response", keep);
+  return answers;
+}
+
 async function hostPath(url) {
   const answer = await (await fetch(`${url}/api/v1/hosts`)).json();
   const host = answer.items.find(({ state }) => state === "live");
@@ -105,6 +119,23 @@ test("numbers change live", async ({ browser, url }) => {
   const before = await text();
   await until("the legend changes", async () => (await text()) !== before, 10_000);
   await until("the link is open", async () => (await opened.page.locator("[data-test=link]").textContent()) === "Connected");
+  await clean(opened);
+});
+
+test("the past comes as finely as the page can draw it", async ({ browser, url }) => {
+  const opened = await open(browser, url, "/");
+  const { page } = opened;
+  const check = (answers, most_ms) => {
+    for (const { step_ms } of answers) expect(step_ms <= most_ms, `asked of the past, the server answered in steps of ${step_ms} ms`);
+  };
+  check(await historyDuring(page, () => page.reload()), 5_000);
+  await page.goto(`${url}${await hostPath(url)}?range=5m`);
+  await drawn(page, "power");
+  // The chart forgets what it heard live: what it shows once paused, the server kept.
+  const answers = await historyDuring(page, () => page.locator("[data-test=live]").click());
+  check(answers, 5_000);
+  const most = Math.max(...answers.flatMap(({ series }) => series.map(({ values }) => values.filter((value) => value !== null).length)));
+  expect(most >= 2, `no series has more than ${most} readings in its past`);
   await clean(opened);
 });
 
@@ -319,7 +350,8 @@ test("no hosts yet shows how to add one; an estimate shows how to measure", asyn
   await clean(empty);
   const estimate = await open(browser, (await mock("estimate")).url, "/");
   await estimate.page.getByText("sudo chmod a+r").waitFor();
-  expect((await estimate.page.locator(".hero .badge.estimated").first().textContent())?.includes("±25 %"), "the estimate does not show its bound");
+  // The host list knows the quality; its bound comes with the first live reading, a moment later.
+  await until("the estimate shows its bound", async () => (await estimate.page.locator(".hero .badge.estimated").first().textContent())?.includes("±25 %"));
   await clean(estimate);
 }, { mockOnly: true });
 

@@ -34,13 +34,20 @@ function matches(pattern, name) {
   return pattern.endsWith("*") ? name.startsWith(pattern.slice(0, -1)) : pattern === name;
 }
 
+// Milliseconds of "10s", "500ms" or "10", which is seconds, as the OpenAPI document has it.
+function stepOf(text) {
+  const match = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)?$/.exec(text);
+  if (!match) throw new Error(`not a step: ${text}`);
+  return Math.max(1, Number(match[1]) * { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }[match[2] ?? "s"]);
+}
+
 function seriesAnswer(host, query) {
   const number = (key) => (/^\d+$/.test(query.get(key) ?? "") ? Number(query.get(key)) : Date.parse(query.get(key) ?? ""));
   const start = number("start");
   const end = number("end");
-  const step = Number(query.get("step") ?? Math.max(1000, Math.ceil((end - start) / Number(query.get("max_points") ?? 300) / 1000) * 1000));
+  const step = query.has("step") ? stepOf(query.get("step")) : Math.max(1000, Math.ceil((end - start) / Number(query.get("max_points") ?? 300) / 1000) * 1000);
   const timestamps = [];
-  for (let t = Math.ceil(start / step) * step; t <= end && timestamps.length < 11_000; t += step) timestamps.push(t);
+  for (let t = Math.floor(start / step) * step; t <= end && timestamps.length < 11_000; t += step) timestamps.push(t);
   const now = Date.now();
   const wanted = host.series.filter((one) => one.name === query.get("name") && [...query].every(([key, value]) => !key.startsWith("label.") || one.labels[key.slice(6)] === value));
   const series = wanted.map((one) => ({ labels: one.labels, values: timestamps.map((t) => (t > now || missing(t / 1000) ? null : round(one.f(t / 1000)))) }));

@@ -75,8 +75,9 @@ function learnClock(response: Response): void {
 const kTimeout_ms = 15_000;
 
 async function request<T>(method: string, path: string, body?: unknown): Promise<Answer<T>> {
-  const init: RequestInit = { method, credentials: "same-origin", signal: AbortSignal.timeout(kTimeout_ms), headers: { accept: "application/json" } };
-  if (method !== "GET") init.headers = { ...init.headers, "X-Volta-Request": "1", "content-type": "application/json" };
+  const headers: Record<string, string> = { accept: "application/json" };
+  if (method !== "GET") Object.assign(headers, { "X-Volta-Request": "1", "content-type": "application/json" });
+  const init: RequestInit = { method, credentials: "same-origin", signal: AbortSignal.timeout(kTimeout_ms), headers };
   if (body !== undefined) init.body = JSON.stringify(body);
   let response: Response;
   try {
@@ -134,10 +135,11 @@ export function getLatest(host: string): Promise<Answer<Latest>> {
   return request("GET", `/api/v1/latest?${query({ host })}`);
 }
 
-// Counters come as rates per second. `labels` must each be equal.
-export function getSeries(host: string, name: string, start: number, end: number, step: number, labels: Labels = {}): Promise<Answer<SeriesAnswer>> {
+// Counters come as rates per second. `labels` must each be equal. A bare number would be seconds to the server, as
+// Prometheus has it; the page counts in milliseconds and says so.
+export function getSeries(host: string, name: string, start: number, end: number, step_ms: number, labels: Labels = {}): Promise<Answer<SeriesAnswer>> {
   const matchers = Object.fromEntries(Object.entries(labels).map(([key, value]) => [`label.${key}`, value]));
-  return request("GET", `/api/v1/series?${query({ host, name, ...matchers, start, end, step })}`);
+  return request("GET", `/api/v1/series?${query({ host, name, ...matchers, start, end, step: `${step_ms}ms` })}`);
 }
 
 export function getEnergy(host: string, start: number, end: number): Promise<Answer<EnergyAnswer>> {

@@ -26,6 +26,7 @@ class FakeSocket {
 }
 
 function rig() {
+  const clock = { now: 1_000_000 };
   const sockets: FakeSocket[] = [];
   const timers: { run: () => void; ms: number; cancelled: boolean }[] = [];
   const link = new LiveLink("ws://x/api/v1/ws", {
@@ -34,7 +35,7 @@ function rig() {
       sockets.push(socket);
       return socket as unknown as WebSocket;
     },
-    now: () => 1_000_000,
+    now: () => clock.now,
     random: () => 0.5,
     later: (run, ms) => timers.push({ run, ms, cancelled: false }) - 1,
     cancel: (timer) => {
@@ -43,7 +44,7 @@ function rig() {
     },
   });
   const last = (): FakeSocket => sockets.at(-1) as FakeSocket;
-  return { link, sockets, timers, last };
+  return { link, sockets, timers, last, clock };
 }
 
 function listener(extra: Partial<Subscription> = {}): Subscription & { got: unknown[] } {
@@ -106,7 +107,7 @@ test("after a break it waits, comes back, subscribes again and tells of the gap"
   expect(gaps).toEqual([42_000]);
 });
 
-test("the pause grows, is bounded, and starts afresh after a success", () => {
+test("the pause grows, is bounded, and starts afresh after data", () => {
   const { link, timers, last } = rig();
   link.subscribe(listener());
   for (let i = 0; i < 4; i += 1) {
@@ -115,10 +116,32 @@ test("the pause grows, is bounded, and starts afresh after a success", () => {
   }
   expect(timers.map(({ ms }) => ms)).toEqual([500, 750, 1250, 2250]);
   last().open();
+  last().say({ op: "data", id: "s1", ts: 5, i: [], v: [] });
   last().break(1001);
   expect(timers.at(-1)?.ms).toBe(500);
   expect(backOff(1000, 1)).toBeLessThanOrEqual(30_250);
   expect(backOff(0, 0)).toBeGreaterThan(0);
+});
+
+test("a socket that opens and breaks at once does not end the back-off; one that lasted does", () => {
+  const { link, timers, last, clock } = rig();
+  link.subscribe(listener());
+  for (let i = 0; i < 4; i += 1) {
+    last().open();
+    clock.now += 9_000;
+    last().break(1006);
+    timers[i]?.run();
+  }
+  expect(timers.map(({ ms }) => ms)).toEqual([500, 750, 1250, 2250]);
+  // Not the time between the sockets counts, only the time for which one was open.
+  clock.now += 60_000;
+  last().break(1006);
+  expect(timers.at(-1)?.ms).toBe(4250);
+  timers.at(-1)?.run();
+  last().open();
+  clock.now += 10_000;
+  last().break(1006);
+  expect(timers.at(-1)?.ms).toBe(500);
 });
 
 test("a login is waited for, not hammered", () => {

@@ -48,6 +48,8 @@ export interface Surroundings {
 
 const kFirstPause_ms = 500;
 const kLongestPause_ms = 30_000;
+// A link that stayed open for so long was a good one, even if its host had nothing to say.
+const kSettled_ms = 10_000;
 const kProtocol = "volta.v1.json";
 const kLoginNeeded = 4401;
 
@@ -72,6 +74,7 @@ export class LiveLink {
   private attempt = 0;
   private next_id = 1;
   private opened_before = false;
+  private opened_at: number | null = null;
 
   constructor(
     private readonly url: string,
@@ -115,8 +118,10 @@ export class LiveLink {
     socket.onclose = (event: CloseEvent) => this.closed(socket, event.code, event.reason);
   }
 
+  // Opening proves little: a server may take every socket and drop it at once. Only data, or having lasted, ends
+  // the back-off.
   private opened(): void {
-    this.attempt = 0;
+    this.opened_at = this.around.now();
     this.state.value = { kind: "open" };
     for (const [id, entry] of this.entries) {
       entry.series.clear();
@@ -129,6 +134,8 @@ export class LiveLink {
   private closed(socket: WebSocket, code: number, reason: string): void {
     if (this.socket !== socket) return;
     this.socket = null;
+    if (this.opened_at !== null && this.around.now() - this.opened_at >= kSettled_ms) this.attempt = 0;
+    this.opened_at = null;
     if (code === kLoginNeeded) {
       this.state.value = { kind: "login" };
       return;
@@ -173,7 +180,7 @@ export class LiveLink {
 
   private learn(entry: Entry, index: unknown): void {
     if (!Array.isArray(index)) return;
-    for (const info of index as SeriesInfo[]) entry.series.set(info.i, { ...info, labels: info.labels ?? {} });
+    for (const info of index as (Omit<SeriesInfo, "labels"> & { labels?: Labels })[]) entry.series.set(info.i, { ...info, labels: info.labels ?? {} });
     entry.spec.onSeries?.(entry.series);
   }
 
@@ -188,6 +195,7 @@ export class LiveLink {
       const value: unknown = values[k];
       if (info) entries.push({ info, value: typeof value === "number" ? value : null });
     }
+    this.attempt = 0;
     entry.last_ts = Math.max(ts, entry.last_ts ?? 0);
     entry.spec.onData(ts, entries);
   }

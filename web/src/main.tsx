@@ -69,7 +69,7 @@ function LinkMark() {
 function Header() {
   const at = route.value;
   const name = at.page === "host" ? (hosts.value?.find((host) => host.id === at.id)?.name ?? at.id) : null;
-  void themeVersion.value;
+  void themeVersion.value; // the button follows the theme
   const leave = async (): Promise<void> => {
     await logout();
     loginNeeded.value = true;

@@ -77,14 +77,18 @@ export function hostPath(id: string): string {
 
 const inBrowser = typeof window !== "undefined";
 const current = signal({ path: inBrowser ? location.pathname : "/", query: inBrowser ? location.search : "" });
+function storedDepth(): number {
+  return (history.state as { depth?: number } | null)?.depth ?? 0;
+}
+
 // How many zooms deep the reader is in this visit of the page; kept in the history entry.
-export const depth = signal(inBrowser ? Number((history.state as { depth?: number } | null)?.depth ?? 0) : 0);
+export const depth = signal(inBrowser ? storedDepth() : 0);
 
 export const route = computed(() => parseRoute(current.value.path));
 export const view = computed(() => parseView(current.value.query));
 
 function adopt(): void {
-  depth.value = Number((history.state as { depth?: number } | null)?.depth ?? 0);
+  depth.value = storedDepth();
   current.value = { path: location.pathname, query: location.search };
 }
 

@@ -49,14 +49,14 @@ function columns(panel: Panel, shown: Shown): Column[] {
   return shown.lines.map(({ values }) =>
     filledForStack(values).map((value, i) => {
       if (value === null) return null;
-      heights[i] = (heights[i] as number) + value;
-      return heights[i] as number;
+      return (heights[i] = (heights[i] ?? 0) + value);
     }),
   );
 }
 
 function yRange(panel: Panel, current: () => Shown): uPlot.Range.Function {
-  return (_chart, low, high) => {
+  // Both are null where the chart has no values; uPlot's types do not say so.
+  return (_chart, low: number | null, high: number | null) => {
     const shown = current();
     if (panel.kind === "heat") return [0, Math.max(1, shown.lines.length)];
     if (panel.scale === "percent") return [0, 100];
@@ -172,7 +172,7 @@ export function Chart({ panel, data }: { panel: Panel; data: HostWindow }) {
   latest.current = data;
 
   if (visible.value) {
-    void data.version.value;
+    void data.version.value; // what is drawn follows the data
     shown.current = prepare(panel, data, hidden.value);
   }
   const { all, lines, more } = shown.current;

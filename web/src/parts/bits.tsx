@@ -68,7 +68,7 @@ export function errorText(ratio: number | null): string | null {
   return ratio === null || !Number.isFinite(ratio) || ratio <= 0 ? null : `±${Math.max(1, Math.round(ratio * 100))} %`;
 }
 
-const stateText: Record<HostState, string> = { live: "Live", late: "Late", offline: "Offline", disabled: "Disabled" };
+const stateText: Record<string, string> = { live: "Live", late: "Late", offline: "Offline", disabled: "Disabled" };
 
 export function StateMark({ state }: { state: HostState }) {
   return (

@@ -52,7 +52,7 @@ function show(key: string, value: unknown): string {
   if (typeof value === "object" && value !== null) {
     return Object.entries(value).map(([inner, of]) => `${words(inner)} ${show(inner, of)}`).join(" · ");
   }
-  return String(value ?? "");
+  return typeof value === "string" || typeof value === "number" ? String(value) : "";
 }
 
 // A nested group ({"cpu": {"model": ...}}) reads like flat keys ("cpu_model").

@@ -104,7 +104,10 @@ export class HostWindow {
 
   private slots(name: string, labels: Labels): SlotSeries | null {
     let group = this.series.get(name);
-    if (!group) this.series.set(name, (group = new Map()));
+    if (!group) {
+      group = new Map<string, { labels: Labels; slots: SlotSeries }>();
+      this.series.set(name, group);
+    }
     const key = seriesKey(name, labels);
     let entry = group.get(key);
     if (!entry) {
