@@ -1,7 +1,7 @@
 // The page in a real Chromium. With VOLTA_URL set it looks at that server (a real volta with at least
 // one live host); without, at the mock server beside this file, which adds the states that a real
 // server cannot be brought into at will. Ends with one line `N passed, N failed`.
-//   VOLTA_URL=http://127.0.0.1:8420   VOLTA_WEB_ROOT=build/web (for the sizes)   CHROMIUM=/usr/bin/chromium
+//   VOLTA_URL=http://127.0.0.1:8420   VOLTA_WEB_ROOT=build/web (a built page)   CHROMIUM=/usr/bin/chromium
 //   VOLTA_SHOTS=DIR writes screenshots; `dashboard.test.mjs WORD` runs only tests whose name has WORD
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -81,7 +81,10 @@ async function drawn(page, panel) {
 async function historyDuring(page, act, settled_ms = 1_500) {
   const answers = [];
   const keep = async (response) => {
-    if (response.url().includes("/api/v1/series?")) answers.push(await response.json());
+    if (!response.url().includes("/api/v1/series?")) return;
+    // What a page that is being left had asked for has no body any more.
+    const answer = await response.json().catch(() => null);
+    if (answer) answers.push(answer);
   };
   page.on("response", keep);
   await act();
@@ -92,9 +95,8 @@ async function historyDuring(page, act, settled_ms = 1_500) {
 }
 
 async function hostPath(url) {
-  const answer = await (await fetch(`${url}/api/v1/hosts`)).json();
-  const host = answer.items.find(({ state }) => state === "live");
-  expect(host, "the server has no live host");
+  const live = async () => (await (await fetch(`${url}/api/v1/hosts`)).json()).items.find(({ state }) => state === "live");
+  const host = await until("the server has a live host", live);
   return `/hosts/${encodeURIComponent(host.id)}`;
 }
 
@@ -405,6 +407,7 @@ test("the page stays within its sizes", async () => {
 });
 
 async function main() {
+  if (!kReal && !existsSync(join(kRoot, "index.html"))) throw new Error(`no built page in ${kRoot}: npm run build -- --outDir ${kRoot}`);
   const profile = mkdtempSync(join(tmpdir(), "volta-web-"));
   const browser = await chromium.launch({
     executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",

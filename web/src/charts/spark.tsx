@@ -73,13 +73,15 @@ function paintLine(context: CanvasRenderingContext2D, plot: Plot, values: Float6
   const fill = context.createLinearGradient(0, plot.top, 0, plot.top + plot.height);
   fill.addColorStop(0, `${tint}59`);
   fill.addColorStop(1, `${tint}08`);
+  const slot = plot.width / Math.max(1, values.length - 1);
   const flush = (run: [number, number][]): void => {
-    const first = run[0];
     const last = run[run.length - 1];
-    if (!first || !last) return;
+    if (!last) return;
+    // A lone reading stands for its slot; as a mere point, the first one of all would not be seen.
+    if (run.length === 1) run.unshift([Math.max(plot.left, last[0] - slot), last[1]]);
+    const first = run[0] ?? last;
     const line = new Path2D();
     run.forEach(([x, y], k) => (k === 0 ? line.moveTo(x, y) : line.lineTo(x, y)));
-    if (run.length === 1) line.lineTo(first[0] + 1, first[1]);
     const area = new Path2D(line);
     area.lineTo(last[0], plot.top + plot.height);
     area.lineTo(first[0], plot.top + plot.height);

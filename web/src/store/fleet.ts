@@ -117,7 +117,7 @@ async function fetchTraces(id: string, live: HostLive, powerOnly: boolean): Prom
   const since = Math.min(oldest ?? asked_at, live.since.peek() ?? Infinity);
   live.since.value = since;
   live.version.value += 1;
-  if (asked_at - since > kFine.range_ms) return;
+  if (oldest === null || asked_at - since > kFine.range_ms) return;
   await fetchGrid(id, live.fine, kFine, powerOnly);
   live.version.value += 1;
 }
@@ -272,6 +272,7 @@ export function fleetTrace(track: Track, end_ms: number, range_ms: number): Trac
 
 // Begins the polls; called once, by main. They rest while the page is hidden or waits for a login.
 export function startFleet(): void {
+  liveLink().start();
   const awake = (): boolean => document.visibilityState === "visible" && !loginNeeded.peek();
   window.setInterval(() => {
     now.value = Date.now();
