@@ -1,6 +1,6 @@
 // A small server with volta's JSON shapes, for working on the page and for states that the real binary
 // cannot be brought into at will (login, hostile names, no hosts). Never part of the product.
-//   node test/web/mock_server.mjs [--port 8431] [--root build/web] [--scene fleet|laptop|estimate|empty|login|hostile]
+//   node test/web/mock_server.mjs [--port 8431] [--root build/web] [--scene fleet|laptop|fresh|estimate|empty|login|hostile]
 import { createServer } from "node:http";
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -20,6 +20,7 @@ export const kAccessKey = "mock-access-key";
 const scenes = {
   fleet: () => [laptop("aurora"), server("rack1-node07"), silent("edge-gateway", "offline"), { ...silent("build-box", "late"), power: () => 48.2, quality: "measured" }],
   laptop: () => [laptop("aurora")],
+  fresh: () => [{ ...laptop("aurora"), since: Date.now() - 22_000 }],
   estimate: () => [server("rack1-node07")],
   empty: () => [],
   login: () => [laptop("aurora")],
@@ -50,7 +51,7 @@ function seriesAnswer(host, query) {
   for (let t = Math.floor(start / step) * step; t <= end && timestamps.length < 11_000; t += step) timestamps.push(t);
   const now = Date.now();
   const wanted = host.series.filter((one) => one.name === query.get("name") && [...query].every(([key, value]) => !key.startsWith("label.") || one.labels[key.slice(6)] === value));
-  const series = wanted.map((one) => ({ labels: one.labels, values: timestamps.map((t) => (t > now || missing(t / 1000) ? null : round(one.f(t / 1000)))) }));
+  const series = wanted.map((one) => ({ labels: one.labels, values: timestamps.map((t) => (t > now || t < (host.since ?? 0) || missing(t / 1000) ? null : round(one.f(t / 1000)))) }));
   return { start, end, step_ms: step, tier: "raw", timestamps, series };
 }
 
@@ -58,7 +59,7 @@ function hostItem(host) {
   const age = { live: 0, late: 40_000, offline: 7_500_000, disabled: 9e7 }[host.state];
   return {
     id: host.id, name: host.name, state: host.state, last_seen: new Date(Date.now() - age).toISOString(), agent_version: host.agent_version, clock_offset_ms: 3, facts: host.facts,
-    power_watts: round(host.power(Date.now() / 1000)), power_quality: host.quality,
+    ...(host.since === undefined ? {} : { created: new Date(host.since).toISOString() }), power_watts: round(host.power(Date.now() / 1000)), power_quality: host.quality,
   };
 }
 

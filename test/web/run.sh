@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# test/web/run.sh VOLTA: type check, units and sizes of the page, then Chromium against the mock server and against VOLTA
-# itself. The last line is `N passed, N failed`.
+# test/web/run.sh VOLTA: types, lint, units and sizes of the page, then Chromium against the mock server with the page as it
+# is in web/, and against VOLTA with the page inside it, which must be the same one. The last line is `N passed, N failed`.
 . "$(dirname "$0")/../../packaging/common.sh"
 VOLTA=$(realpath "$1")
 ensure_node
@@ -33,24 +33,30 @@ units() {
 }
 
 cd "$TOP/web"
-[ -d node_modules ] || npm ci --no-audit --no-fund --silent
-part types npm run --silent check
+# The build's own stamp says whether what is installed is what package-lock.json names; without a build there is none.
+if [ ! -d node_modules ] || [ package-lock.json -nt node_modules/.package-lock.json ]; then npm ci --no-audit --no-fund --silent; fi
+part "types and lint" npm run --silent check
 part units units
-part sizes npm run --silent size -- "$TOP/build/release/web"
+# A page of this suite's own: nobody else's build can empty the folder while Chromium reads it.
+PAGE=$(mktemp -d)
+trap 'rm -rf "$PAGE"' EXIT
+part build npm run --silent build -- --outDir "$PAGE/web"
+part sizes npm run --silent size -- "$PAGE/web"
 cd "$TOP"
-export VOLTA_WEB_ROOT="$TOP/build/release/web"
-part mock node test/web/dashboard.test.mjs
+part mock env VOLTA_WEB_ROOT="$PAGE/web" node test/web/dashboard.test.mjs
 
 DATA=$(mktemp -d)
 "$VOLTA" local --listen 127.0.0.1:0 --data "$DATA/d" 2>"$DATA/log" &
 PID=$!
-trap 'kill $PID 2>/dev/null; wait $PID 2>/dev/null; rm -rf "$DATA"' EXIT
-for _ in $(seq 100); do
+trap 'kill $PID 2>/dev/null; wait $PID 2>/dev/null; rm -rf "$DATA" "$PAGE"' EXIT
+for _ in $(seq 300); do
   URL=$(sed -nE 's/.*ready.* http=([0-9.:]+).*/http:\/\/\1/p' "$DATA/log" | head -1)
   [ -z "$URL" ] || break
   sleep 0.1
 done
 [ -n "$URL" ] || { cat "$DATA/log"; fail "volta local did not become ready"; }
-VOLTA_URL="$URL" part "real binary" node test/web/dashboard.test.mjs
+same_page() { node -e 'fetch(process.argv[1]).then((answer) => answer.text()).then((text) => process.stdout.write(text))' "$URL/" | diff - "$PAGE/web/index.html" || { echo "VOLTA holds another page than web/: build it again"; return 1; }; }
+part "the binary's page" same_page
+part "real binary" env VOLTA_URL="$URL" VOLTA_WEB_ROOT="$PAGE/web" node test/web/dashboard.test.mjs
 echo "$PASSED passed, $FAILED failed"
 [ "$FAILED" = 0 ]

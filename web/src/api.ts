@@ -19,6 +19,7 @@ export interface Host {
   name: string;
   state: HostState;
   last_seen: string | null;
+  created?: string; // since when the server knows it
   agent_version: string | null;
   clock_offset_ms: number | null;
   facts: Record<string, unknown> | null;

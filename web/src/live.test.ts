@@ -65,6 +65,17 @@ test("opens with the first subscription and announces it", () => {
   expect(last().sent.slice(2)).toEqual([{ op: "unsubscribe", id: "s2" }]);
 });
 
+test("a link may be opened ahead of its first subscription, which waits for the handshake", () => {
+  const { link, sockets, last } = rig();
+  link.start();
+  link.start();
+  link.subscribe(listener());
+  expect(sockets.length).toBe(1);
+  expect(last().sent).toEqual([]);
+  last().open();
+  expect(last().sent).toMatchObject([{ op: "subscribe", id: "s1" }]);
+});
+
 test("data is joined with the index, which may grow", () => {
   const { link, last } = rig();
   const spec = listener();

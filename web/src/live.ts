@@ -81,13 +81,18 @@ export class LiveLink {
     private readonly around: Surroundings,
   ) {}
 
+  // Opens the link before anybody subscribes, so that the handshake runs beside the page's first requests.
+  start(): void {
+    if (!this.socket && this.timer === null) this.connect();
+  }
+
   // Returns the function that ends the subscription.
   subscribe(spec: Subscription): () => void {
     const id = `s${this.next_id}`;
     this.next_id += 1;
     this.entries.set(id, { spec, series: new Map(), last_ts: null });
     if (this.socket?.readyState === 1) this.announce(id, spec);
-    else if (!this.socket && this.timer === null) this.connect();
+    else this.start();
     return () => {
       if (!this.entries.delete(id)) return;
       if (this.socket?.readyState === 1) this.say({ op: "unsubscribe", id });

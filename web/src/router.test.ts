@@ -20,23 +20,27 @@ test("a host's path reads back", () => {
 });
 
 test("views", () => {
-  const live = (range_ms: number): View => ({ range_ms, from: null, to: null, paused: false });
+  const live = (range_ms: number | null): View => ({ range_ms, from: null, to: null, paused: false });
   const check = (query: string, want: View): void => expect(parseView(query)).toEqual(want);
-  check("", live(900_000));
+  check("", live(null));
   check("?range=1h", live(3_600_000));
-  check("?range=nonsense", live(900_000));
+  check("?range=15m", live(900_000)); // chosen, so it does not shrink to the history
+  check("?range=nonsense", live(null));
   check("?range=1h&from=1795226940000&to=1795227000000", { range_ms: 3_600_000, from: 1795226940000, to: 1795227000000, paused: false });
-  check("?from=1795226940000&to=1795227000000&paused=1", { range_ms: 900_000, from: 1795226940000, to: 1795227000000, paused: true });
-  check("?from=2026-11-21T04:00:00Z&to=2026-11-21T05:00:00Z", { range_ms: 900_000, from: Date.UTC(2026, 10, 21, 4), to: Date.UTC(2026, 10, 21, 5), paused: false });
-  check("?from=1795227000000&to=1795226940000", live(900_000)); // ends before it starts
-  check("?from=x&to=y", live(900_000));
-  check("?from=1795226940000", live(900_000)); // half a window is none
+  check("?from=1795226940000&to=1795227000000&paused=1", { range_ms: null, from: 1795226940000, to: 1795227000000, paused: true });
+  check("?from=2026-11-21T04:00:00Z&to=2026-11-21T05:00:00Z", { range_ms: null, from: Date.UTC(2026, 10, 21, 4), to: Date.UTC(2026, 10, 21, 5), paused: false });
+  check("?from=1795227000000&to=1795226940000", live(null)); // ends before it starts
+  check("?from=x&to=y", live(null));
+  check("?from=1795226940000", live(null)); // half a window is none
 });
 
 test("a view reads back from its query", () => {
   const check = (view: View): void => expect(parseView(viewQuery(view))).toEqual(view);
   for (const { ms } of kPresets) check({ range_ms: ms, from: null, to: null, paused: false });
+  check({ range_ms: null, from: null, to: null, paused: false });
+  check({ range_ms: null, from: 1795226940000, to: 1795227000000, paused: true });
   check({ range_ms: 300_000, from: 1795226940000, to: 1795227000000, paused: true });
   check({ range_ms: 86_400_000, from: 1795226940000, to: 1795227000000, paused: false });
+  expect(viewQuery({ range_ms: null, from: null, to: null, paused: false })).toBe("");
   expect(rangeName(7 * 60_000)).toBe("7m");
 });

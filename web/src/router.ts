@@ -2,6 +2,7 @@
 // same thing to somebody else and the browser's own back works.
 import { computed, signal } from "@preact/signals";
 
+import { kFull_ms } from "./store/growth";
 import { parseRange } from "./units";
 
 export type Route = { page: "overview" } | { page: "host"; id: string } | { page: "missing" };
@@ -9,7 +10,7 @@ export type Route = { page: "overview" } | { page: "host"; id: string } | { page
 // What the charts show. Live: the last `range_ms`, moving. Else from..to stands still; `paused` says
 // that the reader stopped the clock rather than chose a window.
 export interface View {
-  range_ms: number;
+  range_ms: number | null; // null: nobody chose, so it is as long as there is history
   from: number | null;
   to: number | null;
   paused: boolean;
@@ -25,7 +26,6 @@ export const kPresets = [
   { key: "7", name: "24h", label: "24 h", ms: 86_400_000 },
 ] as const;
 
-const kDefaultRange_ms = 900_000;
 const kShortest_ms = 5_000;
 
 export function parseRoute(path: string): Route {
@@ -47,7 +47,7 @@ function parseTime(text: string | null): number | null {
 
 export function parseView(query: string): View {
   const parameters = new URLSearchParams(query);
-  const view: View = { range_ms: parseRange(parameters.get("range")) ?? kDefaultRange_ms, from: null, to: null, paused: false };
+  const view: View = { range_ms: parseRange(parameters.get("range")), from: null, to: null, paused: false };
   const from = parseTime(parameters.get("from"));
   const to = parseTime(parameters.get("to"));
   if (from === null || to === null || to - from < kShortest_ms) return view;
@@ -60,13 +60,14 @@ export function rangeName(ms: number): string {
 }
 
 export function viewQuery(view: View): string {
-  const parameters = new URLSearchParams({ range: rangeName(view.range_ms) });
+  const parameters = new URLSearchParams();
+  if (view.range_ms !== null) parameters.set("range", rangeName(view.range_ms));
   if (view.from !== null && view.to !== null) {
     parameters.set("from", String(Math.round(view.from)));
     parameters.set("to", String(Math.round(view.to)));
     if (view.paused) parameters.set("paused", "1");
   }
-  return `?${parameters.toString()}`;
+  return parameters.size > 0 ? `?${parameters.toString()}` : "";
 }
 
 export function hostPath(id: string): string {
@@ -86,6 +87,8 @@ export const depth = signal(inBrowser ? storedDepth() : 0);
 
 export const route = computed(() => parseRoute(current.value.path));
 export const view = computed(() => parseView(current.value.query));
+// How long a window the charts show, chosen or not; the host page keeps it.
+export const shownRange = signal(kFull_ms);
 
 function adopt(): void {
   depth.value = storedDepth();
@@ -120,6 +123,6 @@ export function zoomBack(): void {
   else if (view.value.from !== null) goLive();
 }
 
-export function goLive(range_ms: number = view.value.range_ms): void {
+export function goLive(range_ms: number | null = view.value.range_ms): void {
   setView({ range_ms, from: null, to: null, paused: false }, "push");
 }

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 
-import { axisIncrements, digits, format, formatAgo, formatDuration, formatEnergy, parseRange, type Unit } from "./units";
+import { axisIncrements, digits, format, formatAgo, formatDuration, formatEnergy, formatLast, parseRange, type Unit } from "./units";
 
 test("format", () => {
   const check = (value: number | null | undefined, unit: Unit, want: string): void => expect(format(value, unit)).toBe(want);
@@ -72,4 +72,12 @@ test("ranges", () => {
 test("axis steps of bytes are powers of two", () => {
   expect(axisIncrements("bytes").every((step) => Number.isInteger(Math.log2(step)))).toBe(true);
   expect(axisIncrements("watts")).toContain(500);
+});
+
+test("windows in words", () => {
+  const check = (range_ms: number, want: string): void => expect(formatLast(range_ms)).toBe(want);
+  check(30_000, "Last 30 seconds");
+  check(60_000, "Last minute");
+  check(90_000, "Last 90 seconds");
+  check(900_000, "Last 15 minutes");
 });

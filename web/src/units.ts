@@ -91,6 +91,13 @@ export function formatDuration(seconds: number): string {
   return minutes > 0 ? `${minutes} min` : `${whole} s`;
 }
 
+// "Last 30 seconds", "Last 15 minutes", for windows of whole seconds or minutes.
+export function formatLast(range_ms: number): string {
+  const seconds = Math.round(range_ms / 1000);
+  const [count, unit] = seconds < 60 || seconds % 60 !== 0 ? [seconds, "second"] : [seconds / 60, "minute"];
+  return count === 1 ? `Last ${unit}` : `Last ${count} ${unit}s`;
+}
+
 export function formatAgo(then_ms: number, now_ms: number): string {
   const seconds = Math.round((now_ms - then_ms) / 1000);
   if (!Number.isFinite(seconds)) return "never";

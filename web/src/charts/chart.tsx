@@ -43,6 +43,7 @@ function prepare(panel: Panel, data: HostWindow, hidden: ReadonlySet<string>): S
 }
 
 function columns(panel: Panel, shown: Shown): Column[] {
+  if (shown.lines.length === 0) return [new Array<null>(shown.times.length).fill(null)];
   if (panel.kind === "heat") return [new Array<number>(shown.times.length).fill(0)];
   if (panel.kind === "line") return shown.lines.map(({ values }) => withGaps(values));
   const heights = new Array<number>(shown.times.length).fill(0);
@@ -67,7 +68,7 @@ function yRange(panel: Panel, current: () => Shown): uPlot.Range.Function {
 }
 
 function series(panel: Panel, shown: Shown): uPlot.Series[] {
-  if (panel.kind === "heat") return [{ paths: () => null, points: { show: false } }];
+  if (panel.kind === "heat" || shown.lines.length === 0) return [{ paths: () => null, points: { show: false } }];
   return shown.lines.map((line) => {
     const stroke = tint(panel, shown.all.indexOf(line));
     const one: uPlot.Series = { stroke, width: line.strong ? 2.5 : panel.kind === "stack" ? 1 : 1.5, points: { show: false } };
@@ -77,7 +78,8 @@ function series(panel: Panel, shown: Shown): uPlot.Series[] {
   });
 }
 
-function axes(panel: Panel): uPlot.Axis[] {
+// A chart without lines still shows its stretch of time: the reader sees where the gap is and can zoom out of it.
+function axes(panel: Panel, empty: boolean): uPlot.Axis[] {
   const look = {
     stroke: () => color("muted"),
     grid: { stroke: () => color("grid"), width: 1 },
@@ -87,7 +89,7 @@ function axes(panel: Panel): uPlot.Axis[] {
   const clock = (_chart: uPlot, splits: number[], _axis: number, _space: number, increment: number): string[] =>
     splits.map((at) => (increment < 60_000 ? formatClock(at) : formatClock(at).slice(0, 5)));
   const value = (_chart: uPlot, splits: number[]): string[] =>
-    splits.map((at) => (panel.kind === "heat" ? (Number.isInteger(at) ? String(at) : "") : at === 0 && panel.scale !== "free" ? "0" : format(at, panel.unit).replace(/\.0+(?= )/, "")));
+    splits.map((at) => (empty ? "" : panel.kind === "heat" ? (Number.isInteger(at) ? String(at) : "") : at === 0 && panel.scale !== "free" ? "0" : format(at, panel.unit).replace(/\.0+(?= )/, "")));
   return [
     { ...look, values: clock, space: 70, size: 22, gap: 4 },
     { ...look, values: value, size: 70, space: 34, incrs: panel.kind === "heat" ? [1, 2, 4, 8, 16, 32, 64] : axisIncrements(panel.unit) },
@@ -122,7 +124,7 @@ function options(panel: Panel, width: number, hooks: Hooks): uPlot.Options {
       y: false,
     },
     scales: { x: { range: () => hooks.span() }, y: { range: yRange(panel, hooks.current) } },
-    axes: axes(panel),
+    axes: axes(panel, shown.lines.length === 0),
     series: [{}, ...series(panel, shown)],
     hooks: {
       setSelect: [chosen],
@@ -186,7 +188,7 @@ export function Chart({ panel, data }: { panel: Panel; data: HostWindow }) {
   useLayoutEffect(() => {
     const target = plot.current;
     if (!target || !visible.value) return;
-    const key = JSON.stringify([lines.map(({ label }) => label), themeVersion.value]);
+    const key = JSON.stringify([empty && state === "ready", lines.map(({ label }) => label), themeVersion.value]);
     const columnsNow = [shown.current.times, ...columns(panel, shown.current)] as uPlot.AlignedData;
     if (chart.current?.key === key) {
       chart.current.made.setData(columnsNow);
@@ -194,7 +196,7 @@ export function Chart({ panel, data }: { panel: Panel; data: HostWindow }) {
     }
     chart.current?.made.destroy();
     chart.current = null;
-    if (empty) return;
+    if (empty && state !== "ready") return;
     const hooks: Hooks = {
       current: () => shown.current,
       span: () => [latest.current.end.peek() - latest.current.range_ms(), latest.current.end.peek()],
@@ -247,9 +249,9 @@ function summary(panel: Panel, all: readonly Drawn[]): string {
 }
 
 function Void({ state, hiddenAll, retry }: { state: "loading" | "ready" | "failed"; hiddenAll: boolean; retry: () => void }) {
-  if (hiddenAll) return <p class="void">All lines are hidden</p>;
+  if (hiddenAll) return <p class="void over">All lines are hidden</p>;
   if (state === "loading") return <div class="void skeleton" aria-hidden="true" />;
-  if (state === "ready") return <p class="void">No data in this window</p>;
+  if (state === "ready") return <p class="void over">No data in this window</p>;
   return (
     <p class="void">
       Could not be loaded

@@ -3,14 +3,15 @@
 import { useSignal, type ReadonlySignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 
-import { kTraceStep_ms } from "../store/fleet";
+import type { Trace } from "../store/fleet";
 import { color, themeVersion } from "../store/theme";
 import { format, formatClock, type Unit } from "../units";
 import { withGaps } from "../store/slots";
 
 interface Props {
-  read: () => { values: Float64Array; end_ms: number };
+  read: () => Trace;
   version: ReadonlySignal<number>;
+  range_ms: number; // how much `read` reads
   tint: string; // name of a CSS variable
   unit: Unit;
   label: string;
@@ -54,9 +55,10 @@ function paint(canvas: HTMLCanvasElement, props: Props, pointer: number | null):
   canvas.width = Math.round(width * ratio);
   canvas.height = Math.round(height * ratio);
   context.setTransform(ratio, 0, 0, ratio, 0, 0);
-  const { values, end_ms } = props.read();
+  const trace = props.read();
+  const { values } = trace;
   const plot = measure(values, props, width, height);
-  if (props.axes) paintAxes(context, plot, props.unit, values.length, end_ms);
+  if (props.axes) paintAxes(context, plot, props.unit, trace);
   paintLine(context, plot, values, color(props.tint), props.axes ? 2 : 1.5);
   if (pointer !== null) paintPointer(context, plot, values, pointer, color(props.tint));
 }
@@ -71,13 +73,15 @@ function paintLine(context: CanvasRenderingContext2D, plot: Plot, values: Float6
   const fill = context.createLinearGradient(0, plot.top, 0, plot.top + plot.height);
   fill.addColorStop(0, `${tint}59`);
   fill.addColorStop(1, `${tint}08`);
+  const slot = plot.width / Math.max(1, values.length - 1);
   const flush = (run: [number, number][]): void => {
-    const first = run[0];
     const last = run[run.length - 1];
-    if (!first || !last) return;
+    if (!last) return;
+    // A lone reading stands for its slot; as a mere point, the first one of all would not be seen.
+    if (run.length === 1) run.unshift([Math.max(plot.left, last[0] - slot), last[1]]);
+    const first = run[0] ?? last;
     const line = new Path2D();
     run.forEach(([x, y], k) => (k === 0 ? line.moveTo(x, y) : line.lineTo(x, y)));
-    if (run.length === 1) line.lineTo(first[0] + 1, first[1]);
     const area = new Path2D(line);
     area.lineTo(last[0], plot.top + plot.height);
     area.lineTo(first[0], plot.top + plot.height);
@@ -100,7 +104,9 @@ function paintLine(context: CanvasRenderingContext2D, plot: Plot, values: Float6
   flush(run);
 }
 
-function paintAxes(context: CanvasRenderingContext2D, plot: Plot, unit: Unit, count: number, end_ms: number): void {
+const kTimeSteps_ms = [5_000, 10_000, 15_000, 30_000, 60_000, 180_000, 300_000];
+
+function paintAxes(context: CanvasRenderingContext2D, plot: Plot, unit: Unit, { values, step_ms, end_ms }: Trace): void {
   context.font = "12px system-ui, sans-serif";
   context.fillStyle = color("muted");
   context.strokeStyle = color("grid");
@@ -117,11 +123,13 @@ function paintAxes(context: CanvasRenderingContext2D, plot: Plot, unit: Unit, co
   }
   context.textBaseline = "alphabetic";
   context.textAlign = "center";
-  const range = (count - 1) * kTraceStep_ms;
-  const every = plot.width < 420 ? 300_000 : 180_000;
+  const range = (values.length - 1) * step_ms;
+  const labels = plot.width < 420 ? 3 : 6;
+  const every = kTimeSteps_ms.find((step) => range / step <= labels) ?? 300_000;
+  const letters = every < 60_000 ? 8 : 5;
   for (let at = Math.ceil((end_ms - range) / every) * every; at < end_ms; at += every) {
     const x = plot.left + plot.width * (1 - (end_ms - at) / range);
-    if (x > plot.left + 16 && x < plot.left + plot.width - 16) context.fillText(formatClock(at).slice(0, 5), x, plot.top + plot.height + 17);
+    if (x > plot.left + 4 * letters && x < plot.left + plot.width - 4 * letters) context.fillText(formatClock(at).slice(0, letters), x, plot.top + plot.height + 17);
   }
 }
 
@@ -154,7 +162,7 @@ export function Spark(props: Props) {
     if (canvas.current) observer.observe(canvas.current);
     return () => observer.disconnect();
   }, []);
-  const watched = [props.version.value, themeVersion.value, pointer.value];
+  const watched = [props.version.value, props.range_ms, themeVersion.value, pointer.value];
   useEffect(draw, watched);
   const move = (event: PointerEvent): void => {
     if (!props.axes || !canvas.current) return;
@@ -172,11 +180,11 @@ export function Spark(props: Props) {
 }
 
 function Readout({ props, at }: { props: Props; at: number }) {
-  const { values, end_ms } = props.read();
+  const { values, step_ms, end_ms } = props.read();
   const value = values[at];
   return (
     <div class="readout" role="presentation">
-      {formatClock(end_ms - (values.length - 1 - at) * kTraceStep_ms)} · {value === undefined || Number.isNaN(value) ? "no data" : format(value, props.unit)}
+      {formatClock(end_ms - (values.length - 1 - at) * step_ms)} · {value === undefined || Number.isNaN(value) ? "no data" : format(value, props.unit)}
     </div>
   );
 }

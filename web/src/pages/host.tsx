@@ -1,5 +1,5 @@
 // One host: what it draws now, its charts over the chosen window, and what machine it is.
-import { useSignal } from "@preact/signals";
+import { useComputed, useSignal } from "@preact/signals";
 import { useEffect, useMemo, useRef } from "preact/hooks";
 
 import { getLatest, type Host, type Problem } from "../api";
@@ -10,13 +10,15 @@ import { Banner, errorText, Link, Loading, Notice, QualityBadge, StateMark, Valu
 import { FactPanel } from "../parts/facts";
 import { viewEnd } from "../parts/help";
 import { TimeBar } from "../parts/time_bar";
-import { setView, view } from "../router";
-import { hostLive, hostPower, hosts, hostsProblem, now, watchHost } from "../store/fleet";
+import { setView, shownRange, view } from "../router";
+import { historyRange, hostLive, hostPower, hosts, hostsProblem, now, watchHost } from "../store/fleet";
 import { HostWindow } from "../store/window";
 import { format, formatAgo, formatEnergy } from "../units";
 
 // Two columns of charts from this width on, as the style sheet has it.
 const kTwoColumns = 1080;
+// A window that nobody chose grows to here without asking for its past again.
+const kGrown_ms = 300_000;
 
 export function HostPage({ id }: { id: string }) {
   const list = hosts.value;
@@ -74,7 +76,7 @@ function StateBanner({ host }: { host: Host }) {
       <Banner kind="info" icon="plug" title={ago === "never" ? "This host has not reported yet" : `Offline: last heard of ${ago}`}>
         {ago === "never" ? "Start its agent, and the charts fill by themselves." : null}
         {Number.isNaN(seen) ? null : (
-          <button type="button" onClick={() => setView({ ...view.value, from: seen - view.value.range_ms, to: seen, paused: false }, "zoom")}>
+          <button type="button" onClick={() => setView({ ...view.value, from: seen - shownRange.value, to: seen, paused: false }, "zoom")}>
             Show what came before
           </button>
         )}
@@ -143,7 +145,14 @@ function chartPixels(): number {
 
 function Charts({ host }: { host: Host }) {
   const shown = view.value;
-  const data = useMemo(() => new HostWindow(host.id, shown, chartPixels(), kPanelNames), [host.id, shown.range_ms, shown.from, shown.to]);
+  const fitting = useComputed(() => historyRange((hosts.value ?? []).filter(({ id }) => id === host.id)));
+  const range_ms = shown.range_ms ?? fitting.value;
+  const frame_ms = shown.range_ms ?? Math.max(range_ms, kGrown_ms);
+  const data = useMemo(() => new HostWindow(host.id, shown, frame_ms, chartPixels(), kPanelNames), [host.id, frame_ms, shown.from, shown.to]);
+  data.show(range_ms);
+  useEffect(() => {
+    shownRange.value = range_ms;
+  }, [range_ms]);
   const before = useRef<HostWindow | null>(null);
   const problem = useSignal<Problem | null>(null);
   const uptime = useSignal<number | null>(null);

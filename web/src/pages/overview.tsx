@@ -8,12 +8,14 @@ import { SensorBanner, WireBanner } from "../parts/banners";
 import { Banner, Command, errorText, Loading, Notice, QualityBadge, Value } from "../parts/bits";
 import { factLine } from "../parts/facts";
 import { HostTable } from "../parts/host_table";
-import { fleetEnergy, fleetPower, fleetTrace, hostLive, hosts, hostsProblem, now, refreshHosts, isFresh, kTraceStep_ms, watchHost } from "../store/fleet";
+import { fleetEnergy, fleetPower, fleetRange, fleetTrace, hostLive, hosts, hostsProblem, now, refreshHosts, isFresh, watchHost } from "../store/fleet";
 import type { Track, Vitals } from "../store/vitals";
-import { format, formatEnergy, type Unit } from "../units";
+import { format, formatEnergy, formatLast, type Unit } from "../units";
 
 // The sums above the table want some hosts live even while their rows are below the fold.
 const kAlwaysWatched = 8;
+// However silent the hosts are, their traces move on this often.
+const kMove_ms = 5_000;
 
 export function Overview() {
   const list = hosts.value;
@@ -37,8 +39,8 @@ export function Overview() {
       <WireBanner />
       <SensorBanner shown={list} />
       <h1 class="visually-hidden">Overview</h1>
-      <PowerNow list={list} />
-      <Tiles list={list} />
+      <PowerNow list={list} range_ms={fleetRange.value} />
+      <Tiles list={list} range_ms={fleetRange.value} />
       <HostTable list={list} />
     </>
   );
@@ -47,17 +49,14 @@ export function Overview() {
 // Moves whenever any host's trace moved, and at least with each slot.
 function useTraceVersion(list: readonly Host[]): ReadonlySignal<number> {
   const ids = list.map((host) => host.id).join("\n");
-  return useComputed(() => ids.split("\n").reduce((sum, id) => sum + hostLive(id).version.value, Math.floor(now.value / kTraceStep_ms)));
+  return useComputed(() => ids.split("\n").reduce((sum, id) => sum + hostLive(id).version.value, Math.floor(now.value / kMove_ms)));
 }
 
-function readTrace(track: Track) {
-  return () => {
-    const end_ms = serverNow();
-    return { values: fleetTrace(track, end_ms), end_ms };
-  };
+function readTrace(track: Track, range_ms: number) {
+  return () => fleetTrace(track, serverNow(), range_ms);
 }
 
-function PowerNow({ list }: { list: Host[] }) {
+function PowerNow({ list, range_ms }: { list: Host[]; range_ms: number }) {
   const power = fleetPower.value;
   const energy = fleetEnergy.value;
   const today = formatEnergy(energy?.joules);
@@ -93,8 +92,8 @@ function PowerNow({ list }: { list: Host[] }) {
         {only ? <p class="facts-line">{factLine(only)}</p> : null}
       </div>
       <div class="trace">
-        <h3>Last 15 minutes</h3>
-        <Spark read={readTrace("power")} version={version} tint="power" unit="watts" label={`Power over the last 15 minutes, now ${format(power.watts, "watts")}`} axes />
+        <h3 data-test="range">{formatLast(range_ms)}</h3>
+        <Spark read={readTrace("power", range_ms)} version={version} range_ms={range_ms} tint="power" unit="watts" label={`Power, ${formatLast(range_ms).toLowerCase()}, now ${format(power.watts, "watts")}`} axes />
       </div>
     </section>
   );
@@ -142,7 +141,7 @@ function totals(all: { vitals: Vitals; host: Host }[]): Totals {
   return sum;
 }
 
-function Tiles({ list }: { list: Host[] }) {
+function Tiles({ list, range_ms }: { list: Host[]; range_ms: number }) {
   const version = useTraceVersion(list);
   const fresh = list.flatMap((host) => {
     const live = hostLive(host.id);
@@ -154,11 +153,11 @@ function Tiles({ list }: { list: Host[] }) {
   const full = all.fullest ? `${list.length > 1 ? "Fullest root" : "Root"} ${format(100 * all.fullest.share, "percent")} of ${format(all.fullest.size, "bytes")}` : "Read and written";
   return (
     <section class="tiles" aria-label="Vital signs">
-      <Tile title="Processor" value={all.cpu} unit="percent" track="cpu" tint="cpu" most={100} version={version} note={all.cores > 0 ? `${all.cores} ${all.cores === 1 ? "core" : "cores"}` : ""} />
-      <Tile title="Memory" value={used === null ? null : used * 100} unit="percent" track="memory" sparkUnit="bytes" tint="memory" version={version} most={all.total ?? undefined} note={all.total ? `${format(all.used, "bytes")} of ${format(all.total, "bytes")}` : ""} />
-      <Tile title="Disk" value={add(all.read, all.written)} unit="bytes/s" track="disk" tint="disk" version={version} note={full} />
-      <Tile title="Network" value={add(all.received, all.sent)} unit="bytes/s" track="network" tint="network" version={version} note={all.received === null ? "" : `↓ ${format(all.received, "bytes/s")}  ↑ ${format(all.sent, "bytes/s")}`} />
-      <Tile title="Temperature" value={all.hottest?.value ?? null} unit="celsius" track="temperature" tint="heat" version={version} note={all.hottest?.name ?? (fresh.length > 0 ? "No sensor on this machine" : "")} />
+      <Tile title="Processor" value={all.cpu} unit="percent" track="cpu" tint="cpu" most={100} version={version} range_ms={range_ms} note={all.cores > 0 ? `${all.cores} ${all.cores === 1 ? "core" : "cores"}` : ""} />
+      <Tile title="Memory" value={used === null ? null : used * 100} unit="percent" track="memory" sparkUnit="bytes" tint="memory" version={version} range_ms={range_ms} most={all.total ?? undefined} note={all.total ? `${format(all.used, "bytes")} of ${format(all.total, "bytes")}` : ""} />
+      <Tile title="Disk" value={add(all.read, all.written)} unit="bytes/s" track="disk" tint="disk" version={version} range_ms={range_ms} note={full} />
+      <Tile title="Network" value={add(all.received, all.sent)} unit="bytes/s" track="network" tint="network" version={version} range_ms={range_ms} note={all.received === null ? "" : `↓ ${format(all.received, "bytes/s")}  ↑ ${format(all.sent, "bytes/s")}`} />
+      <Tile title="Temperature" value={all.hottest?.value ?? null} unit="celsius" track="temperature" tint="heat" version={version} range_ms={range_ms} note={all.hottest?.name ?? (fresh.length > 0 ? "No sensor on this machine" : "")} />
     </section>
   );
 }
@@ -173,9 +172,10 @@ interface TileProps {
   note: string;
   most?: number | undefined;
   version: ReadonlySignal<number>;
+  range_ms: number;
 }
 
-function Tile({ title, value, unit, sparkUnit, track, tint, note, most, version }: TileProps) {
+function Tile({ title, value, unit, sparkUnit, track, tint, note, most, version, range_ms }: TileProps) {
   return (
     <article class="card tile">
       <h2>{title}</h2>
@@ -185,7 +185,7 @@ function Tile({ title, value, unit, sparkUnit, track, tint, note, most, version 
       <p class="note" title={note}>
         {note || "\u00a0"}
       </p>
-      <Spark read={readTrace(track)} version={version} tint={tint} unit={sparkUnit ?? unit} label={`${title}, last 15 minutes`} {...(most === undefined ? {} : { most })} />
+      <Spark read={readTrace(track, range_ms)} version={version} range_ms={range_ms} tint={tint} unit={sparkUnit ?? unit} label={`${title}, ${formatLast(range_ms).toLowerCase()}`} {...(most === undefined ? {} : { most })} />
     </article>
   );
 }

@@ -2,7 +2,7 @@
 import { signal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 
-import { goLive, kPresets, navigate, route, setView, view, zoomBack } from "../router";
+import { goLive, kPresets, navigate, route, setView, shownRange, view, zoomBack } from "../router";
 
 const open = signal(false);
 
@@ -20,7 +20,7 @@ export function togglePause(): void {
     return;
   }
   const to = viewEnd.value ?? Date.now();
-  setView({ ...shown, from: to - shown.range_ms, to, paused: true }, "push");
+  setView({ ...shown, from: to - shownRange.value, to, paused: true }, "push");
 }
 
 function onKey(event: KeyboardEvent): void {
@@ -36,6 +36,7 @@ function onKey(event: KeyboardEvent): void {
     event.preventDefault();
     togglePause();
   } else if (event.key === "b") zoomBack();
+  else if (event.key === "0") goLive(null);
   else {
     const preset = kPresets.find(({ key }) => key === event.key);
     if (preset) goLive(preset.ms);
@@ -49,6 +50,7 @@ export function startKeys(): void {
 const keys: [string, string][] = [
   ["Space", "Pause, or live again"],
   ["b", "Back: undo the last zoom"],
+  ["0", "As long as there is history, up to 15 min"],
   ["1 … 7", "Last 5 min, 15 min, 1 h, 3 h, 6 h, 12 h, 24 h"],
   ["Drag", "Zoom into a stretch of time, in any chart"],
   ["g", "Overview"],

@@ -1,7 +1,7 @@
 // Which window of time the charts show: presets, pause, a window of one's own, and the way back.
 import { useSignal } from "@preact/signals";
 
-import { depth, goLive, kPresets, setView, view, zoomBack } from "../router";
+import { depth, goLive, kPresets, setView, shownRange, view, zoomBack } from "../router";
 import { formatDuration, formatMoment } from "../units";
 import { Icon } from "./bits";
 import { togglePause } from "./help";
@@ -23,6 +23,10 @@ export function TimeBar() {
         {live ? "Live" : shown.paused ? "Paused" : "Go live"}
       </button>
       <div class="segments" role="group" aria-label="Window">
+        <button type="button" aria-pressed={shown.range_ms === null && (live || shown.paused)} onClick={() => goLive(null)} title="As long as there is history, up to 15 min (key 0)" data-test="auto">
+          Auto
+          {shown.range_ms === null ? <span class="minor"> ({formatDuration(shownRange.value / 1000)})</span> : null}
+        </button>
         {kPresets.map((preset) => (
           <button key={preset.name} type="button" aria-pressed={shown.range_ms === preset.ms && (live || shown.paused)} onClick={() => goLive(preset.ms)} title={`Key ${preset.key}`}>
             {preset.label}
@@ -52,7 +56,7 @@ export function TimeBar() {
 function Custom({ close }: { close: () => void }) {
   const shown = view.value;
   const to = shown.to ?? Date.now();
-  const from = shown.from ?? to - shown.range_ms;
+  const from = shown.from ?? to - shownRange.value;
   const fromText = useSignal(localText(from));
   const toText = useSignal(localText(to));
   const problem = useSignal("");

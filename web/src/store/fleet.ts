@@ -4,13 +4,16 @@ import { computed, effect, signal, type Signal } from "@preact/signals";
 
 import { getCapabilities, getEnergy, getHosts, getSeries, getVersion, loginNeeded, serverNow, type Host, type Problem, type Quality } from "../api";
 import { liveLink, type SeriesInfo } from "../live";
+import { fittingRange, kFull_ms } from "./growth";
 import { SlotSeries } from "./slots";
 import { kHistoryNames, kTracks, kVitalNames, summarise, trackValue, worstQuality, type Reading, type Track, type Vitals } from "./vitals";
 
 const kPollHosts_ms = 5_000;
 const kPollEnergy_ms = 15_000;
-export const kTraceRange_ms = 900_000;
-export const kTraceStep_ms = 5_000;
+// Traces are kept on two grids: the whole quarter of an hour, and finely the first minutes of a young history.
+const kCoarse = { range_ms: kFull_ms, step_ms: 5_000 };
+const kFine = { range_ms: 120_000, step_ms: 1_000 };
+type Grid = typeof kCoarse;
 const kStale_ms = 20_000;
 const kManyHosts = 4; // from here on live numbers come every 5 s and only power has a past
 const kMostEnergyHosts = 64;
@@ -23,10 +26,14 @@ export const now = signal(Date.now());
 export const serverVersion = signal("");
 export const capabilities = signal<Record<string, unknown>>({});
 
+type Traces = Record<Track, SlotSeries>;
+
 export interface HostLive {
   vitals: Signal<Vitals | null>;
   heard_at: Signal<number>; // this machine's clock, 0: never
-  traces: Record<Track, SlotSeries>;
+  traces: Traces;
+  fine: Traces;
+  since: Signal<number | null>; // first reading within the traces, as far as is known
   version: Signal<number>; // raised whenever a trace changed
   energy: Signal<{ joules: number; quality: Quality | null } | null>;
 }
@@ -34,16 +41,16 @@ export interface HostLive {
 const lives = new Map<string, HostLive>();
 const watchers = new Map<string, { count: number; end: () => void }>();
 
-function makeTraces(): Record<Track, SlotSeries> {
-  const traces = {} as Record<Track, SlotSeries>;
-  for (const track of kTracks) traces[track] = new SlotSeries(kTraceStep_ms, kTraceRange_ms / kTraceStep_ms + 2);
+function makeTraces({ range_ms, step_ms }: Grid): Traces {
+  const traces = {} as Traces;
+  for (const track of kTracks) traces[track] = new SlotSeries(step_ms, range_ms / step_ms + 2);
   return traces;
 }
 
 export function hostLive(id: string): HostLive {
   let live = lives.get(id);
   if (!live) {
-    live = { vitals: signal(null), heard_at: signal(0), traces: makeTraces(), version: signal(0), energy: signal(null) };
+    live = { vitals: signal(null), heard_at: signal(0), traces: makeTraces(kCoarse), fine: makeTraces(kFine), since: signal(null), version: signal(0), energy: signal(null) };
     lives.set(id, live);
   }
   return live;
@@ -92,19 +99,37 @@ function beginWatch(id: string): () => void {
       const vitals = summarise(Array.from(held.values(), ({ info, value }) => ({ name: info.name, labels: info.labels, value })));
       live.vitals.value = vitals;
       live.heard_at.value = Date.now();
-      for (const track of kTracks) live.traces[track].add(ts, trackValue(vitals, track));
+      for (const track of kTracks) {
+        const value = trackValue(vitals, track);
+        live.traces[track].add(ts, value);
+        live.fine[track].add(ts, value);
+      }
       live.version.value += 1;
     },
   });
 }
 
-// The last quarter of an hour: each slot's readings make that slot's vitals.
+// The last quarter of an hour, and of a young host the first minutes finely.
 async function fetchTraces(id: string, live: HostLive, powerOnly: boolean): Promise<void> {
+  const asked_at = serverNow();
+  const oldest = await fetchGrid(id, live.traces, kCoarse, powerOnly);
+  if (oldest === "failed") return;
+  const since = Math.min(oldest ?? asked_at, live.since.peek() ?? Infinity);
+  live.since.value = since;
+  live.version.value += 1;
+  if (oldest === null || asked_at - since > kFine.range_ms) return;
+  await fetchGrid(id, live.fine, kFine, powerOnly);
+  live.version.value += 1;
+}
+
+// Each slot's readings make that slot's vitals. Answers the time of the oldest reading, null where there is none.
+async function fetchGrid(id: string, traces: Traces, { range_ms, step_ms }: Grid, powerOnly: boolean): Promise<number | null | "failed"> {
   const end = serverNow();
   const names = powerOnly ? ["volta_power_watts"] : kHistoryNames;
   const answers = await Promise.all(
-    names.map((name) => getSeries(id, name, end - kTraceRange_ms, end, kTraceStep_ms, name === "volta_power_watts" ? { zone: "host" } : {})),
+    names.map((name) => getSeries(id, name, end - range_ms, end, step_ms, name === "volta_power_watts" ? { zone: "host" } : {})),
   );
+  if (!answers.some(({ ok }) => ok)) return "failed";
   const slots = new Map<number, Reading[]>();
   answers.forEach((answer, k) => {
     if (!answer.ok) return;
@@ -114,16 +139,17 @@ async function fetchTraces(id: string, live: HostLive, powerOnly: boolean): Prom
         const value = row.values[at];
         if (typeof value === "number") readings.push({ name: names[k] ?? "", labels: row.labels, value });
       }
-      slots.set(ts, readings);
+      if (readings.length > 0) slots.set(ts, readings);
     });
   });
-  const newest = Math.floor(end / kTraceStep_ms) * kTraceStep_ms;
-  for (const [ts, readings] of [...slots].sort((a, b) => a[0] - b[0])) {
+  const newest = Math.floor(end / step_ms) * step_ms;
+  const inOrder = [...slots].sort((a, b) => a[0] - b[0]);
+  for (const [ts, readings] of inOrder) {
     if (ts >= newest) continue; // still filling: live readings own it
     const vitals = summarise(readings);
-    for (const track of kTracks) live.traces[track].put(ts, trackValue(vitals, track));
+    for (const track of kTracks) traces[track].put(ts, trackValue(vitals, track));
   }
-  live.version.value += 1;
+  return inOrder[0]?.[0] ?? null;
 }
 
 export async function refreshHosts(): Promise<void> {
@@ -197,18 +223,37 @@ export const fleetEnergy = computed(() => {
   return { joules: known.reduce((sum, energy) => sum + energy.joules, 0), quality: worstQuality(known.map((energy) => energy.quality)) };
 });
 
-// All watched hosts together on the trace's grid. A host that reports more slowly than the grid keeps
-// its last value for as long as it counts as fresh.
-export function fleetTrace(track: Track, end_ms: number): Float64Array {
-  const last = Math.floor(end_ms / kTraceStep_ms);
-  const first = last - kTraceRange_ms / kTraceStep_ms + 1;
+// How long a window shows what there is of these hosts' history. Grows with it while they live.
+export function historyRange(list: readonly Host[]): number {
+  void now.value; // time passes
+  const starts = list.filter(({ state }) => state === "live").map((host) => hostLive(host.id).since.value ?? Date.parse(host.created ?? ""));
+  if (starts.length === 0 || starts.some(Number.isNaN)) return kFull_ms;
+  return fittingRange(serverNow() - Math.min(...starts));
+}
+
+export const fleetRange = computed(() => historyRange(hosts.value ?? []));
+
+export interface Trace {
+  values: Float64Array;
+  step_ms: number;
+  end_ms: number;
+}
+
+// All watched hosts together, over `range_ms` up to `end_ms`. A host that reports more slowly than the grid keeps its
+// last value for as long as it counts as fresh.
+export function fleetTrace(track: Track, end_ms: number, range_ms: number): Trace {
+  const fine = range_ms <= kFine.range_ms;
+  const { step_ms } = fine ? kFine : kCoarse;
+  const last = Math.floor(end_ms / step_ms);
+  const first = last - range_ms / step_ms + 1;
   const sum = new Float64Array(last - first + 1).fill(Number.NaN);
-  const most = kStale_ms / kTraceStep_ms;
+  const most = kStale_ms / step_ms;
   const weights = new Float64Array(sum.length);
   for (const host of hosts.value ?? []) {
     // A percentage of all cores: a host counts by how many it has.
     const weight = track === "cpu" ? Math.max(1, hostLive(host.id).vitals.peek()?.cpu_cores ?? 1) : 1;
-    const values = hostLive(host.id).traces[track].read(first, last);
+    const live = hostLive(host.id);
+    const values = (fine ? live.fine : live.traces)[track].read(first, last);
     let held = Number.NaN;
     let age = 0;
     for (let i = 0; i < values.length; i += 1) {
@@ -221,11 +266,13 @@ export function fleetTrace(track: Track, end_ms: number): Float64Array {
       weights[i] = (weights[i] as number) + weight;
     }
   }
-  return track === "cpu" ? sum.map((value, i) => value / (weights[i] as number)) : sum;
+  const values = track === "cpu" ? sum.map((value, i) => value / (weights[i] as number)) : sum;
+  return { values, step_ms, end_ms };
 }
 
 // Begins the polls; called once, by main. They rest while the page is hidden or waits for a login.
 export function startFleet(): void {
+  liveLink().start();
   const awake = (): boolean => document.visibilityState === "visible" && !loginNeeded.peek();
   window.setInterval(() => {
     now.value = Date.now();

@@ -35,14 +35,18 @@ export class HostWindow {
   private readonly progress = new Map<string, Progress>();
   private readonly stops: (() => void)[] = [];
   private closed = false;
+  private shown_ms: number;
 
+  // `frame_ms` is the longest live window this one can be asked to show().
   constructor(
     private readonly host: string,
     private readonly view: View,
+    private readonly frame_ms: number,
     pixels: number,
     private readonly names: string[],
   ) {
     this.live = view.from === null;
+    this.shown_ms = frame_ms;
     const range = this.range_ms();
     this.step_ms = stepFor(range, pixels);
     this.capacity = Math.ceil(range / this.step_ms) + 8;
@@ -51,7 +55,16 @@ export class HostWindow {
   }
 
   range_ms(): number {
-    return this.view.from !== null && this.view.to !== null ? this.view.to - this.view.from : this.view.range_ms;
+    return this.view.from !== null && this.view.to !== null ? this.view.to - this.view.from : this.shown_ms;
+  }
+
+  // A live window may be shorter than its frame, while there is not more history.
+  show(range_ms: number): void {
+    this.shown_ms = Math.min(range_ms, this.frame_ms);
+  }
+
+  private fetched_ms(): number {
+    return this.live ? this.frame_ms : this.range_ms();
   }
 
   close(): void {
@@ -70,7 +83,7 @@ export class HostWindow {
     for (const name of names) {
       if (this.progress.has(name)) continue;
       this.progress.set(name, "loading");
-      void this.fetch(name, this.end.peek() - this.range_ms(), this.end.peek());
+      void this.fetch(name, this.end.peek() - this.fetched_ms(), this.end.peek());
     }
   }
 
@@ -137,7 +150,7 @@ export class HostWindow {
     const end = liveLink().subscribe({
       host: this.host,
       names: this.names,
-      interval_ms: this.range_ms() > 900_000 ? 5_000 : 1_000,
+      interval_ms: this.frame_ms > 900_000 ? 5_000 : 1_000,
       // Swap is left to the page, which knows whether there is any.
       onSeries: (series) => this.know(Array.from(series.values(), ({ name }) => name).filter((name) => !name.startsWith("volta_swap_"))),
       onData: (ts, entries) => this.append(ts, entries),
@@ -167,7 +180,7 @@ export class HostWindow {
   }
 
   private fillGap(since: number | null): void {
-    const oldest = serverNow() - this.range_ms();
+    const oldest = serverNow() - this.fetched_ms();
     for (const name of this.progress.keys()) void this.fetch(name, Math.max(oldest, (since ?? oldest) - this.step_ms), serverNow());
   }
 }
