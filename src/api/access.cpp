@@ -69,7 +69,7 @@ std::string_view to_text(Role role) {
       return "none";
     case Role::viewer:
       return "viewer";
-    case Role::operator_:
+    case Role::fleet_operator:
       return "operator";
     case Role::admin:
       return "admin";

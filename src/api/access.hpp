@@ -22,7 +22,7 @@
 
 namespace volta {
 
-enum class Role : std::uint8_t { none, viewer, operator_, admin };
+enum class Role : std::uint8_t { none, viewer, fleet_operator, admin };
 enum class How : std::uint8_t { nothing, loopback, unix_socket, access_key, session };
 std::string_view to_text(Role role);
 std::string_view to_text(How how);

@@ -8,17 +8,13 @@
 #include <arpa/inet.h>
 
 #include "base/crypto.hpp"
+#include "base/host_port.hpp"
 
 namespace volta {
 
 std::string address_group(std::string_view peer) {
-  std::string address(peer);
-  if (address.starts_with('[')) {
-    address = address.substr(1, address.find(']') - 1);
-  } else if (std::count(address.begin(), address.end(), ':') == 1) {
-    address.resize(address.find(':'));
-  }
-  if (const auto zone = address.find('%'); zone != std::string::npos) address.resize(zone);
+  const auto parsed = parse_host_port(peer);
+  const std::string address = parsed ? parsed->host : std::string(peer);
   std::array<std::uint8_t, 16> bytes{};
   if (::inet_pton(AF_INET6, address.c_str(), bytes.data()) != 1) return address;
   static constexpr std::array<std::uint8_t, 12> kMapped = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 255, 255};

@@ -21,13 +21,7 @@ void check_http_exposure(const Settings& settings) {
 }
 
 AccessKey access_key_of(const std::filesystem::path& dir) {
-  Result<AccessKey> key = AccessKey::parse(load_or_make_access_key(dir));
-  if (!key) {
-    throw StartFailure(Exit::configuration, (dir / "access-key").string() + ": " +
-                                                key.error().text +
-                                                "; remove the file, and a new key is made");
-  }
-  return *key;
+  return *AccessKey::parse(load_or_make_access_key(dir));
 }
 
 }  // namespace volta

@@ -82,9 +82,9 @@ void Hub::open_api(const AccessSettings& access, const std::string& local_host) 
                                access);
 }
 
-void Hub::serve(const ServeOptions& options) {
+void Hub::listen(const ListenOptions& options) {
   HttpOptions http;
-  http.listen = {options.listen};
+  http.listen = {options.address};
   http.unix_socket = data() / "volta.sock";
   http.rules.host_names = options.allowed_hosts;
   struct stat owner {};
@@ -93,13 +93,12 @@ void Hub::serve(const ServeOptions& options) {
     server_ = std::make_unique<HttpServer>(http, *api_);
   } catch (const ListenFailure& failure) {
     std::string text = failure.what();
-    if (failure.busy() && failure.address() == options.listen)
+    if (failure.busy() && failure.address() == options.address)
       text += "; choose another address for the page with --listen";
     throw StartFailure(Exit::failed, text);
   }
   http_metrics_->set(server_->self_metrics());
   store_->announce("http://" + address());
-  server_->start();
 }
 
 void Hub::stop() {

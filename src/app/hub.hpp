@@ -28,8 +28,8 @@ struct HubOptions {
   bool insecure_plaintext = false;  // agents without encryption beyond loopback
 };
 
-struct ServeOptions {
-  std::string listen;
+struct ListenOptions {
+  std::string address;
   std::vector<std::string> allowed_hosts;
 };
 
@@ -53,8 +53,10 @@ class Hub {
   void open_api(const AccessSettings& access, const std::string& local_host = "");
   // One request as the admin socket would make it. After open_api().
   HttpResponse administer(const HttpRequest& request) { return api_->handle(request); }
-  // Binds and answers from then on. Throws StartFailure. After open_api().
-  void serve(const ServeOptions& options);
+  // Takes the addresses, but answers nobody yet. Throws StartFailure. After open_api().
+  void listen(const ListenOptions& options);
+  // Answers from then on. After listen().
+  void serve() { server_->start(); }
   [[nodiscard]] std::string address() const { return server_->addresses().front(); }
 
   // Ends HTTP first, then writes what is queued. A second call does nothing.

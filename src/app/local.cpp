@@ -78,7 +78,8 @@ int run_local(const RoleOptions& options) {
   Measure measure(settings, clock, uplink, [&uplink] { return uplink.counters(); });
 
   hub.open_api(local_access(listen, hub.data()), host.uid);
-  hub.serve({listen, settings.list("http.allowed_hosts")});
+  hub.listen({listen, settings.list("http.allowed_hosts")});
+  hub.serve();
   uplink.start();
   measure.start();
   measure.warn_of_unreadable_sensors();

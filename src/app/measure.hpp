@@ -28,7 +28,6 @@ class Measure {
   void start() { sampler_.start(); }
   void stop() { sampler_.stop(); }
   [[nodiscard]] Sampler& sampler() { return sampler_; }
-  [[nodiscard]] const HostFacts& facts() const { return facts_; }
 
   // Says on stderr which sensors may not be read, with the one command that mends it.
   void warn_of_unreadable_sensors() const;

@@ -1,14 +1,13 @@
 #include "app/secret_file.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
-#include <optional>
 
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "api/access.hpp"
 #include "app/process.hpp"
 #include "base/crypto.hpp"
 #include "base/error.hpp"
@@ -26,6 +25,13 @@ void check_private(int fd, const std::string& what, const std::string& path) {
   if ((info.st_mode & 077U) == 0) return;
   throw StartFailure(Exit::configuration, "others may read the " + what + " " + path +
                                               "; mend it with: chmod 600 " + path);
+}
+
+void check_usable(const std::string& key, const std::string& path) {
+  const Result<AccessKey> parsed = AccessKey::parse(key);
+  if (parsed) return;
+  throw StartFailure(Exit::configuration,
+                     path + ": " + parsed.error().text + "; remove the file, and a new one is made");
 }
 
 std::string read_small(int fd, const std::string& path) {
@@ -51,14 +57,13 @@ std::string load_or_make_access_key(const std::filesystem::path& dir) {
     const UniqueFd existing(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
     if (existing) {
       check_private(existing.get(), "access key", path);
-      return read_small(existing.get(), path);  // never torn: it was renamed into place
-    } else if (errno != ENOENT) {
-      throw SystemFailure("open", path, errno);
+      std::string key = read_small(existing.get(), path);  // never torn: it was renamed into place
+      check_usable(key, path);
+      return key;
     }
+    if (errno != ENOENT) throw SystemFailure("open", path, errno);
   }
-  std::array<std::uint8_t, 32> random{};
-  random_bytes(random);
-  std::string key = base64url(random);
+  std::string key = AccessKey::generate();
   const std::string fresh = path + ".new";
   ::unlink(fresh.c_str());
   const UniqueFd file(::open(fresh.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));

@@ -96,9 +96,11 @@ int run_server(const RoleOptions& options, bool show_access_key) {
   AccessSettings access;
   access.key = access_key_of(hub.data());
   hub.open_api(access);
-  // HTTP first: an agent must not be told that a batch is safe by a server that then cannot start.
-  hub.serve({settings.text("http.listen"), settings.list("http.allowed_hosts")});
+  // Nobody is let in before both addresses are taken: an agent must not be told that a batch is
+  // safe by a server that then cannot start.
+  hub.listen({settings.text("http.listen"), settings.list("http.allowed_hosts")});
   const std::unique_ptr<RpcServer> rpc = listen_for_agents(settings, hub.sink());
+  hub.serve();
   const HostPort rpc_address{parse_host_port(settings.text("rpc.listen"))->host, rpc->port()};
   ready_line(settings, "server",
              {{"http", hub.address()},

@@ -88,9 +88,14 @@ std::optional<std::string> Settings::problem(SettingType type, std::string_view 
     case SettingType::cores:
       if (parse_cores(text)) return std::nullopt;
       return R"("all" or a list of core numbers and ranges such as [0, "2-5"])";
-    case SettingType::address:
-      if (text.empty() || parse_host_port(text)) return std::nullopt;
-      return "HOST:PORT, for example 127.0.0.1:8420 or [::1]:8420";
+    case SettingType::address: {
+      const auto address = parse_host_port(text);
+      if (text.empty() || (address && address->port != 0)) return std::nullopt;
+      return "HOST:PORT, for example server.example:8421 or [2001:db8::7]:8421";
+    }
+    case SettingType::listen:
+      if (parse_host_port(text)) return std::nullopt;
+      return "HOST:PORT, for example 127.0.0.1:8420 or [::1]:8420 (port 0: any free one)";
   }
   return std::nullopt;
 }

@@ -31,13 +31,13 @@ std::string environment_variable(const SettingSpec& spec) { return "VOLTA_" + up
 std::vector<SettingSpec> all_specs() {
   using T = SettingType;
   std::vector<SettingSpec> specs = {
-      {"http.listen", T::address, "127.0.0.1:8420", "local server",
+      {"http.listen", T::listen, "127.0.0.1:8420", "local server",
        "Where the page and the API answer"},
       {"http.insecure", T::boolean, "false", "local server",
        "Serve plain HTTP beyond loopback too"},
       {"http.allowed_hosts", T::text_list, "", "local server",
        "Names by which browsers reach the page, besides the address itself"},
-      {"rpc.listen", T::address, "127.0.0.1:8421", "server", "Where agents arrive"},
+      {"rpc.listen", T::listen, "127.0.0.1:8421", "server", "Where agents arrive"},
       {"rpc.insecure_plaintext", T::boolean, "false", "server agent",
        "Speak to the other end without encryption beyond loopback"},
       {"agent.server", T::address, "", "agent", "The server's HOST:PORT"},

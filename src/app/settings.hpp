@@ -26,7 +26,8 @@ enum class SettingType : std::uint8_t {
   size,       // bytes, or 512MB, 2GB, 1GiB; 0: no limit
   cores,      // "all" or a list of numbers and ranges, as 0,2-5
   text_list,  // a list of texts; in the environment separated by commas
-  address,    // HOST:PORT
+  address,    // HOST:PORT to connect to; empty: none
+  listen,     // HOST:PORT to listen on; port 0: any free one
 };
 
 struct SettingSpec {

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "base/crypto.hpp"
+#include "base/host_port.hpp"
 #include "base/text.hpp"
 #include "model/query_string.hpp"
 
@@ -56,26 +57,10 @@ bool header_has_token(const RequestHead& head, std::string_view name, std::strin
 
 // "name", "name:8420", "[::1]:8420" -> the lower-case name without port and brackets.
 std::optional<std::string> host_name(std::string_view host) {
-  std::string_view name;
-  std::string_view rest;
-  if (host.starts_with('[')) {
-    const std::size_t end = host.find(']');
-    if (end == std::string_view::npos) return std::nullopt;
-    name = host.substr(1, end - 1);
-    rest = host.substr(end + 1);
-    if (!is_word(name, ":.") || name.find(':') == std::string_view::npos) return std::nullopt;
-  } else {
-    name = host.substr(0, host.find(':'));
-    rest = host.substr(name.size());
-    if (!is_word(name, ".-_")) return std::nullopt;
-  }
-  if (!rest.empty()) {
-    const auto port = parse_integer<std::uint16_t>(rest.substr(1));
-    if (rest.front() != ':' || !is_digits(rest.substr(1)) || !port || *port == 0) {
-      return std::nullopt;
-    }
-  }
-  return to_lower(name);
+  const bool has_port = !host.ends_with(']') && host.find(':') != std::string_view::npos;
+  const auto address = parse_host_port(has_port ? std::string(host) : std::string(host) + ":80");
+  if (!address || address->port == 0) return std::nullopt;
+  return to_lower(address->host);
 }
 
 std::optional<HeadRefusal> judge_host(const RequestHead& head, const RequestRules& rules,

@@ -18,7 +18,7 @@ namespace {
 Peer describe_v4(in_addr address, std::uint16_t port) {
   std::array<char, INET_ADDRSTRLEN> text{};
   ::inet_ntop(AF_INET, &address, text.data(), text.size());
-  return {text.data(), port, (ntohl(address.s_addr) >> 24U) == 127};
+  return {text.data(), port, is_loopback(text.data())};
 }
 
 Peer describe_v6(const sockaddr_in6& address) {
@@ -30,7 +30,7 @@ Peer describe_v6(const sockaddr_in6& address) {
   }
   std::array<char, INET6_ADDRSTRLEN> text{};
   ::inet_ntop(AF_INET6, &address.sin6_addr, text.data(), text.size());
-  return {text.data(), port, IN6_IS_ADDR_LOOPBACK(&address.sin6_addr) != 0};
+  return {text.data(), port, is_loopback(text.data())};
 }
 
 }  // namespace

@@ -30,8 +30,16 @@ TEST_CASE("an access key that somebody brought is neither replaced nor left open
   using Catch::Matchers::Contains;
   CHECK_THROWS_WITH(load_or_make_access_key(dir.path()), Contains("chmod 600"));
   ::chmod(path.c_str(), 0600);
-  CHECK(load_or_make_access_key(dir.path()) == "abc");
-  CHECK_THROWS_WITH(access_key_of(dir.path()), Contains("32 to 256 characters"));
+  const std::string enough(32, 'k');
+  for (const std::string& bad : {std::string(), std::string("abc"), enough + "$"}) {
+    CAPTURE(bad);
+    dir.write("access-key", bad);
+    CHECK_THROWS_WITH(load_or_make_access_key(dir.path()), Contains("32 to 256 characters"));
+    CHECK(std::filesystem::file_size(path) == bad.size());
+  }
+  dir.write("access-key", enough + "\n");
+  CHECK(load_or_make_access_key(dir.path()) == enough);
+  CHECK(access_key_of(dir.path()).matches(enough));
 }
 
 TEST_CASE("a token file is read, or refused with what to do") {

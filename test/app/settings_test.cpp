@@ -62,6 +62,29 @@ TEST_CASE("what is refused names its place and what is allowed") {
   CHECK_THAT(refusal("a = \n"), Contains("c.toml:1: not TOML"));
 }
 
+TEST_CASE("one listens on any free port, but connects to a certain one") {
+  const auto accepted = [](const std::string& role, const std::string& key,
+                           const std::string& address) {
+    Given given;
+    given.role = role;
+    given.flags = {{key, address, "--flag"}};
+    return static_cast<bool>(read(given));
+  };
+  for (const char* address : {"127.0.0.1:0", "[::1]:8420", "localhost:1"}) {
+    CAPTURE(address);
+    CHECK(accepted("local", "http.listen", address));
+    CHECK(accepted("server", "rpc.listen", address));
+  }
+  for (const char* address : {"", "[]:80", ":80", "::1:80", "127.0.0.1", "127.0.0.1:65536"}) {
+    CAPTURE(address);
+    CHECK_FALSE(accepted("local", "http.listen", address));
+    CHECK_FALSE(accepted("server", "rpc.listen", address));
+  }
+  CHECK(accepted("agent", "agent.server", "server.example:8421"));
+  CHECK_FALSE(accepted("agent", "agent.server", "server.example:0"));
+  CHECK_FALSE(accepted("agent", "agent.server", "[]:80"));
+}
+
 TEST_CASE("an unknown key is a warning that names the nearest known one") {
   Given given;
   given.file = "[http]\nlisten2 = \"x\"\n[retention]\nrow = \"1d\"\n[grops.cpu]\nenabled = false\n";

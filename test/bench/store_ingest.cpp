@@ -14,6 +14,7 @@
 #include "store/agent.hpp"
 #include "store/store.hpp"
 #include "support/fake_clock.hpp"
+#include "support/self.hpp"
 
 namespace volta {
 namespace {
@@ -27,13 +28,7 @@ double now_ms() {
       .count();
 }
 
-long rss_kib() {
-  std::ifstream status("/proc/self/status");
-  for (std::string line; std::getline(status, line);) {
-    if (line.starts_with("VmRSS:")) return std::atol(line.c_str() + 6);
-  }
-  return 0;
-}
+std::size_t rss_kib() { return test::resident_bytes() >> 10U; }
 
 double cpu_ms() {
   rusage usage{};
@@ -60,7 +55,7 @@ void query(Store& store, HostId host, std::size_t series, std::int64_t hours, st
   }
   const double start = now_ms();
   const auto columns = store.reader().read(host, asked, end - hours * 3'600'000, end);
-  std::printf("read %3zu series, %2ld h: %8.1f ms, %zu samples each, RSS %ld KiB\n", series, hours,
+  std::printf("read %3zu series, %2ld h: %8.1f ms, %zu samples each, RSS %zu KiB\n", series, hours,
               now_ms() - start, columns[0].times_ms.size(), rss_kib());
 }
 
@@ -102,7 +97,7 @@ void run(const std::string& directory, int hours, std::int64_t wal_kib) {
       }
     }
     if (tick + 1 == 3600) {
-      std::printf("an hour: CPU %.0f ms, written %.1f MiB, WAL %ju KiB, RSS %ld KiB\n",
+      std::printf("an hour: CPU %.0f ms, written %.1f MiB, WAL %ju KiB, RSS %zu KiB\n",
                   cpu_ms() - cpu_before, written_mib() - written_before,
                   std::filesystem::file_size(directory + "/volta.db-wal") >> 10U, rss_kib());
     }
@@ -114,7 +109,7 @@ void run(const std::string& directory, int hours, std::int64_t wal_kib) {
   std::sort(latency.begin(), latency.end());
   std::printf("append to acknowledgement: p50 %.3f p99 %.3f max %.3f ms\n",
               latency[latency.size() / 2], latency[latency.size() * 99 / 100], latency.back());
-  std::printf("RSS after %d h: %ld KiB\n", hours, rss_kib());
+  std::printf("RSS after %d h: %zu KiB\n", hours, rss_kib());
   for (const std::size_t series : {1U, 8U, 230U}) query(*store, host, series, 1, now);
   for (const std::size_t series : {1U, 8U}) query(*store, host, series, hours, now);
   store->close();

@@ -4,9 +4,9 @@
 
 #include <catch2/catch.hpp>
 #include <glob.h>
-#include <unistd.h>
 
 #include "collect/host_probe.hpp"
+#include "support/root.hpp"
 #include "support/temp_dir.hpp"
 
 namespace volta {
@@ -188,10 +188,7 @@ std::set<std::string> expand(const std::string& pattern) {
 }
 
 TEST_CASE("the command that mends permissions names every unreadable counter") {
-  if (::geteuid() == 0) {
-    WARN("skipped: root may read everything");
-    return;
-  }
+  if (test::skipped_if(test::is_root(), "root may read everything")) return;
   const test::TempDir dir;
   fs::create_directories(dir.path() / "sys/class");
   const fs::path server = fs::path(VOLTA_TEST_DIR) / "fixtures/host/server-2s";

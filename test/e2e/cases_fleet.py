@@ -144,6 +144,29 @@ def case_plaintext_beyond_loopback_is_refused():
             assert request(volta.port(), "/api/v1/hosts")[0] == 401
 
 
+def case_busy_ports_name_the_flag_that_chooses_another():
+    with Folder() as folder, socket.create_server(("127.0.0.1", 0)) as taken:
+        busy = f"127.0.0.1:{taken.getsockname()[1]}"
+        for http, rpc, flag in ((busy, "127.0.0.1:0", "--listen"), ("127.0.0.1:0", busy, "--rpc-listen")):
+            code, _, err = run("server", "--listen", http, "--rpc-listen", rpc, "--data", folder / "server", expected=None)
+            assert code == 1 and f"{busy} is in use" in err and "choose another" in err and err.rstrip().endswith(f" {flag}"), (code, err)
+            assert "ready" not in err and not (folder / "server/volta.sock").exists(), err
+
+
+def case_broken_secret_files_are_refused_not_replaced():
+    with Folder() as folder:
+        server(folder).stop()
+        key = folder / "server/access-key"
+        arguments = ("server", "--listen", "127.0.0.1:0", "--rpc-listen", "127.0.0.1:0", "--data", folder / "server")
+        for content, mode, hint in (("short", 0o600, "32 to 256 characters"), ("k" * 43, 0o640, f"chmod 600 {key}")):
+            key.write_text(content)
+            os.chmod(key, mode)
+            for command in (arguments, ("server", "--show-access-key", "--data", folder / "server")):
+                code, out, err = run(*command, expected=None)
+                assert code == 3 and hint in err and str(key) in err and not out, (command, code, err)
+            assert key.read_text() == content
+
+
 def case_host_commands_with_and_without_the_server():
     with Folder() as folder:
         server(folder).stop()

@@ -88,7 +88,7 @@ def case_second_instance_names_the_first():
         code, _, err = run("local", "--listen", "127.0.0.1:0", "--data", folder / "d", expected=None)
         assert code == 7 and str(volta.process.pid) in err and f"http://{volta.ready['http']}" in err, (code, err)
         code, _, err = run("local", "--listen", volta.ready["http"], "--data", folder / "e", expected=None)
-        assert code == 1 and volta.ready["http"] in err and "in use" in err, (code, err)
+        assert code == 1 and f"{volta.ready['http']} is in use" in err and "choose another" in err and "--listen" in err, (code, err)
 
 
 def case_unwritable_data_directory():

@@ -11,6 +11,7 @@
 #include <sys/un.h>
 
 #include "base/error.hpp"
+#include "base/host_port.hpp"
 #include "base/text.hpp"
 
 namespace volta::test {
@@ -40,11 +41,11 @@ RawClient::RawClient(const std::string& address, int receive_buffer)
     check(::setsockopt(fd_.get(), SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof receive_buffer),
           "set up");
   }
-  const std::size_t colon = address.rfind(':');
+  const auto parsed = parse_host_port(address);
   sockaddr_in to{};
   to.sin_family = AF_INET;
-  to.sin_port = htons(*parse_integer<std::uint16_t>(std::string_view(address).substr(colon + 1)));
-  ::inet_pton(AF_INET, address.substr(0, colon).c_str(), &to.sin_addr);
+  to.sin_port = htons(parsed->port);
+  ::inet_pton(AF_INET, parsed->host.c_str(), &to.sin_addr);
   check(::connect(fd_.get(), reinterpret_cast<sockaddr*>(&to), sizeof to), "connect");
 }
 

@@ -9,6 +9,7 @@
 
 #include "fake_handler.hpp"
 #include "raw_client.hpp"
+#include "support/root.hpp"
 #include "support/temp_dir.hpp"
 
 namespace volta {
@@ -296,10 +297,7 @@ TEST_CASE("the admin socket is for its owner, whatever the Host") {
 }
 
 TEST_CASE("another user is refused on the admin socket") {
-  if (::geteuid() != 0) {
-    WARN("skipped: only root can become another user");
-    return;
-  }
+  if (test::skipped_if(!test::is_root(), "only root can become another user")) return;
   const test::TempDir folder;
   HttpOptions options;
   options.unix_socket = folder.path() / "volta.sock";

@@ -1,6 +1,5 @@
 #include "http/stream_session.hpp"
 
-#include <fstream>
 #include <thread>
 
 #include <catch2/catch.hpp>
@@ -8,6 +7,7 @@
 #include "fake_handler.hpp"
 #include "http/server.hpp"
 #include "raw_client.hpp"
+#include "support/self.hpp"
 
 namespace volta {
 namespace {
@@ -259,14 +259,6 @@ TEST_CASE("a slow reader gets the latest of each key") {
   CHECK(got.back() == "b999");
 }
 
-std::size_t resident_bytes() {
-  std::ifstream statm("/proc/self/statm");
-  std::size_t size = 0;
-  std::size_t resident = 0;
-  statm >> size >> resident;
-  return resident * 4096;
-}
-
 TEST_CASE("200 clients that stand still cost no memory and slow nobody down") {
   HttpOptions options = on_loopback();
   options.blocked_limit = milliseconds(20'000);
@@ -281,7 +273,7 @@ TEST_CASE("200 clients that stand still cost no memory and slow nobody down") {
   RawClient reader(live.address());
   reader.upgrade("/api/ws");
   const auto sender = live.handler.sender(200);
-  const std::size_t before = resident_bytes();
+  const std::size_t before = test::resident_bytes();
   for (int round = 0; round < 100; ++round) {
     const auto message = text(std::string(50'000, 'm'));
     for (const auto& each : senders) each->send("data", message);
@@ -289,7 +281,7 @@ TEST_CASE("200 clients that stand still cost no memory and slow nobody down") {
     REQUIRE(reader.read_frame()->payload.size() == 50'000);
   }
   // 100 rounds to 200 clients were 1 GB; a client holds two messages that others hold too.
-  CHECK(resident_bytes() - std::min(before, resident_bytes()) < (64U << 20U));
+  CHECK(test::resident_bytes() - std::min(before, test::resident_bytes()) < (64U << 20U));
 }
 
 TEST_CASE("server-sent events carry numbered messages") {

@@ -13,6 +13,7 @@
 #include "store/agent.hpp"
 #include "store/store.hpp"
 #include "support/fake_clock.hpp"
+#include "support/root.hpp"
 #include "support/temp_dir.hpp"
 
 namespace volta {
@@ -166,10 +167,7 @@ TEST_CASE("what cannot be a data directory is refused in a sentence") {
 }
 
 TEST_CASE("root leaves nothing of its own in another user's directory") {
-  if (::geteuid() != 0) {
-    WARN("skipped: needs root");
-    return;
-  }
+  if (test::skipped_if(!test::is_root(), "only root can give a directory away")) return;
   const test::TempDir dir;
   constexpr uid_t kNobody = 65534;
   const auto path = dir.path() / "data";
