@@ -271,7 +271,8 @@ class SettingsReader {
   Result<void> check_periods() {
     for (const auto& [key, value] : settings_.values_) {
       if (!key.starts_with("groups.") || !key.ends_with(".period")) continue;
-      const bool counts_energy = key == "groups.energy.period" || key == "groups.battery.period";
+      const bool counts_energy = key == "groups.energy.period" || key == "groups.battery.period" ||
+                                 key == "groups.sensor.period";
       const auto period = settings_.duration(key);
       if (period >= kShortestPeriod &&
           period <= (counts_energy ? kLongestEnergyPeriod : kLongestPeriod))

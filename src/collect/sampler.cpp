@@ -22,25 +22,10 @@ using std::chrono::milliseconds;
 using std::chrono::nanoseconds;
 using std::chrono::seconds;
 
-constexpr nanoseconds kOpenAgain = seconds(60);       // a source that is not there
-constexpr nanoseconds kLongestBackOff = seconds(60);  // a source that fails
 constexpr nanoseconds kLogAgain = seconds(60);
 // A collector keeps its memory (wraps, what was shown) through a short failure; after this many in
 // a row its source is looked for anew.
 constexpr unsigned kReopenAfter = 5;
-// Slow three times in a row: ten times less often. Quick three times in a row: twice as often
-// again, until it is where it was configured. The gap between the two keeps it from flapping.
-constexpr nanoseconds kSlow = milliseconds(100);
-constexpr nanoseconds kQuick = milliseconds(50);
-constexpr unsigned kCallsInARow = 3;
-constexpr int kSlowFactor = 10;
-constexpr milliseconds kLongestPeriod = seconds(60);
-// Two ticks a second apart may begin a little less than a second apart.
-constexpr nanoseconds kTickJitter = milliseconds(20);
-// Woken up within this of the due time, a tick carries the due time: equal steps compress to
-// nothing.
-constexpr std::int64_t kOnTimeMs = 20;
-constexpr std::int64_t kClockJumpMs = 500;
 constexpr unsigned long kTimerSlackNs = 200'000;  // lets the kernel join our wake-up with others
 
 milliseconds group_period(const SamplerOptions& options, std::string_view group) {
@@ -96,13 +81,15 @@ void Sampler::add_source(const CollectorEntry& entry) {
   for (const std::string_view name : served) need(name);
   if (entry.feeds_load) need("energy");
   if (!period) return;
-  for (const std::string_view name : served) {
-    group(name).thinned = group(name).thinned || group(name).period > *period;
-    thinned_ = thinned_ || group(name).thinned;
-  }
   Source source;
   source.entry = &entry;
-  source.wanted = source.period = *period;
+  source.task = schedule_.add(*period, entry.feeds_load);
+  for (const std::string_view name : served) {
+    Group& thinned = group(name);
+    if (!thinned.rhythm && thinned.period > *period)
+      thinned.rhythm = schedule_.add_rhythm(thinned.period, source.task);
+    thinned_ = thinned_ || thinned.rhythm.has_value();
+  }
   sources_.push_back(std::move(source));
 }
 
@@ -150,76 +137,37 @@ void Sampler::loop() {
   }
 }
 
+Schedule::Moment Sampler::moment() const {
+  return {clock_.wall_ms(), clock_.boottime(), clock_.monotonic()};
+}
+
 void Sampler::sample_all() {
-  for (Group& each : groups_) each.due = true;
-  tick(clock_.wall_ms(), [](const Source&) { return true; });
-}
-
-void Sampler::align(std::int64_t now_ms) {
-  for (Source& source : sources_) source.due_ms = next_multiple(now_ms, source.period);
-  for (Group& each : groups_) {
-    if (each.thinned) each.due_ms = next_multiple(now_ms, each.period);
-  }
-}
-
-// Ticks that pass while the machine sleeps are nobody's fault, hence the monotonic clock.
-void Sampler::count_late(std::int64_t now_ms, nanoseconds monotonic) {
-  const auto awake = std::chrono::duration_cast<milliseconds>(monotonic - ran_at_).count();
-  ran_at_ = monotonic;
-  std::int64_t missed = 0;
-  for (const Source& source : sources_) {
-    const std::int64_t period = source.period.count();
-    if (source.due_ms > now_ms || awake <= now_ms - source.due_ms) continue;
-    missed = std::max(missed, now_ms / period - source.due_ms / period);
-  }
-  late_ticks_ += static_cast<std::uint64_t>(missed);
+  const Schedule::Moment now = moment();
+  schedule_.begin_all(now);
+  tick(now.wall_ms);
 }
 
 std::int64_t Sampler::run_due() {
-  const std::int64_t now = clock_.wall_ms();
-  const nanoseconds boot = clock_.boottime();
-  const std::int64_t expected =
-      expected_wall_ms_ + std::chrono::duration_cast<milliseconds>(boot - expected_boot_).count();
-  if (expected_wall_ms_ == 0 || std::abs(now - expected) > kClockJumpMs) align(now);
-  expected_wall_ms_ = now;
-  expected_boot_ = boot;
-
-  count_late(now, clock_.monotonic());
-  std::int64_t due = 0;  // the newest due time among those that have come
-  for (const Source& source : sources_) {
-    if (source.due_ms <= now) due = std::max(due, source.due_ms);
+  const Schedule::Moment now = moment();
+  if (const auto label_ms = schedule_.begin(now)) {
+    tick(*label_ms);
+    schedule_.end(std::max(clock_.wall_ms(), now.wall_ms));
   }
-  if (due != 0) {
-    for (Group& each : groups_) {
-      each.due = !each.thinned || each.due_ms <= now;
-      if (each.thinned && each.due) each.due_ms = next_multiple(now, each.period);
-    }
-    tick(now - due <= kOnTimeMs ? due : now,
-         [now](const Source& source) { return source.due_ms <= now; });
-    const std::int64_t after = std::max(clock_.wall_ms(), now);
-    for (Source& source : sources_) {
-      // Ticks that were missed are left out, not made up.
-      if (source.due_ms <= now) source.due_ms = next_multiple(after, source.period);
-    }
-  }
-  std::int64_t next = now + 60'000;
-  for (const Source& source : sources_) next = std::min(next, source.due_ms);
-  return next;
+  return schedule_.next_ms();
 }
 
-void Sampler::tick(std::int64_t label_ms, const std::function<bool(const Source&)>& due) {
-  begun_ = clock_.monotonic();
+void Sampler::tick(std::int64_t label_ms) {
   tick_.begin(label_ms, clock_.boottime());
   report_details_ = label_ms >= self_due_ms_ || self_due_ms_ - label_ms > 2 * self_period_.count();
   if (report_details_) self_due_ms_ = next_multiple(label_ms, self_period_);
   for (Source& source : sources_) {
-    if (due(source)) sample(source);
+    if (schedule_.due(source.task)) sample(source);
   }
   classify_new_slots();
   if (thinned_) take_out_what_is_not_due();
   if (report_details_) {
     if (!late_slot_) late_slot_ = tick_.define(metrics::self_late_ticks_total, {});
-    tick_.set_unsigned(*late_slot_, late_ticks_);
+    tick_.set_unsigned(*late_slot_, schedule_.late_ticks());
   }
   run_stage();
   hand_on();
@@ -270,37 +218,32 @@ void Sampler::classify_new_slots() {
 
 void Sampler::take_out_what_is_not_due() {
   dropped_.resize(masked_.size());
-  for (std::size_t slot = 0; slot < dropped_.size(); ++slot)
-    dropped_[slot] = !groups_[slot_group_[slot]].due;
+  for (std::size_t slot = 0; slot < dropped_.size(); ++slot) {
+    const auto rhythm = groups_[slot_group_[slot]].rhythm;
+    dropped_[slot] = rhythm && !schedule_.rhythm_due(*rhythm);
+  }
   tick_.drop(dropped_);
-}
-
-// Looks for the source where it is time to.
-void Sampler::open(Source& source) {
-  if (source.opened_once && begun_ + kTickJitter < source.open_again) return;
-  source.opened_once = true;
-  source.open_again = begun_ + kOpenAgain;
-  source.collector = source.entry->open(options_.roots, options_.collect);
 }
 
 void Sampler::sample(Source& source) {
   const Tick::Mark mark = tick_.mark();
-  if (source.failures > 0 && begun_ + kTickJitter < source.open_again) {
-    report(source, false);
+  const bool failing = schedule_.failures(source.task) > 0;
+  if (schedule_.paused(source.task)) {
+    if (failing) report(source, false);
     return;
   }
   try {
-    if (!source.collector) open(source);
+    if (!source.collector) source.collector = source.entry->open(options_.roots, options_.collect);
     if (!source.collector) {
+      schedule_.absent(source.task);
       // Absent is no failure; but one that failed keeps showing until it is back.
-      if (source.failures > 0) report(source, false);
+      if (failing) report(source, false);
       return;
     }
     const nanoseconds before = clock_.monotonic();
     source.collector->sample(tick_);
     source.duration = clock_.monotonic() - before;
-    source.failures = 0;
-    judge_speed(source);
+    succeeded(source);
     report(source, true);
   } catch (const std::exception& failure) {
     tick_.rewind(mark);
@@ -309,42 +252,26 @@ void Sampler::sample(Source& source) {
   }
 }
 
+void Sampler::succeeded(Source& source) {
+  const Schedule::Pace pace = schedule_.succeeded(source.task, source.duration);
+  if (pace == Schedule::Pace::same) return;
+  log::warning(pace == Schedule::Pace::slower
+                   ? "a collector is slow and runs less often from now on"
+                   : "a collector that was slow runs more often again",
+               {{"collector", source.entry->name},
+                {"took_ms", std::chrono::duration_cast<milliseconds>(source.duration).count()},
+                {"period_ms", schedule_.period(source.task).count()}});
+}
+
 void Sampler::failed(Source& source, const std::string& reason) {
-  ++source.failures;
-  if (source.failures >= kReopenAfter) source.collector.reset();
-  const nanoseconds back_off = seconds(std::int64_t{1} << std::min(source.failures - 1, 6U));
-  // From the tick, not from the end of the read: the next try falls on a tick of the schedule.
-  source.open_again = begun_ + std::min(back_off, kLongestBackOff);
-  if (source.failures > 1 && begun_ - source.logged_at < kLogAgain) return;
-  source.logged_at = begun_;
-  log::warning(
-      "a collector failed",
-      {{"collector", source.entry->name}, {"reason", reason}, {"failures", source.failures}});
-}
-
-void Sampler::judge_speed(Source& source) {
-  // What the energy of the host is counted from is never thinned out: it costs microseconds.
-  if (source.entry->feeds_load) return;
-  source.slow_in_a_row = source.duration > kSlow ? source.slow_in_a_row + 1 : 0;
-  source.quick_in_a_row = source.duration < kQuick ? source.quick_in_a_row + 1 : 0;
-  if (source.slow_in_a_row >= kCallsInARow) {
-    set_period(source,
-               std::max(source.wanted,
-                        std::min<milliseconds>(source.period * kSlowFactor, kLongestPeriod)),
-               "a collector is slow and runs less often from now on");
-  } else if (source.quick_in_a_row >= kCallsInARow) {
-    set_period(source, std::max(source.wanted, source.period / 2),
-               "a collector runs more often again");
-  }
-}
-
-void Sampler::set_period(Source& source, milliseconds period, std::string_view why) {
-  source.slow_in_a_row = source.quick_in_a_row = 0;
-  if (period == source.period) return;
-  source.period = period;
-  log::warning(why, {{"collector", source.entry->name},
-                     {"took_ms", std::chrono::duration_cast<milliseconds>(source.duration).count()},
-                     {"period_ms", period.count()}});
+  schedule_.failed(source.task);
+  const unsigned failures = schedule_.failures(source.task);
+  if (failures >= kReopenAfter) source.collector.reset();
+  const nanoseconds now = clock_.monotonic();
+  if (failures > 1 && now - source.logged_at < kLogAgain) return;
+  source.logged_at = now;
+  log::warning("a collector failed",
+               {{"collector", source.entry->name}, {"reason", reason}, {"failures", failures}});
 }
 
 void Sampler::report(Source& source, bool success) {
@@ -357,7 +284,7 @@ void Sampler::report(Source& source, bool success) {
     source.slots_defined = true;
   }
   tick_.set(source.success_slot, success ? 1 : 0);
-  if (!report_details_ && source.period < self_period_) return;
+  if (!report_details_ && schedule_.period(source.task) < self_period_) return;
   tick_.set(source.duration_slot,
             std::chrono::duration_cast<std::chrono::microseconds>(source.duration).count());
   if (source.collector) tick_.set_unsigned(source.skipped_slot, source.collector->skipped());

@@ -1,9 +1,8 @@
-// The agent's heart: one thread that wakes up once a tick, at wall-clock multiples of the periods,
-// and runs the collectors that are due. A collector that fails or is slow hurts no other, and shows
-// as volta_collector_success and _duration_seconds.
+// The agent's heart: one thread that wakes up once a tick and runs the collectors that the schedule
+// says are due. A collector that fails or is slow hurts no other, and shows as
+// volta_collector_success and _duration_seconds.
 #pragma once
 
-#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -18,6 +17,7 @@
 #include "base/clock.hpp"
 #include "base/unique_fd.hpp"
 #include "collect/collector.hpp"
+#include "collect/schedule.hpp"
 
 namespace volta {
 
@@ -56,27 +56,18 @@ class Sampler {
   static constexpr std::chrono::milliseconds kPrime{150};
 
  private:
-  // A group of the catalogue. It is thinned when its collector runs more often than the group is
-  // due, because another group needs it: readings in between are taken out.
+  // A group of the catalogue. It has a rhythm of its own when its collector runs more often than
+  // the group is due, because another group needs it: readings in between are taken out.
   struct Group {
     std::string_view name;
     std::chrono::milliseconds period;
     bool disabled = false;
-    bool thinned = false;
-    std::int64_t due_ms = 0;
-    bool due = true;  // in this tick
+    std::optional<std::size_t> rhythm = std::nullopt;  // in schedule_
   };
   struct Source {
-    const CollectorEntry* entry;
-    std::chrono::milliseconds wanted;  // as configured
-    std::chrono::milliseconds period;  // longer while it is slow
-    std::int64_t due_ms = 0;           // 0: at the next alignment
+    const CollectorEntry* entry = nullptr;
+    std::size_t task = 0;  // in schedule_
     std::unique_ptr<Collector> collector;
-    bool opened_once = false;
-    std::chrono::nanoseconds open_again{};
-    unsigned failures = 0;
-    unsigned slow_in_a_row = 0;
-    unsigned quick_in_a_row = 0;
     std::chrono::nanoseconds logged_at{};
     std::chrono::nanoseconds duration{};
     Slot success_slot = 0;
@@ -89,20 +80,17 @@ class Sampler {
   void add_source(const CollectorEntry& entry);
   Group& group(std::string_view name);
   bool wait(std::chrono::nanoseconds patience);  // false: stop
-  void tick(std::int64_t label_ms, const std::function<bool(const Source&)>& due);
+  [[nodiscard]] Schedule::Moment moment() const;
+  void tick(std::int64_t label_ms);
   void sample(Source& source);
-  void open(Source& source);
+  void succeeded(Source& source);
   void failed(Source& source, const std::string& reason);
-  void judge_speed(Source& source);
-  void set_period(Source& source, std::chrono::milliseconds period, std::string_view why);
   void report(Source& source, bool success);
   void classify_new_slots();
   void take_out_what_is_not_due();
   void run_stage();
   void hand_on();
   void complain(std::string_view part, const std::string& reason);
-  void count_late(std::int64_t now_ms, std::chrono::nanoseconds monotonic);
-  void align(std::int64_t now_ms);
 
   const SamplerOptions options_;
   const Clock& clock_;
@@ -110,22 +98,18 @@ class Sampler {
   std::function<void(Tick&)> stage_;
   Layout layout_;
   Tick tick_;
+  Schedule schedule_;
   std::vector<Source> sources_;
   std::chrono::milliseconds self_period_{};
   std::int64_t self_due_ms_ = 0;
   bool report_details_ = false;          // in this tick
-  std::chrono::nanoseconds begun_{};     // this tick, monotonic
   std::vector<Group> groups_;            // as metric_groups()
-  bool thinned_ = false;                 // any of them
+  bool thinned_ = false;                 // any of them has a rhythm
   std::vector<bool> masked_;             // by slot: nobody wants it
   std::vector<std::size_t> slot_group_;  // by slot: index into groups_
   std::vector<bool> dropped_;            // by slot: not wanted in this tick
   std::chrono::nanoseconds complained_at_{};
-  std::uint64_t late_ticks_ = 0;
   std::optional<Slot> late_slot_;
-  std::chrono::nanoseconds ran_at_{};  // monotonic
-  std::int64_t expected_wall_ms_ = 0;
-  std::chrono::nanoseconds expected_boot_{};
   UniqueFd stop_event_;
   std::thread thread_;
 };

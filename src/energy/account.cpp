@@ -16,8 +16,10 @@ constexpr double kPsysErrorRatio = 0.1;
 // (hardware.md 1.2).
 constexpr double kPsysLeastShare = 0.9;
 constexpr std::chrono::nanoseconds kClockJump = std::chrono::seconds(1);
-// A source is alive for this long after a reading, or for three of its own intervals.
+// A source is alive for this long after a reading, or for three of its own intervals; after its
+// first reading, for longer than the longest period that a collector of energy may have (30 s).
 constexpr std::chrono::nanoseconds kQuiet = std::chrono::seconds(15);
+constexpr std::chrono::nanoseconds kQuietAtFirst = std::chrono::seconds(40);
 constexpr std::chrono::nanoseconds kLongestModelled = std::chrono::minutes(5);
 constexpr std::chrono::duration<double> kMinute = std::chrono::minutes(1);
 constexpr std::chrono::nanoseconds kSleep = std::chrono::milliseconds(500);
@@ -134,7 +136,10 @@ void Account::emit_repairs(Tick& tick, Zone& zone) {
 }
 
 bool Account::live(const Zone& zone, std::chrono::nanoseconds now) {
-  const auto patience = std::max<std::chrono::nanoseconds>(kQuiet, 3 * zone.meter.interval());
+  const std::chrono::nanoseconds interval = zone.meter.interval();
+  const auto patience = interval.count() == 0
+                            ? kQuietAtFirst
+                            : std::max<std::chrono::nanoseconds>(kQuiet, 3 * interval);
   return zone.meter.moved() && !zone.meter.dead() && now - zone.read_at <= patience;
 }
 

@@ -56,7 +56,10 @@ TEST_CASE("what is refused names its place and what is allowed") {
              Contains("\"all\" or a list of core numbers"));
   CHECK_THAT(refusal("[groups.cpu]\nperiod = \"1ms\"\n"), Contains("from 10ms to 1h"));
   CHECK_THAT(refusal("[groups.disk]\nperiod = \"2h\"\n"), Contains("from 10ms to 1h"));
-  CHECK_THAT(refusal("[groups.energy]\nperiod = \"45s\"\n"), Contains("from 10ms to 30s"));
+  for (const std::string group : {"energy", "battery", "sensor"}) {
+    CAPTURE(group);
+    CHECK_THAT(refusal("[groups." + group + "]\nperiod = \"45s\"\n"), Contains("from 10ms to 30s"));
+  }
   CHECK_THAT(refusal("[labels]\n\"a-b\" = \"x\"\n"), Contains("labels.a-b"));
   CHECK_THAT(refusal("[labels]\nrack = 5\n"), Contains("must be a text in quotes"));
   CHECK_THAT(refusal("a = \n"), Contains("c.toml:1: not TOML"));

@@ -193,6 +193,18 @@ TEST_CASE(
   CHECK(machine.shown.at(on_rapl) == 25 * 5'000'000);
 }
 
+TEST_CASE("a battery that is read as rarely as allowed counts from its first reading on") {
+  Machine machine;
+  const auto battery = machine.zone("battery", "BAT0", "battery");
+  for (int second = 0; second <= 60; ++second) {
+    machine.run({},
+                second % 30 == 0
+                    ? std::vector<std::pair<std::uint32_t, std::uint64_t>>{{battery, 12'000'000}}
+                    : std::vector<std::pair<std::uint32_t, std::uint64_t>>{});
+  }
+  CHECK(machine.shown.at(host("volta_energy_joules_total", "measured", "battery")) == 720'000'000);
+}
+
 TEST_CASE("a package whose counter began anew does not leave half a machine") {
   Machine machine;
   const auto first = machine.zone("package", "package-0");
