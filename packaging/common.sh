@@ -68,5 +68,5 @@ configure_and_build() {
   fi
   say "building ${folder#"$TOP"/} ${TARGETS:-}"
   # shellcheck disable=SC2086
-  ninja -C "$folder" -j "$JOBS" ${TARGETS:-} >"$folder/ninja.log" 2>&1 || { grep -A12 -E '^FAILED|error:' "$folder/ninja.log" | head -60 >&2; fail "the build failed; see ${folder#"$TOP"/}/ninja.log"; }
+  ninja -C "$folder" -j "$JOBS" ${TARGETS:-} >"$folder/ninja.log" 2>&1 || { grep -A12 -E '^FAILED|error:' "$folder/ninja.log" | sed -n 1,60p >&2; fail "the build failed; see ${folder#"$TOP"/}/ninja.log"; }
 }
