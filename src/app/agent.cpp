@@ -34,7 +34,7 @@ int run_agent(const RoleOptions& options) {
 
   const HostRoots roots = host_roots(settings);
   UplinkOptions uplink_options;
-  uplink_options.identity = agent_identity(token, roots, read_facts(roots).hostname);
+  uplink_options.identity = agent_identity(token, roots, read_hostname(roots));
   uplink_options.flush = settings.duration("agent.flush");
   Uplink uplink(std::make_unique<RpcAgentLink>(link), clock, std::move(uplink_options));
   Measure measure(settings, clock, uplink, [&uplink] { return uplink.counters(); });

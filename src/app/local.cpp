@@ -66,7 +66,7 @@ int run_local(const RoleOptions& options) {
 
   // The machine is read before the store is opened: a second of history is worth less than a quick
   // start.
-  const std::string name = usable_name(read_facts(host_roots(settings)).hostname);
+  const std::string name = usable_name(read_hostname(host_roots(settings)));
   Hub hub({"local", store_options(settings, kHeadBytes), !only_loopback(listen), false}, clock);
   // Known by its id: the machine may have been renamed since.
   const auto [host, token] = claim_local_host(hub.directory(), name);

@@ -37,7 +37,7 @@ std::string whole_file(const fs::path& path) {
 }
 
 void read_software(const HostRoots& roots, HostFacts& facts) {
-  facts.hostname = read_trimmed(roots.proc / "sys/kernel/hostname");
+  facts.hostname = read_hostname(roots);
   facts.kernel = read_trimmed(roots.proc / "sys/kernel/osrelease");
   facts.architecture = read_trimmed(roots.proc / "sys/kernel/arch");  // since Linux 6.1
   if (facts.architecture.empty() && is_live(roots)) {
@@ -271,6 +271,10 @@ std::string virtualization_of(std::string_view vendor, std::string_view product,
     return std::string(known.name);
   }
   return hypervisor ? "vm" : "";
+}
+
+std::string read_hostname(const HostRoots& roots) {
+  return read_trimmed(roots.proc / "sys/kernel/hostname");
 }
 
 HostFacts read_facts(const HostRoots& roots) {

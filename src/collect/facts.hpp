@@ -45,6 +45,8 @@ struct HostFacts {
 // Reads what there is; what cannot be read stays empty. Takes some ten milliseconds on a large
 // machine: for the start, not for a tick.
 HostFacts read_facts(const HostRoots& roots);
+// The one fact that is needed before there is time for all of them.
+std::string read_hostname(const HostRoots& roots);
 
 // One JSON object; empty members are left out.
 std::string to_json(const HostFacts& facts);

@@ -208,7 +208,6 @@ std::vector<PowercapZone> find_powercap_zones(const HostRoots& roots, bool amd) 
       PowercapZone zone;
       zone.folder = folder.string();
       zone.info.zone = kind;
-      zone.info.parent = device_of(found, id->parent_ids());
       // Linux reads AMD's per-core register on the package's first core only: never "all cores".
       zone.info.device = amd && kind == "core" ? device + "-0-lead" : std::move(device);
       zone.info.source = controller == kMsr ? "rapl" : "rapl-mmio";

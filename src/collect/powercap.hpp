@@ -20,7 +20,6 @@ struct PowercapName {
   std::string_view controller;
   std::string_view ids;
   [[nodiscard]] bool top_level() const { return ids.rfind(':') == 0; }
-  [[nodiscard]] std::string_view parent_ids() const { return ids.substr(0, ids.rfind(':')); }
 };
 std::optional<PowercapName> parse_powercap_name(std::string_view name);
 

@@ -234,7 +234,7 @@ void Account::add_host(Tick& tick, std::string_view source, const Sum& sum) {
   }
   for (HostSource& entry :
        hosts_) {  // those not in force stand still, so that their sum is the host's energy
-    const ZoneInfo info{"host", "", entry.source, entry.quality, entry.error_ratio, 0, 0, ""};
+    const ZoneInfo info{"host", "", entry.source, entry.quality, entry.error_ratio, 0, 0};
     emit(tick, info, entry.outputs, entry.energy_uj, &entry == &*host ? power_mw : std::nullopt);
   }
   run_self(tick, *sum.uj, sum.quality);

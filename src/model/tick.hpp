@@ -58,7 +58,6 @@ struct ZoneInfo {
   double error_ratio = 0;      // relative error bound, 0..1
   std::uint64_t range_uj = 0;  // the counter wraps after this; 0: it does not
   double limit_w = 0;          // largest plausible power; 0: unknown
-  std::string parent;          // device of the zone that contains this one's energy, or ""
   bool operator==(const ZoneInfo&) const = default;
 };
 

@@ -29,8 +29,8 @@ void mounts(std::string_view text) {
 void names(std::string_view text) {
   if (const auto name = parse_powercap_name(text)) {
     VOLTA_ASSERT(name->controller.size() + name->ids.size() == text.size());
-    VOLTA_ASSERT(name->parent_ids().size() < name->ids.size());
-    VOLTA_ASSERT(name->top_level() == name->parent_ids().empty());
+    VOLTA_ASSERT(name->ids.starts_with(':'));
+    VOLTA_ASSERT(name->top_level() == (name->ids.find(':', 1) == std::string_view::npos));
   }
   if (const auto file = parse_hwmon_file(text)) {
     VOLTA_ASSERT(!file->type.empty() && !file->attribute.empty());
