@@ -246,10 +246,10 @@ int run_guarded(const Run& run) {
   try {
     return run();
   } catch (const StartFailure& failure) {
-    std::cerr << "volta: " << failure.what() << '\n';
+    std::cerr << "volta: " << printable(failure.what()) << '\n';
     return code(failure.exit());
   } catch (const std::exception& failure) {
-    std::cerr << "volta: " << failure.what() << '\n';
+    std::cerr << "volta: " << printable(failure.what()) << '\n';
     return code(Exit::failed);
   }
 }

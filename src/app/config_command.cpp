@@ -3,6 +3,7 @@
 
 #include "app/commands.hpp"
 #include "app/process.hpp"
+#include "base/text.hpp"
 
 namespace volta {
 
@@ -18,15 +19,15 @@ int run_config(const ConfigOptions& options) {
   const Result<Settings> settings = read_settings(source);
   if (!settings) throw StartFailure(Exit::configuration, settings.error().text);
   for (const std::string& warning : settings->warnings())
-    std::cerr << "volta: warning: " << warning << '\n';
+    std::cerr << "volta: warning: " << printable(warning) << '\n';
   if (options.action == "check") {
     std::cout << "the configuration is good\n";
     return code(Exit::done);
   }
   for (const SettingSpec& spec : setting_specs(options.role)) {
     const SettingValue& value = settings->all().at(spec.key);
-    std::cout << spec.key << " = " << (value.text.empty() ? "\"\"" : value.text) << "    # "
-              << value.origin << '\n';
+    std::cout << spec.key << " = " << (value.text.empty() ? "\"\"" : printable(value.text))
+              << "    # " << value.origin << '\n';
   }
   for (const auto& [name, value] : settings->labels())
     std::cout << "labels." << name << " = " << value << '\n';

@@ -11,7 +11,7 @@ namespace volta {
 int run_health(const HealthOptions& options) {
   CurlClient client(std::string("volta/") + kVersion);
   OutboundRequest request;
-  request.url = options.url + "/readyz";
+  request.url = options.url.substr(0, options.url.find_last_not_of('/') + 1) + "/readyz";
   request.timeout_ms = 5000;
   try {
     const OutboundResponse response = client.perform(request);

@@ -86,7 +86,8 @@ void Hub::listen(const ListenOptions& options) {
   HttpOptions http;
   http.listen = {options.address};
   http.unix_socket = data() / "volta.sock";
-  http.rules.host_names = options.allowed_hosts;
+  for (const std::string& name : options.allowed_hosts)
+    http.rules.host_names.push_back(to_lower(name));
   struct stat owner {};
   if (::stat(data().c_str(), &owner) == 0) http.unix_owner = owner.st_uid;
   try {

@@ -1,6 +1,7 @@
 #include "app/measure.hpp"
 
 #include "app/commands.hpp"
+#include "app/process.hpp"
 #include "base/log.hpp"
 #include "collect/self.hpp"
 #include "model/metric_ids.hpp"
@@ -31,6 +32,13 @@ SamplerOptions sampler_options(const Settings& settings) {
 }  // namespace
 
 HostRoots host_roots(const Settings& settings) {
+  for (const std::string key : {"paths.procfs", "paths.sysfs", "paths.rootfs"}) {
+    const SettingValue& value = settings.all().at(key);
+    std::error_code ignored;
+    if (value.origin != "default" && !std::filesystem::is_directory(value.text, ignored))
+      throw StartFailure(Exit::configuration,
+                         value.origin + ": " + key + ": " + value.text + " is not a folder");
+  }
   return {settings.text("paths.procfs"), settings.text("paths.sysfs"),
           settings.text("paths.rootfs")};
 }

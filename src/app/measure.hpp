@@ -16,6 +16,7 @@
 
 namespace volta {
 
+// Throws StartFailure where a root that somebody chose is no folder.
 HostRoots host_roots(const Settings& settings);
 
 class Measure {

@@ -13,6 +13,8 @@
 namespace volta {
 namespace {
 
+constexpr std::chrono::milliseconds kShortestInterval{10};
+
 // Prints each tick, or keeps the last one's families for the end.
 class Printer final : public TickSink {
  public:
@@ -99,6 +101,7 @@ int run_readings(const ReadingsOptions& options) {
   const Settings settings = load_settings("agent", options.role.config, options.role.flags);
   const auto interval = parse_duration(options.interval);
   if (!interval) throw StartFailure(Exit::usage, "--interval: " + interval.error().text);
+  if (*interval < kShortestInterval) throw StartFailure(Exit::usage, "--interval: at least 10ms");
   Printer printer(options.format);
   Measure measure(settings, system_clock(), printer);
   block_stop_signals();

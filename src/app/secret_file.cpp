@@ -30,8 +30,8 @@ void check_private(int fd, const std::string& what, const std::string& path) {
 void check_usable(const std::string& key, const std::string& path) {
   const Result<AccessKey> parsed = AccessKey::parse(key);
   if (parsed) return;
-  throw StartFailure(Exit::configuration,
-                     path + ": " + parsed.error().text + "; remove the file, and a new one is made");
+  throw StartFailure(Exit::configuration, path + ": " + parsed.error().text +
+                                              "; remove the file, and a new one is made");
 }
 
 std::string read_small(int fd, const std::string& path) {

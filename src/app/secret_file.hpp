@@ -10,8 +10,8 @@
 namespace volta {
 
 // The text of DIR/access-key, made at the first start: 43 characters of base64url, 256 random bits.
-// The file gets the directory's owner. One that is there is never replaced. Throws SystemFailure, or
-// StartFailure with what to do: others may read it, not a key.
+// The file gets the directory's owner. One that is there is never replaced. Throws SystemFailure,
+// or StartFailure with what to do: others may read it, not a key.
 std::string load_or_make_access_key(const std::filesystem::path& dir);
 
 // The token in the file: 64 hex digits, white space around them allowed. Throws StartFailure with

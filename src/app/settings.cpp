@@ -2,19 +2,21 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <fstream>
-#include <sstream>
 
 #include <toml++/toml.h>
 #include <unistd.h>
 
+#include "base/host_port.hpp"
 #include "base/text.hpp"
+#include "base/whole_file.hpp"
 #include "model/metric.hpp"
 #include "model/series.hpp"
 
 namespace volta {
 namespace {
 
+// A bound for the parser, too: a key of a hundred thousand parts would exhaust its stack.
+constexpr std::size_t kLargestFile = 64U << 10U;
 constexpr std::chrono::milliseconds kShortestPeriod{10};
 constexpr std::chrono::milliseconds kLongestPeriod = std::chrono::hours(1);
 constexpr std::chrono::milliseconds kLongestEnergyPeriod = std::chrono::seconds(30);
@@ -174,12 +176,10 @@ class SettingsReader {
       }
       if (path.empty()) return {};
     }
-    std::ifstream stream(path);
-    std::stringstream content;
-    content << stream.rdbuf();
-    if (!stream) return Error{"cannot read the configuration file " + path.string()};
+    const Result<std::string> content = read_whole_file(path, kLargestFile);
+    if (!content) return content.error();
     try {
-      return walk("", toml::parse(content.str(), path.string()), path.string());
+      return walk("", toml::parse(*content, path.string()), path.string());
     } catch (const toml::parse_error& error) {
       return Error{path.string() + ":" + std::to_string(error.source().begin.line) +
                    ": not TOML: " + std::string(error.description())};
@@ -194,7 +194,9 @@ class SettingsReader {
       if (prefix == "labels") {
         if (Result<void> label = put_label(std::string(name.str()), node, place); !label)
           return label;
-      } else if (node.is_table() && (key == "labels" || is_section(key))) {
+      } else if (key == "labels" || is_section(key)) {
+        if (!node.is_table())
+          return Error{place + ": " + key + " must be a section: [" + key + "]"};
         if (Result<void> inner = walk(key, *node.as_table(), file); !inner) return inner;
       } else if (const SettingSpec* spec = find(key)) {
         const auto text = toml_text(spec->type, node);
@@ -245,7 +247,22 @@ class SettingsReader {
         if (Result<void> set = put(spec, text, variable); !set) return set;
       }
     }
+    warn_of_unknown_variables();
     return {};
+  }
+
+  // Those of other roles may well be set too.
+  void warn_of_unknown_variables() {
+    std::vector<std::string> known;
+    for (const SettingSpec& spec : all_specs()) known.push_back(environment_variable(spec));
+    const std::vector<std::string_view> candidates(known.begin(), known.end());
+    for (const auto& [name, text] : source_.environment) {
+      if (!name.starts_with("VOLTA_") || std::count(known.begin(), known.end(), name) > 0) continue;
+      std::string warning = "unknown variable " + name;
+      if (const auto near = nearest(name, candidates))
+        warning += "; did you mean " + std::string(*near) + "?";
+      settings_.warnings_.push_back(warning);
+    }
   }
 
   Result<Settings> check_words() {
@@ -263,6 +280,7 @@ class SettingsReader {
     if (Result<void> level = one_of("log.level", kLevels); !level) return level.error();
     if (Result<void> format = one_of("log.format", kFormats); !format) return format.error();
     if (Result<void> periods = check_periods(); !periods) return periods.error();
+    if (Result<void> names = check_host_names(); !names) return names.error();
     return std::move(settings_);
   }
 
@@ -279,6 +297,17 @@ class SettingsReader {
         continue;
       return Error{value.origin + ": " + key + " = '" + value.text +
                    "' is not a duration from 10ms to " + (counts_energy ? "30s" : "1h")};
+    }
+    return {};
+  }
+
+  Result<void> check_host_names() {
+    const auto value = settings_.values_.find("http.allowed_hosts");
+    if (value == settings_.values_.end()) return {};
+    for (const std::string& name : settings_.list("http.allowed_hosts")) {
+      if (!parse_host_port((name.find(':') == std::string::npos ? name : "[" + name + "]") + ":80"))
+        return Error{value->second.origin + ": http.allowed_hosts: '" + name +
+                     "' is not the name or address of a host"};
     }
     return {};
   }

@@ -242,4 +242,22 @@ std::size_t utf8_length(std::string_view text) {
   return length;
 }
 
+std::string printable(std::string_view text) {
+  static constexpr std::string_view kHex = "0123456789abcdef";
+  std::string out;
+  while (!text.empty()) {
+    const auto first = static_cast<unsigned char>(text.front());
+    const std::size_t length = first < 0x20 || first == 0x7f ? 0 : utf8_length(text);
+    if (length == 0) {
+      out += "\\x";
+      out += kHex[first >> 4U];
+      out += kHex[first & 15U];
+    } else {
+      out += text.substr(0, length);
+    }
+    text.remove_prefix(std::max<std::size_t>(length, 1));
+  }
+  return out;
+}
+
 }  // namespace volta

@@ -52,6 +52,9 @@ std::string rfc3339(std::int64_t unix_ms);
 // RFC 3339 with `Z` or an offset, with or without a fraction -> unix milliseconds.
 std::optional<std::int64_t> parse_rfc3339(std::string_view text);
 
+// For a terminal: control bytes and what is not UTF-8 as \xNN.
+std::string printable(std::string_view text);
+
 // Length in bytes of the valid UTF-8 sequence that `text` begins with; 0 if it is not one.
 std::size_t utf8_length(std::string_view text);
 

@@ -1,9 +1,12 @@
 #include "collect/host_files.hpp"
 
 #include <algorithm>
+#include <cerrno>
 #include <memory>
 
 #include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
 #include <sys/vfs.h>
 
 #include "base/text.hpp"
@@ -18,6 +21,15 @@ struct CloseFolder {
 };
 
 }  // namespace
+
+UniqueFd open_source(const char* path) {
+  UniqueFd fd(::open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  struct stat info {};
+  if (!fd || ::fstat(fd.get(), &info) != 0 || S_ISREG(info.st_mode)) return fd;
+  fd.reset();
+  errno = EINVAL;
+  return fd;
+}
 
 std::vector<std::string> list_folder(const std::filesystem::path& folder) {
   std::vector<std::string> names;

@@ -6,9 +6,14 @@
 #include <string_view>
 #include <vector>
 
+#include "base/unique_fd.hpp"
 #include "collect/collector.hpp"
 
 namespace volta {
+
+// Open for reading; empty with errno set where it is not there, may not be read or is no regular
+// file (EINVAL): a pipe or a device where the kernel has a file would be waited for, or never end.
+UniqueFd open_source(const char* path);
 
 // The names in a folder, sorted; empty if it is not there or may not be read.
 std::vector<std::string> list_folder(const std::filesystem::path& folder);

@@ -2,11 +2,11 @@
 
 #include <cerrno>
 
-#include <fcntl.h>
 #include <unistd.h>
 
 #include "base/error.hpp"
 #include "base/text.hpp"
+#include "collect/host_files.hpp"
 
 namespace volta {
 namespace {
@@ -21,7 +21,7 @@ KeptFile::KeptFile(std::filesystem::path path) : path_(std::move(path)) {}
 int KeptFile::read_into_buffer() {
   length_ = 0;
   if (!fd_) {
-    fd_.reset(::open(path_.c_str(), O_RDONLY | O_CLOEXEC));
+    fd_ = open_source(path_.c_str());
     if (!fd_) return errno;
   }
   if (buffer_.empty()) buffer_.resize(kFirstBuffer);

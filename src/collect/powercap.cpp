@@ -6,7 +6,6 @@
 #include <map>
 #include <set>
 
-#include <fcntl.h>
 #include <unistd.h>
 
 #include "base/clock.hpp"
@@ -233,7 +232,7 @@ EnergyAccess energy_access(const HostRoots& roots) {
   bool only_rapl = true;
   for (const PowercapZone& zone : find_powercap_zones(roots)) {
     std::string path = zone.folder + "/energy_uj";
-    const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    const UniqueFd fd = open_source(path.c_str());
     if (fd) {
       access.readable.push_back(std::move(path));
     } else if (errno == EACCES || errno == EPERM) {

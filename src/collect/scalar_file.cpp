@@ -3,16 +3,16 @@
 #include <array>
 #include <cerrno>
 
-#include <fcntl.h>
 #include <unistd.h>
 
 #include "base/text.hpp"
+#include "collect/host_files.hpp"
 
 namespace volta {
 
 int ScalarFile::read(std::int64_t& value) {
   if (!fd_) {
-    fd_.reset(::open(path_.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+    fd_ = open_source(path_.c_str());
     if (!fd_) return errno;
   }
   std::array<char, 64> buffer;

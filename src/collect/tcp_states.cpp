@@ -3,11 +3,11 @@
 #include <cerrno>
 #include <optional>
 
-#include <fcntl.h>
 #include <unistd.h>
 
 #include "base/error.hpp"
 #include "base/unique_fd.hpp"
+#include "collect/host_files.hpp"
 #include "collect/numbers.hpp"
 #include "collect/sources.hpp"
 #include "model/metric_ids.hpp"
@@ -20,7 +20,7 @@ constexpr std::size_t kPiece = 65536;
 
 // Feeds the file to the counter; false if there is no such file (IPv6 is off).
 bool read_all(const std::filesystem::path& path, std::string& buffer, TcpStateCounter& counter) {
-  const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  const UniqueFd file = open_source(path.c_str());
   if (!file && errno == ENOENT) return false;
   if (!file) throw SystemFailure("open", path.string(), errno);
   while (true) {

@@ -50,6 +50,14 @@ TEST_CASE("what is refused names its place and what is allowed") {
   CHECK_THAT(refusal("[retention]\nraw = \"soon\"\n"), Contains("duration such as"));
   CHECK_THAT(refusal("[retention]\nraw = -1\n"), Contains("duration such as"));
   CHECK_THAT(refusal("[http]\ninsecure = \"yes\"\n"), Contains("true or false"));
+  CHECK_THAT(refusal("http = 3\n"), Contains("c.toml:1: http must be a section: [http]"));
+  CHECK_THAT(refusal("[[http]]\n"), Contains("must be a section"));
+  CHECK_THAT(refusal("labels = \"q\"\n"), Contains("labels must be a section"));
+  CHECK_THAT(refusal("[groups]\ncpu = 5\n"), Contains("c.toml:2: groups.cpu must be a section"));
+  CHECK_THAT(refusal("[http]\nallowed_hosts = [\"a\", \"b c\"]\n"),
+             Contains("'b c' is not the name"));
+  CHECK_THAT(refusal("[http]\nallowed_hosts = [\"*\"]\n"), Contains("'*' is not the name"));
+  CHECK_THAT(refusal(std::string(70'000, '#')), Contains("larger than 65536 bytes"));
   CHECK_THAT(refusal("[log]\nlevel = \"loud\"\n"),
              Contains("not one of debug, info, warning, error"));
   CHECK_THAT(refusal("[agent]\ncores = [0, \"5-2\"]\n"),
@@ -135,6 +143,23 @@ TEST_CASE("the template of every role is a good configuration, also with every #
     CHECK(settings);
     if (settings) CHECK(settings->warnings().empty());
   }
+}
+
+TEST_CASE("a variable that nobody knows is a warning, one of another role is not") {
+  Given given;
+  given.environment = {{"VOLTA_HTTP_LISTN", "x"}, {"VOLTA_AGENT_FLUSH", "10s"}, {"HOME", "/"}};
+  const auto settings = read(given);
+  CHECK(settings->warnings() ==
+        std::vector<std::string>{
+            "unknown variable VOLTA_HTTP_LISTN; did you mean VOLTA_HTTP_LISTEN?"});
+}
+
+TEST_CASE("a key of thousands of parts is read or refused, but does no harm") {
+  std::string key = "a";
+  while (key.size() < 65'000) key += ".a";
+  Given given;
+  given.file = key + " = 1\n";
+  CHECK(read(given));  // an unknown key: a warning
 }
 
 }  // namespace

@@ -103,5 +103,13 @@ TEST_CASE("UTF-8 sequences") {
   check("\xe2\x82", 0);
 }
 
+TEST_CASE("text for a terminal holds no control bytes") {
+  CHECK(printable("127.0.0.1:80 \u00e9") == "127.0.0.1:80 \u00e9");
+  CHECK(printable(std::string_view("a\0b", 3)) == "a\\x00b");
+  CHECK(printable("\x1b[31m\n\x7f") == "\\x1b[31m\\x0a\\x7f");
+  CHECK(printable("\xff\xc3") == "\\xff\\xc3");
+  CHECK(printable("").empty());
+}
+
 }  // namespace
 }  // namespace volta

@@ -3,8 +3,10 @@
 #include <cerrno>
 
 #include <catch2/catch.hpp>
+#include <sys/stat.h>
 
 #include "collect/host_files.hpp"
+#include "collect/kept_file.hpp"
 #include "support/temp_dir.hpp"
 
 namespace volta {
@@ -49,6 +51,18 @@ TEST_CASE("only a kernel's procfs is live") {
   CHECK_FALSE(is_live({dir.path(), "/sys", "/"}));
   CHECK_FALSE(is_live({"/nonexistent", "/sys", "/"}));
   CHECK(list_folder("/nonexistent").empty());
+}
+
+TEST_CASE("a pipe or a device is no source, and is not waited for") {
+  const test::TempDir dir;
+  const auto pipe = dir.path() / "pipe";
+  REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);
+  for (const std::filesystem::path& path : {pipe, std::filesystem::path("/dev/zero"), dir.path()}) {
+    CAPTURE(path);
+    std::int64_t value = 0;
+    CHECK(ScalarFile(path.string()).read(value) == EINVAL);
+    CHECK_FALSE(KeptFile(path).try_read());
+  }
 }
 
 }  // namespace

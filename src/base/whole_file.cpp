@@ -1,0 +1,38 @@
+#include "base/whole_file.hpp"
+
+#include <cerrno>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/error.hpp"
+#include "base/unique_fd.hpp"
+
+namespace volta {
+
+Result<std::string> read_whole_file(const std::filesystem::path& path, std::size_t limit) {
+  const auto cannot = [&](const std::string& why) {
+    return Error{"cannot read " + path.string() + ": " + why};
+  };
+  // Without O_NONBLOCK, a pipe that nobody writes to would be waited for.
+  const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  if (!file) return cannot(error_text(errno));
+  struct stat info {};
+  if (::fstat(file.get(), &info) != 0) return cannot(error_text(errno));
+  if (!S_ISREG(info.st_mode)) return cannot("it is not a regular file");
+  std::string content(limit + 1, '\0');
+  std::size_t length = 0;
+  while (length < content.size()) {
+    const ssize_t got = ::read(file.get(), content.data() + length, content.size() - length);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return cannot(error_text(errno));
+    if (got == 0) break;
+    length += static_cast<std::size_t>(got);
+  }
+  if (length > limit) return cannot("it is larger than " + std::to_string(limit) + " bytes");
+  content.resize(length);
+  return content;
+}
+
+}  // namespace volta

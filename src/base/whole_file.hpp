@@ -1,0 +1,16 @@
+// A small file as a whole, for what is read once: configuration.
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <string>
+
+#include "base/result.hpp"
+
+namespace volta {
+
+// The content of a regular file of at most `limit` bytes. The error is a sentence that names the
+// path: not there, not readable, a folder, a pipe or a device, too large.
+Result<std::string> read_whole_file(const std::filesystem::path& path, std::size_t limit);
+
+}  // namespace volta

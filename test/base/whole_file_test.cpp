@@ -1,0 +1,40 @@
+#include "base/whole_file.hpp"
+
+#include <catch2/catch.hpp>
+#include <sys/stat.h>
+
+#include "support/temp_dir.hpp"
+
+namespace volta {
+namespace {
+
+using Catch::Matchers::Contains;
+
+TEST_CASE("a file up to the limit is read as it is") {
+  const test::TempDir dir;
+  const std::string content = std::string("a\0b\n", 4);
+  dir.write("file", content);
+  CHECK(*read_whole_file(dir.path() / "file", 4) == content);
+  dir.write("empty", "");
+  CHECK(read_whole_file(dir.path() / "empty", 4)->empty());
+}
+
+TEST_CASE("what is no small regular file is refused with the reason, and never waited for") {
+  const test::TempDir dir;
+  dir.write("large", "12345");
+  REQUIRE(::mkfifo((dir.path() / "pipe").c_str(), 0600) == 0);
+  const auto refusal = [&](const std::filesystem::path& path) {
+    const auto read = read_whole_file(path, 4);
+    REQUIRE_FALSE(read);
+    CHECK_THAT(read.error().text, Contains(path.string()));
+    return read.error().text;
+  };
+  CHECK_THAT(refusal(dir.path() / "absent"), Contains("No such file"));
+  CHECK_THAT(refusal(dir.path()), Contains("not a regular file"));
+  CHECK_THAT(refusal(dir.path() / "pipe"), Contains("not a regular file"));
+  CHECK_THAT(refusal("/dev/zero"), Contains("not a regular file"));
+  CHECK_THAT(refusal(dir.path() / "large"), Contains("larger than 4 bytes"));
+}
+
+}  // namespace
+}  // namespace volta
