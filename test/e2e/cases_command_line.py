@@ -41,6 +41,11 @@ def case_configuration_errors_exit_3():
         for role in ("local", "server", "agent"):
             file.write_text(run("config", "init", "--role", role))
             run("config", "check", "--role", role, "--config", file)
+        for hostile, hint in ((folder, "not a regular file"), ("/dev/zero", "not a regular file")):
+            code, _, err = run("config", "check", "--config", hostile, expected=None)
+            assert code == 3 and hint in err, (code, err)
+        code, _, err = run("agent", "--once", "--procfs", folder / "none", expected=None)
+        assert code == 3 and f"{folder}/none is not a folder" in err, (code, err)
         assert "VOLTA_RETENTION_RAW" in run("config", "show", env={"VOLTA_RETENTION_RAW": "3d"})
 
 
@@ -105,6 +110,15 @@ def case_broken_procfs_never_crashes():
                 out = run("agent", "--once", "--format", "prometheus", "--procfs", folder / "proc", "--sysfs", source / "sys")
                 assert "volta_temperature_celsius" in out, path
             path.write_bytes(good)
+        for path in files:
+            path.unlink()
+            os.mkfifo(path)
+        # Nobody writes to these pipes, and the end of /dev/zero never comes.
+        for replace in (lambda path: None, lambda path: (path.unlink(), path.symlink_to("/dev/zero"))):
+            for path in files:
+                replace(path)
+            out = run("agent", "--samples", "2", "--interval", "10ms", "--format", "prometheus", "--procfs", folder / "proc", "--sysfs", source / "sys")
+            assert "volta_temperature_celsius" in out and "volta_memory_total_bytes" not in out, out
 
 
 def case_static_binary_in_an_empty_root():
