@@ -66,10 +66,12 @@ Hub::Hub(const HubOptions& options, const Clock& clock)
 Hub::~Hub() { stop(); }
 
 std::vector<ReadinessProbe> Hub::probes() {
-  return {{"store", [this]() -> std::optional<std::string> {
-             if (store_->writable()) return std::nullopt;
-             return "the store takes no data: the disk is full or failing";
-           }}};
+  return {
+      {"store", [this]() -> std::optional<std::string> {
+         if (store_->writable()) return std::nullopt;
+         return "the store takes no data: its disk is full or failing, or its folder is gone; the "
+                "log says which";
+       }}};
 }
 
 void Hub::open_api(const AccessSettings& access, const std::string& local_host) {

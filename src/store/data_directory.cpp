@@ -120,6 +120,13 @@ void DataDirectory::announce(const std::string& text) const {
   }
 }
 
+bool DataDirectory::still_ours() const {
+  struct stat held {};
+  struct stat named {};
+  return ::fstat(lock_.get(), &held) == 0 && ::stat((path_ / kLockName).c_str(), &named) == 0 &&
+         held.st_dev == named.st_dev && held.st_ino == named.st_ino;
+}
+
 UniqueFd DataDirectory::open_file(const std::string& name) const {
   const std::filesystem::path file = path_ / name;
   const int flags = O_RDWR | O_CLOEXEC | O_NOFOLLOW;

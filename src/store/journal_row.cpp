@@ -1,5 +1,8 @@
 #include "store/journal_row.hpp"
 
+#include <atomic>
+#include <bit>
+
 #include "base/log.hpp"
 #include "store/run_table.hpp"
 
@@ -24,8 +27,13 @@ void read_row(const Query& query, EncodedBatch& batch) {
   batch.payload.assign(payload.begin(), payload.end());
 }
 
+// A damaged day has 86400 of them, and each query meets them again: ever rarer lines.
 void log_broken(std::int64_t row, const Error& error) {
-  log::error("a batch in the store does not decode", {{"row", row}, {"error", error.text}});
+  static std::atomic<std::uint64_t> met{0};
+  const std::uint64_t count = ++met;
+  if (!std::has_single_bit(count)) return;
+  log::error("a batch in the store does not decode and is left out",
+             {{"row", row}, {"error", error.text}, {"met_so_far", count}});
 }
 
 }  // namespace

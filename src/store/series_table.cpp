@@ -6,6 +6,7 @@
 #include "base/assert.hpp"
 #include "base/text.hpp"
 #include "base/varint.hpp"
+#include "store/store_error.hpp"
 
 namespace volta {
 namespace {
@@ -43,7 +44,11 @@ Labels decode_labels(std::span<const std::byte> bytes) {
   while (in.left() != 0) {
     std::string key = take_text(in);
     std::string value = take_text(in);
-    if (in.failed()) throw Failure("the store's table of series has malformed labels");
+    if (in.failed()) {
+      throw StoreError(StoreError::Kind::damaged,
+                       "the store is damaged: its table of series has malformed labels; move it "
+                       "away or restore a backup");
+    }
     labels.emplace_back(std::move(key), std::move(value));
   }
   return labels;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "base/log.hpp"
 #include "model/metric_ids.hpp"
 #include "store/range_reader.hpp"
 #include "store/schema.hpp"
@@ -16,7 +17,11 @@ constexpr const char* kDatabaseName = "volta.db";
 constexpr std::chrono::milliseconds kRebuildPatience{1500};
 
 std::unique_ptr<Connection> open_writer(const DataDirectory& directory, int cache_kib) {
+  std::error_code error;
+  const auto bytes = std::filesystem::file_size(directory.path() / kDatabaseName, error);
   const std::filesystem::path file = directory.touch(kDatabaseName);
+  if (!error && bytes == 0)
+    log::warning("the store was an empty file; a new one begins", {{"path", file.string()}});
   auto connection =
       std::make_unique<Connection>(file.string(), Connection::Mode::writer, cache_kib);
   migrate(*connection, directory, migrations());
@@ -45,7 +50,7 @@ struct Store::Parts {
     series.load(*connection);
     rebuild_head(*connection, head, clock.wall_ms() - options.head_span.count(), kRebuildPatience);
     const Committer::Parts parts{clock, hosts, series, runs, head};
-    writer.emplace(*connection, parts, readers,
+    writer.emplace(directory, *connection, parts, readers,
                    Retention(*connection, {clock, hosts, series, runs, head},
                              {options.raw_age.count(), options.size_bytes, wal_bytes(options),
                               directory.path() / kDatabaseName, migration_copies(directory)}),

@@ -33,9 +33,10 @@ std::size_t cost(const JournalEntry& entry) { return entry.batch.payload.size() 
 
 }  // namespace
 
-Writer::Writer(Connection& connection, Committer::Parts parts, ReaderPool& readers,
-               Retention retention, DiskWatch disk, Limits limits)
-    : connection_(connection),
+Writer::Writer(const DataDirectory& directory, Connection& connection, Committer::Parts parts,
+               ReaderPool& readers, Retention retention, DiskWatch disk, Limits limits)
+    : directory_(directory),
+      connection_(connection),
       parts_(parts),
       readers_(readers),
       limits_(limits),
@@ -207,6 +208,18 @@ void Writer::turn_read_only(const std::string& why, const char* doing) {
   if (!read_only_.exchange(true)) log::error(doing, {{"error", why}});
 }
 
+// What is written to files without a name is lost with the process, and another volta may hold the
+// name by now: nothing may be acknowledged any more.
+void Writer::watch_directory() {
+  if (orphaned_ || directory_.still_ours()) return;
+  orphaned_ = true;
+  turn_read_only(directory_.path().string() + " is not the folder any more that was opened",
+                 "the data directory was removed or replaced; the store takes no data until volta "
+                 "is started anew");
+  std::vector<JournalEntry> none;
+  refuse_all(none, CommitState::failed);
+}
+
 // Stops in time: what is left of the disk belongs to others.
 void Writer::watch_disk() {
   if (!disk_.look()) return;
@@ -227,8 +240,9 @@ bool Writer::housekeeping() {
     if (now - last_second_ >= std::chrono::seconds(1)) {
       last_second_ = now;
       ++seconds_;
+      watch_directory();
       watch_disk();
-      if (read_only_ && !disk_.low()) probe();
+      if (read_only_ && !orphaned_ && !disk_.low()) probe();
       if (seconds_ % 5 == 0) write_seen();
       if (seconds_ % 300 == 0) {
         parts_.head.tidy(parts_.clock.wall_ms());

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "store/committer.hpp"
+#include "store/data_directory.hpp"
 #include "store/disk_space.hpp"
 #include "store/reader_pool.hpp"
 #include "store/retention.hpp"
@@ -31,8 +32,8 @@ class Writer final : public Journal {
     std::atomic<std::uint64_t> commit_us{0};
   };
   // Starts the thread. Everything passed must outlive it; the connection is the thread's from now.
-  Writer(Connection& connection, Committer::Parts parts, ReaderPool& readers, Retention retention,
-         DiskWatch disk, Limits limits);
+  Writer(const DataDirectory& directory, Connection& connection, Committer::Parts parts,
+         ReaderPool& readers, Retention retention, DiskWatch disk, Limits limits);
   // Commits what is queued, then ends the thread.
   ~Writer() override;
 
@@ -71,9 +72,11 @@ class Writer final : public Journal {
   void write_seen();
   [[nodiscard]] std::int64_t wal_limit() const;
   void checkpoint();
+  void watch_directory();
   void watch_disk();
   void turn_read_only(const std::string& why, const char* doing);
 
+  const DataDirectory& directory_;
   Connection& connection_;
   Committer::Parts parts_;
   ReaderPool& readers_;
@@ -93,6 +96,7 @@ class Writer final : public Journal {
   Time next_look_{};
   bool retention_busy_ = false;
   bool housekeeping_fails_ = false;
+  bool orphaned_ = false;  // the directory is not ours any more
   std::uint64_t seconds_ = 0;
   std::int64_t checkpointed_at_pages_ = 0;
   std::int64_t wal_limit_set_ = 0;

@@ -3,6 +3,7 @@
 #include <fstream>
 #include <iterator>
 #include <random>
+#include <thread>
 
 #include <catch2/catch.hpp>
 #include <sys/mount.h>
@@ -173,6 +174,42 @@ TEST_CASE_METHOD(LeftBehind, "a database cut short is refused in a sentence") {
     CHECK_THAT(error.what(), Catch::Contains(options.directory.string()));
     CHECK(std::filesystem::file_size(options.directory / "volta.db") == length);
   }
+}
+
+TEST_CASE_METHOD(LeftBehind, "a database that lacks a table is refused as damaged") {
+  put(database, wal);
+  {
+    Connection connection((options.directory / "volta.db").string(), Connection::Mode::writer, 99);
+    connection.execute("DROP TABLE slot");
+  }
+  try {
+    const Store store(options, clock);
+    FAIL("it opened");
+  } catch (const StoreError& error) {
+    CHECK(error.kind() == StoreError::Kind::damaged);
+    CHECK_THAT(error.what(), Catch::Matchers::Contains("no such table: slot"));
+  }
+}
+
+TEST_CASE_METHOD(LeftBehind, "nothing is acknowledged into a directory that was taken away") {
+  const auto away = options.directory.parent_path() / "away";
+  Store store(options, clock);
+  REQUIRE(store.hosts().add("a", test::token(1)));
+  send(store, 1, 2);
+  std::filesystem::rename(options.directory, away);
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  while (store.writable() && std::chrono::steady_clock::now() < deadline)
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  REQUIRE_FALSE(store.writable());
+  test::Agent agent(store.journal(), store.hosts().find("a").value().id, test::run_id(1));
+  agent.define(test::gauge("m"));
+  CHECK(test::commit(store.journal(), agent.finish_one(0, kStart + 3000, 9)) !=
+        CommitState::committed);
+  // The name is free for another one, which does not mend the first.
+  const Store other(options, clock);
+  std::this_thread::sleep_for(std::chrono::milliseconds(1200));
+  CHECK_FALSE(store.writable());
+  CHECK(other.writable());
 }
 
 TEST_CASE("a directory that cannot be written is refused in a sentence") {
