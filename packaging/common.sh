@@ -5,7 +5,6 @@ TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 DEPS="$TOP/build/deps"
 JOBS=$(nproc)
 [ "$JOBS" -le 2 ] || JOBS=$((JOBS < 8 ? JOBS : 8))
-[ "$JOBS" -ge 2 ] || JOBS=1
 # ccache then serves every checkout and build folder below the same place.
 export CCACHE_BASEDIR="${CCACHE_BASEDIR:-$TOP}" CCACHE_NOHASHDIR=1
 
@@ -59,7 +58,8 @@ prepare_build() {
   "$TOP/packaging/deps.sh"
 }
 
-# configure_and_build FOLDER NAME [cmake options]: build/FOLDER, targets in TARGETS (default all).
+# configure_and_build FOLDER [cmake options]: build/FOLDER, targets in TARGETS (default all). The options count only the
+# first time: remove the folder to change them.
 configure_and_build() {
   local folder="$TOP/build/$1"; shift
   if [ ! -f "$folder/build.ninja" ]; then

@@ -32,7 +32,8 @@ LOG="$TOP/build/curl.log"
     --disable-smtp --disable-gopher --disable-mqtt --disable-ftp --disable-file --disable-manual --disable-ntlm --disable-alt-svc --disable-hsts \
     --disable-dependency-tracking --disable-docs --without-ca-bundle --without-ca-path
   make -s -j "$JOBS" -C lib
-  make -s -C lib install
+  # The library last: it says that all is there.
   make -s -C include install
+  make -s -C lib install
 ) >"$LOG" 2>&1 || { tail -20 "$LOG" >&2; fail "libcurl could not be built; see build/curl.log"; }
 rm -rf "$WORK"

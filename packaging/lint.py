@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """packaging/lint.py BUILD [PART ...]: clang-tidy over every source that BUILD compiles from src/, or those whose path holds a PART.
 
-The checks stand in .clang-tidy. A file that was clean is looked at again only when it, a header of ours that it includes or
-the checks changed: what was clean is remembered in $XDG_CACHE_HOME/volta/lint, for all checkouts of this user.
+The checks stand in .clang-tidy. A file that was clean is looked at again only when it, a header of ours that it includes,
+its flags, the tool or the checks changed: what was clean is remembered in $XDG_CACHE_HOME/volta/lint, for all checkouts of this user.
 The last line is `N passed, N failed`.
 """
 import concurrent.futures
@@ -31,8 +31,8 @@ def headers_by_object(build):
     return deps
 
 
-def key_of(source, headers, rules):
-    digest = hashlib.sha256()
+def key_of(source, headers, rules, how):
+    digest = hashlib.sha256(how.replace(str(TOP), "").encode())
     for path in [*rules, source, *sorted(headers)]:
         digest.update(str(path.relative_to(TOP)).replace("build/", "").encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()[:40]
@@ -49,6 +49,7 @@ def main():
     parts = sys.argv[2:]
     cache = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "volta/lint"
     cache.mkdir(parents=True, exist_ok=True)
+    tool = subprocess.run([TOOL, "--version"], check=True, capture_output=True, text=True).stdout
     deps = headers_by_object(build)
     waiting, passed, failed = [], 0, 0
     for command in json.loads((build / "compile_commands.json").read_text()):
@@ -56,15 +57,18 @@ def main():
         if not source.is_relative_to(TOP / "src") or (parts and not any(part in str(source) for part in parts)):
             continue
         rules = [path for path in (TOP / ".clang-tidy", source.parent / ".clang-tidy") if path.exists()]
-        clean = cache / key_of(source, deps.get(re.search(r" -o (\S+)", command["command"])[1], []), rules)
-        if clean.exists():
+        known = deps.get(re.search(r" -o (\S+)", command["command"])[1])
+        # Without ninja's list of its headers nothing can be said of next time.
+        clean = None if known is None else cache / key_of(source, known, rules, tool + command["command"])
+        if clean and clean.exists():
             passed += 1
         else:
             waiting.append((source, clean))
     with concurrent.futures.ThreadPoolExecutor(min(os.cpu_count() or 1, 8)) as pool:
         for (source, clean), (ok, text) in zip(waiting, pool.map(lambda job: look(build, job[0]), waiting)):
             if ok:
-                clean.touch()
+                if clean:
+                    clean.touch()
                 passed += 1
             else:
                 failed += 1

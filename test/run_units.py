@@ -49,6 +49,8 @@ def main():
             totals = [a + b for a, b in zip(totals, counts)]
             name = pathlib.Path(command[0]).name
             print(f"  {name:28} {counts[0]:4} passed {counts[1]:3} failed {seconds:6.1f} s")
+            for reason in re.findall(r"SKIPPED: .*", output):
+                print(f"    {reason}")
             if counts[1]:
                 print("\n".join(output.splitlines()[-80:]))
     print(f"{totals[0]} passed, {totals[1]} failed" + (f", {totals[2]} skipped" if totals[2] else ""))

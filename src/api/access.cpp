@@ -128,8 +128,8 @@ bool AccessKey::matches(std::string_view given) const {
   return equal_constant_time(as_text(hash), as_text(hash_));
 }
 
-Access::Access(AccessSettings settings, const Clock& clock)
-    : settings_(std::move(settings)), clock_(&clock), limiter_(clock) {}
+Access::Access(const AccessSettings& settings, const Clock& clock)
+    : settings_(settings), clock_(&clock), limiter_(clock) {}
 
 std::optional<Declined> Access::check_key(const HttpRequest& request, std::string_view given) {
   const auto wait = limiter_.take(request.peer.address);

@@ -62,7 +62,7 @@ struct AccessSettings {
 // Thread-safe.
 class Access {
  public:
-  Access(AccessSettings settings, const Clock& clock);
+  Access(const AccessSettings& settings, const Clock& clock);
 
   // Refuses a wrong key (401, after 10 in a minute 429); nobody in particular is role none.
   std::variant<Who, Declined> identify(const HttpRequest& request);

@@ -57,10 +57,8 @@ void add_stream_routes(Router& router) {
               }});
 }
 
-Api::Api(ApiParts parts, ApiSettings settings, AccessSettings access)
-    : parts_(std::move(parts)),
-      settings_(std::move(settings)),
-      access_(std::move(access), parts_.clock) {
+Api::Api(ApiParts parts, ApiSettings settings, const AccessSettings& access)
+    : parts_(std::move(parts)), settings_(std::move(settings)), access_(access, parts_.clock) {
   add_system_routes(router_, parts_, settings_, access_);
   add_session_routes(router_, access_);
   add_host_routes(router_, parts_);

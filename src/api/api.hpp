@@ -14,7 +14,7 @@ namespace volta {
 // Thread-safe; starts no thread. Lives longer than http/'s server and its open streams.
 class Api final : public HttpHandler {
  public:
-  Api(ApiParts parts, ApiSettings settings, AccessSettings access);
+  Api(ApiParts parts, ApiSettings settings, const AccessSettings& access);
   Api(const Api&) = delete;
   Api& operator=(const Api&) = delete;
 

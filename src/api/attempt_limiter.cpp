@@ -14,7 +14,7 @@ namespace volta {
 
 std::string address_group(std::string_view peer) {
   const auto parsed = parse_host_port(peer);
-  const std::string address = parsed ? parsed->host : std::string(peer);
+  std::string address = parsed ? parsed->host : std::string(peer);
   std::array<std::uint8_t, 16> bytes{};
   if (::inet_pton(AF_INET6, address.c_str(), bytes.data()) != 1) return address;
   static constexpr std::array<std::uint8_t, 12> kMapped = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 255, 255};

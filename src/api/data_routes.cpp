@@ -12,6 +12,7 @@ namespace {
 
 constexpr std::int64_t kMinuteMs = 60'000;
 constexpr std::int64_t kDayMs = 86'400'000;
+constexpr std::int64_t kMostOffset = 840;  // minutes: UTC+14, the Line Islands
 constexpr std::int64_t kLongestEnergyRangeMs = 31 * kDayMs;
 constexpr double kJoulesPerKwh = 3'600'000;
 
@@ -124,7 +125,7 @@ Reply energy(const ApiParts& parts, const Call& call) {
   const std::int64_t now = parts.clock.wall_ms();
   ParameterReader reader(call.query, now);
   const std::string asked = reader.required_text("host");
-  const std::int64_t offset = reader.integer("utc_offset_minutes", 0, -14 * 60, 14 * 60);
+  const std::int64_t offset = reader.integer("utc_offset_minutes", 0, -kMostOffset, kMostOffset);
   const std::int64_t end = reader.time("end", now);
   const std::int64_t start = reader.time("start", local_midnight(end, offset));
   if (start > end) {

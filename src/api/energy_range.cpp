@@ -46,6 +46,7 @@ std::optional<EnergyRange> energy_in(const SeriesIndex& index, const RangeReader
     return label_value(record.def.labels, "zone") != "host";
   });
   std::vector<SeriesId> ids;
+  ids.reserve(records.size());
   for (const SeriesRecord& record : records) ids.push_back(record.id);
   if (ids.empty()) return std::nullopt;
 

@@ -256,7 +256,8 @@ void LiveHub::send_index(Member& member, const LiveGroup& group, std::size_t fro
 
 HostId LiveHub::remove_subscription(Client& client, const std::string& id) {
   const auto found = client.subscriptions.find(id);
-  const auto [host_id, wishes] = found->second;
+  const HostId host_id = found->second.host;
+  const LiveWishes wishes = found->second.wishes;
   client.subscriptions.erase(found);
   WatchedHost& host = hosts_.at(host_id);
   if (const auto group = host.groups.find(wishes); group != host.groups.end()) {

@@ -18,7 +18,8 @@ struct LiveWishes {
   std::vector<std::string> names;  // globs
   std::int64_t interval_ms = 1000;
   bool rates = false;  // counters as per-second rates
-  auto operator<=>(const LiveWishes&) const = default;
+  auto operator<=>(const LiveWishes&) const =
+      default;  // NOLINT(modernize-use-nullptr): of the compiler's
 };
 
 // Messages here lack their beginning `{"op":"...","id":"..."`: see `live.cpp`. One thread at a

@@ -29,7 +29,7 @@ class ParameterReader {
 
   // Empty counts as absent.
   std::string required_text(std::string_view name);
-  std::string text(std::string_view name, std::string_view otherwise = "") const;
+  [[nodiscard]] std::string text(std::string_view name, std::string_view otherwise = "") const;
   std::int64_t time(std::string_view name, std::int64_t otherwise);
   std::int64_t integer(std::string_view name, std::int64_t otherwise, std::int64_t least,
                        std::int64_t most);

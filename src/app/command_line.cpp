@@ -229,7 +229,9 @@ std::string suggestion(const CLI::App& app, const std::string& word) {
 
 int explain(const CLI::App& app, const CLI::ParseError& error) {
   const CLI::App* command = innermost(app);
-  const std::string path = command == &app ? "volta" : "volta " + command->get_name();
+  std::string path = command->get_name();
+  for (const CLI::App* at = command->get_parent(); at != nullptr; at = at->get_parent())
+    path.insert(0, at->get_name() + " ");
   std::string text = error.what();
   // A word too many is the better explanation, whatever else is missing because of it.
   const auto extras = app.remaining(true);

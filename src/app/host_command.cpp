@@ -11,6 +11,7 @@
 #include "base/error.hpp"
 #include "base/json_writer.hpp"
 #include "outbound/curl_client.hpp"
+#include "store/store.hpp"
 
 namespace volta {
 namespace {
@@ -172,6 +173,10 @@ std::string id_of(AdminDoor& door, const std::string& name) {
 int run_host(const HostOptions& options) {
   const std::filesystem::path data =
       options.data ? std::filesystem::path(*options.data) : default_data_dir("server");
+  if (options.action != "add" && !holds_store(data))
+    throw StartFailure(Exit::failed, "there is no store in " + data.string() +
+                                         "; name the server's with --data, or begin one with: "
+                                         "volta host add NAME");
   AdminDoor door(data);
   if (options.action == "list") return list(door, options);
   if (options.action == "add") {

@@ -64,8 +64,6 @@ int run_local(const RoleOptions& options) {
   block_stop_signals();
   const Clock& clock = system_clock();
 
-  // The machine is read before the store is opened: a second of history is worth less than a quick
-  // start.
   const std::string name = usable_name(read_hostname(host_roots(settings)));
   Hub hub({"local", store_options(settings, kHeadBytes), !only_loopback(listen), false}, clock);
   // Known by its id: the machine may have been renamed since.

@@ -76,6 +76,8 @@ void notify_watchdog() {
 
 void use_builtin_name_services() { __nss_configure_lookup("hosts", "files dns"); }
 
-void limit_malloc_arenas(int arenas) { mallopt(M_ARENA_MAX, arenas); }
+void limit_malloc_arenas(int arenas) {
+  mallopt(M_ARENA_MAX, arenas);  // NOLINT(concurrency-mt-unsafe): before any thread starts
+}
 
 }  // namespace volta

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdio>
+#include <optional>
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -13,18 +15,23 @@
 #include "base/error.hpp"
 #include "base/text.hpp"
 #include "base/unique_fd.hpp"
+#include "base/whole_file.hpp"
 
 namespace volta {
 namespace {
 
 constexpr std::size_t kLongestSecret = 4096;
 
-void check_private(int fd, const std::string& what, const std::string& path) {
+// The secret in the open file: private, regular, small.
+std::string read_secret(int fd, const std::string& what, const std::string& path) {
+  Result<std::string> content = read_whole_file(fd, path, kLongestSecret);
+  if (!content) throw StartFailure(Exit::configuration, content.error().text);
   struct stat info {};
   if (::fstat(fd, &info) != 0) throw SystemFailure("look at", path, errno);
-  if ((info.st_mode & 077U) == 0) return;
-  throw StartFailure(Exit::configuration, "others may read the " + what + " " + path +
-                                              "; mend it with: chmod 600 " + path);
+  if ((info.st_mode & 077U) != 0)
+    throw StartFailure(Exit::configuration, "others may read the " + what + " " + path +
+                                                "; mend it with: chmod 600 " + path);
+  return std::string(trim(*content));
 }
 
 void check_usable(const std::string& key, const std::string& path) {
@@ -34,14 +41,6 @@ void check_usable(const std::string& key, const std::string& path) {
                                               "; remove the file, and a new one is made");
 }
 
-std::string read_small(int fd, const std::string& path) {
-  std::string content(kLongestSecret, '\0');
-  const ssize_t got = ::read(fd, content.data(), content.size());
-  if (got < 0) throw SystemFailure("read", path, errno);
-  content.resize(static_cast<std::size_t>(got));
-  return std::string(trim(content));
-}
-
 void write_whole(int fd, const std::string& content, const std::string& path) {
   if (::write(fd, content.data(), content.size()) != static_cast<ssize_t>(content.size()) ||
       ::fsync(fd) != 0) {
@@ -49,22 +48,23 @@ void write_whole(int fd, const std::string& content, const std::string& path) {
   }
 }
 
+// Empty: there is none. Never torn: it was renamed into place.
+std::optional<std::string> existing_key(const std::string& path) {
+  const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+  if (!file && errno == ENOENT) return std::nullopt;
+  if (!file) throw SystemFailure("open", path, errno);
+  std::string key = read_secret(file.get(), "access key", path);
+  check_usable(key, path);
+  return key;
+}
+
 }  // namespace
 
 std::string load_or_make_access_key(const std::filesystem::path& dir) {
   const std::string path = dir / "access-key";
-  {
-    const UniqueFd existing(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
-    if (existing) {
-      check_private(existing.get(), "access key", path);
-      std::string key = read_small(existing.get(), path);  // never torn: it was renamed into place
-      check_usable(key, path);
-      return key;
-    }
-    if (errno != ENOENT) throw SystemFailure("open", path, errno);
-  }
+  if (auto key = existing_key(path)) return *key;
   std::string key = AccessKey::generate();
-  const std::string fresh = path + ".new";
+  const std::string fresh = path + ".new-" + std::to_string(::getpid());
   ::unlink(fresh.c_str());
   const UniqueFd file(::open(fresh.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
   if (!file) throw SystemFailure("create", fresh, errno);
@@ -74,18 +74,25 @@ std::string load_or_make_access_key(const std::filesystem::path& dir) {
     throw SystemFailure("change the owner of", fresh, errno);
   }
   write_whole(file.get(), key + "\n", fresh);
-  if (::rename(fresh.c_str(), path.c_str()) != 0) throw SystemFailure("rename", fresh, errno);
-  return key;
+  // Two that start at once have one key: that of the first.
+  const bool ours =
+      ::renameat2(AT_FDCWD, fresh.c_str(), AT_FDCWD, path.c_str(), RENAME_NOREPLACE) == 0;
+  const int error = errno;
+  if (!ours) ::unlink(fresh.c_str());
+  if (!ours && error != EEXIST) throw SystemFailure("rename", fresh, error);
+  // Before anybody is told the key: it must be the same after a power cut.
+  const UniqueFd folder(::open(dir.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!folder || ::fsync(folder.get()) != 0) throw SystemFailure("write", dir.string(), errno);
+  return ours ? key : existing_key(path).value();
 }
 
 HostToken read_token_file(const std::filesystem::path& path) {
   const std::string name = path.string();
-  const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (!file)
     throw StartFailure(Exit::configuration,
                        "cannot read the token file " + name + ": " + error_text(errno));
-  check_private(file.get(), "token file", name);
-  const auto bytes = unhex(read_small(file.get(), name));
+  const auto bytes = unhex(read_secret(file.get(), "token file", name));
   HostToken token{};
   if (!bytes || bytes->size() != token.size()) {
     throw StartFailure(

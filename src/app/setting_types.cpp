@@ -10,7 +10,6 @@
 namespace volta {
 namespace {
 
-constexpr std::int64_t kLargestInteger = 1'000'000'000;
 constexpr int kLargestCore = 8191;  // the kernel's NR_CPUS on x86-64
 
 std::vector<std::string> split(std::string_view text, char separator) {
@@ -74,11 +73,6 @@ std::optional<std::string> Settings::problem(SettingType type, std::string_view 
     case SettingType::boolean:
       if (text == "true" || text == "false") return std::nullopt;
       return "true or false";
-    case SettingType::integer: {
-      const auto value = parse_integer<std::int64_t>(text);
-      if (value && *value >= 0 && *value <= kLargestInteger) return std::nullopt;
-      return "a whole number from 0 to 1000000000";
-    }
     case SettingType::duration:
       if (text == "0" || parse_duration(text)) return std::nullopt;
       return "a duration such as 500ms, 10s, 5m, 2h or 14d";
@@ -107,10 +101,6 @@ const std::string& Settings::text(const std::string& key) const {
 }
 
 bool Settings::boolean(const std::string& key) const { return text(key) == "true"; }
-
-std::int64_t Settings::integer(const std::string& key) const {
-  return *parse_integer<std::int64_t>(text(key));
-}
 
 std::chrono::milliseconds Settings::duration(const std::string& key) const {
   if (text(key) == "0") return std::chrono::milliseconds(0);

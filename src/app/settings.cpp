@@ -90,7 +90,7 @@ std::optional<std::string> toml_text(SettingType type, const toml::node& node) {
     return joined;
   }
   if (const auto* text = node.as_string()) {
-    if (type == SettingType::boolean || type == SettingType::integer) return std::nullopt;
+    if (type == SettingType::boolean) return std::nullopt;
     return text->get();
   }
   if (const auto* flag = node.as_boolean()) {
@@ -98,8 +98,7 @@ std::optional<std::string> toml_text(SettingType type, const toml::node& node) {
     return flag->get() ? "true" : "false";
   }
   if (const auto* number = node.as_integer()) {
-    const bool fits = type == SettingType::integer || type == SettingType::size ||
-                      type == SettingType::cores ||
+    const bool fits = type == SettingType::size || type == SettingType::cores ||
                       (type == SettingType::duration && number->get() == 0);
     if (fits) return std::to_string(number->get());
   }
@@ -172,7 +171,7 @@ class SettingsReader {
       path = *source_.file;
     } else {
       for (const auto& candidate : default_config_paths(source_.role)) {
-        if (::access(candidate.c_str(), R_OK) == 0) path = candidate;  // the later one wins
+        if (::access(candidate.c_str(), F_OK) == 0) path = candidate;  // the later one wins
       }
       if (path.empty()) return {};
     }
@@ -346,7 +345,7 @@ std::string settings_template(std::string_view role) {
       section = spec.key.substr(0, dot);
       out += "\n[" + section + "]\n";
     }
-    const bool bare = spec.type == SettingType::boolean || spec.type == SettingType::integer;
+    const bool bare = spec.type == SettingType::boolean;
     const std::string quoted = spec.type == SettingType::text_list ? "[]"
                                : bare                              ? spec.fallback
                                                                    : '"' + spec.fallback + '"';

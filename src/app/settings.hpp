@@ -21,7 +21,6 @@ namespace volta {
 enum class SettingType : std::uint8_t {
   text,       // any
   boolean,    // true | false
-  integer,    // 0 .. 1,000,000,000
   duration,   // 500ms, 10s, 14d
   size,       // bytes, or 512MB, 2GB, 1GiB; 0: no limit
   cores,      // "all" or a list of numbers and ranges, as 0,2-5
@@ -55,7 +54,6 @@ class Settings {
   // Requires a key of the role; the values were checked when they came in.
   [[nodiscard]] const std::string& text(const std::string& key) const;
   [[nodiscard]] bool boolean(const std::string& key) const;
-  [[nodiscard]] std::int64_t integer(const std::string& key) const;
   [[nodiscard]] std::chrono::milliseconds duration(const std::string& key) const;
   [[nodiscard]] std::uint64_t size(const std::string& key) const;
   [[nodiscard]] std::vector<int> cores(const std::string& key) const;  // empty: all
@@ -76,7 +74,7 @@ class Settings {
 
 struct SettingsSource {
   std::string role;                           // local, server, agent
-  std::optional<std::filesystem::path> file;  // --config; else the first default path that exists
+  std::optional<std::filesystem::path> file;  // --config; else the last default path that exists
   std::vector<std::pair<std::string, std::string>> environment;  // all variables
   struct Flag {
     std::string key, text, name;

@@ -11,20 +11,31 @@
 
 namespace volta {
 
+namespace {
+
+Error cannot_read(const std::filesystem::path& path, const std::string& why) {
+  return Error{"cannot read " + path.string() + ": " + why};
+}
+
+}  // namespace
+
 Result<std::string> read_whole_file(const std::filesystem::path& path, std::size_t limit) {
-  const auto cannot = [&](const std::string& why) {
-    return Error{"cannot read " + path.string() + ": " + why};
-  };
   // Without O_NONBLOCK, a pipe that nobody writes to would be waited for.
   const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-  if (!file) return cannot(error_text(errno));
+  if (!file) return cannot_read(path, error_text(errno));
+  return read_whole_file(file.get(), path, limit);
+}
+
+Result<std::string> read_whole_file(int fd, const std::filesystem::path& path, std::size_t limit) {
+  const auto cannot = [&](const std::string& why) { return cannot_read(path, why); };
   struct stat info {};
-  if (::fstat(file.get(), &info) != 0) return cannot(error_text(errno));
+  if (::fstat(fd, &info) != 0) return cannot(error_text(errno));
   if (!S_ISREG(info.st_mode)) return cannot("it is not a regular file");
   std::string content(limit + 1, '\0');
   std::size_t length = 0;
   while (length < content.size()) {
-    const ssize_t got = ::read(file.get(), content.data() + length, content.size() - length);
+    const ssize_t got =
+        ::pread(fd, content.data() + length, content.size() - length, static_cast<off_t>(length));
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return cannot(error_text(errno));
     if (got == 0) break;

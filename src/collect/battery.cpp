@@ -108,10 +108,12 @@ class Battery final : public SlowTask {
     return malformed_total_;
   }
 
+  // NOLINTBEGIN(misc-non-private-member-variables-in-classes): only its collector has it
   const std::string name;
   // The collectors' thread's.
   std::array<std::optional<Slot>, kShown.size()> slots;
   std::array<std::optional<std::uint32_t>, 2> zones;  // measured, derived
+  // NOLINTEND(misc-non-private-member-variables-in-classes)
 
  private:
   static constexpr std::array kFiles = {"power_now",          "current_now", "voltage_now",

@@ -123,6 +123,7 @@ std::vector<Mount> real_filesystems(std::string_view text, bool network, std::ui
     if (!is_new && point.size() < place->second->mountpoint.size()) place->second = &mount;
   }
   std::vector<Mount> found;
+  found.reserve(by_device.size());
   for (const auto& [device, mount] : by_device) found.push_back(*mount);
   std::sort(found.begin(), found.end(),
             [](const Mount& a, const Mount& b) { return a.mountpoint < b.mountpoint; });

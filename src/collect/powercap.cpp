@@ -25,7 +25,7 @@ constexpr std::string_view kMsr = "intel-rapl";
 constexpr std::string_view kMmio = "intel-rapl-mmio";
 constexpr std::chrono::seconds kRescan(60);
 constexpr std::chrono::seconds kRescanGone(5);
-constexpr double kHugeLimit_w = 20'000;  // firmware that sets no limit writes numbers like 4e6 W
+constexpr double kHugeLimitWatts = 20'000;  // firmware that sets no limit writes numbers like 4e6 W
 
 fs::path class_folder(const HostRoots& roots) { return roots.sys / "class/powercap"; }
 
@@ -38,7 +38,7 @@ std::uint64_t read_positive(const fs::path& path) {
 
 double read_limit_w(const fs::path& path) {
   const double watts = static_cast<double>(read_positive(path)) / 1e6;
-  return watts <= kHugeLimit_w ? watts : 0;
+  return watts <= kHugeLimitWatts ? watts : 0;
 }
 
 // Which zone of CONTRACTS this name stands for; "" for one that we do not know.
@@ -81,7 +81,8 @@ std::string device_of(const std::map<std::string, Found>& zones, std::string_vie
   while (!ids.empty()) {
     const auto zone = zones.find(std::string(ids));
     if (zone == zones.end() || !is_label(zone->second.name)) return "";
-    device = device.empty() ? zone->second.name : zone->second.name + "/" + device;
+    if (!device.empty()) device.insert(0, 1, '/');
+    device.insert(0, zone->second.name);
     ids = ids.substr(0, ids.rfind(':'));
   }
   return device;

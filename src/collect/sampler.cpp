@@ -85,11 +85,11 @@ void Sampler::add_source(const CollectorEntry& entry) {
   source.entry = &entry;
   source.task = schedule_.add(*period, entry.feeds_load);
   for (const std::string_view name : served) {
-    Group& thinned = group(name);
-    if (!thinned.rhythm && thinned.period > *period)
-      thinned.rhythm = schedule_.add_rhythm(thinned.period, source.task);
-    thinned_ = thinned_ || thinned.rhythm.has_value();
+    const Group& served_group = group(name);
+    if (served_group.period > *period)
+      source.thinned.push_back({name, schedule_.add_rhythm(served_group.period, source.task)});
   }
+  thinned_ = thinned_ || !source.thinned.empty();
   sources_.push_back(std::move(source));
 }
 
@@ -202,7 +202,8 @@ void Sampler::complain(std::string_view part, const std::string& reason) {
   log::error("a part of sampling failed", {{"part", part}, {"reason", reason}});
 }
 
-void Sampler::classify_new_slots() {
+// `source`: the one that defined them; null: nobody's.
+void Sampler::classify_new_slots(const Source* source) {
   while (masked_.size() < layout_.size()) {
     const std::string& name = layout_.series()[masked_.size()].name;
     const auto id = find_metric(name);
@@ -212,14 +213,18 @@ void Sampler::classify_new_slots() {
         std::any_of(options_.disabled_metrics.begin(), options_.disabled_metrics.end(),
                     [&](const std::string& glob) { return glob_match(glob, name); });
     masked_.push_back(unwanted || owner.disabled);
-    slot_group_.push_back(static_cast<std::size_t>(&owner - groups_.data()));
+    slot_rhythm_.emplace_back();
+    if (source == nullptr) continue;
+    for (const Thinned& thinned : source->thinned) {
+      if (thinned.group == owner.name) slot_rhythm_.back() = thinned.rhythm;
+    }
   }
 }
 
 void Sampler::take_out_what_is_not_due() {
   dropped_.resize(masked_.size());
   for (std::size_t slot = 0; slot < dropped_.size(); ++slot) {
-    const auto rhythm = groups_[slot_group_[slot]].rhythm;
+    const auto rhythm = slot_rhythm_[slot];
     dropped_[slot] = rhythm && !schedule_.rhythm_due(*rhythm);
   }
   tick_.drop(dropped_);
@@ -243,10 +248,12 @@ void Sampler::sample(Source& source) {
     const nanoseconds before = clock_.monotonic();
     source.collector->sample(tick_);
     source.duration = clock_.monotonic() - before;
+    classify_new_slots(&source);
     succeeded(source);
     report(source, true);
   } catch (const std::exception& failure) {
     tick_.rewind(mark);
+    classify_new_slots(&source);
     failed(source, failure.what());
     report(source, false);
   }

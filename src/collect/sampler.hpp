@@ -56,18 +56,22 @@ class Sampler {
   static constexpr std::chrono::milliseconds kPrime{150};
 
  private:
-  // A group of the catalogue. It has a rhythm of its own when its collector runs more often than
-  // the group is due, because another group needs it: readings in between are taken out.
   struct Group {
     std::string_view name;
     std::chrono::milliseconds period;
     bool disabled = false;
-    std::optional<std::size_t> rhythm = std::nullopt;  // in schedule_
+  };
+  // Of a group whose collector runs more often than the group is due, because another group needs
+  // it: that collector's readings in between are taken out.
+  struct Thinned {
+    std::string_view group;
+    std::size_t rhythm;  // in schedule_
   };
   struct Source {
     const CollectorEntry* entry = nullptr;
     std::size_t task = 0;  // in schedule_
     std::unique_ptr<Collector> collector;
+    std::vector<Thinned> thinned;
     std::chrono::nanoseconds logged_at{};
     std::chrono::nanoseconds duration{};
     Slot success_slot = 0;
@@ -86,7 +90,7 @@ class Sampler {
   void succeeded(Source& source);
   void failed(Source& source, const std::string& reason);
   void report(Source& source, bool success);
-  void classify_new_slots();
+  void classify_new_slots(const Source* source = nullptr);
   void take_out_what_is_not_due();
   void run_stage();
   void hand_on();
@@ -102,12 +106,12 @@ class Sampler {
   std::vector<Source> sources_;
   std::chrono::milliseconds self_period_{};
   std::int64_t self_due_ms_ = 0;
-  bool report_details_ = false;          // in this tick
-  std::vector<Group> groups_;            // as metric_groups()
-  bool thinned_ = false;                 // any of them has a rhythm
-  std::vector<bool> masked_;             // by slot: nobody wants it
-  std::vector<std::size_t> slot_group_;  // by slot: index into groups_
-  std::vector<bool> dropped_;            // by slot: not wanted in this tick
+  bool report_details_ = false;                          // in this tick
+  std::vector<Group> groups_;                            // as metric_groups()
+  bool thinned_ = false;                                 // any source is
+  std::vector<bool> masked_;                             // by slot: nobody wants it
+  std::vector<std::optional<std::size_t>> slot_rhythm_;  // by slot: in schedule_
+  std::vector<bool> dropped_;                            // by slot: not wanted in this tick
   std::chrono::nanoseconds complained_at_{};
   std::optional<Slot> late_slot_;
   UniqueFd stop_event_;

@@ -18,7 +18,7 @@ constexpr nanoseconds kLongestBackOff = seconds(60);  // a source that fails
 constexpr nanoseconds kSlow = milliseconds(100);
 constexpr nanoseconds kQuick = milliseconds(50);
 constexpr unsigned kCallsInARow = 3;
-constexpr int kSlowFactor = 10;
+constexpr std::int64_t kSlowFactor = 10;
 // For one that is slow. What energy is counted from is withheld after a minute without a reading.
 constexpr milliseconds kLongestPeriod = seconds(30);
 // Two ticks a second apart may begin a little less than a second apart.
@@ -96,9 +96,15 @@ std::optional<std::int64_t> Schedule::begin(const Moment& now) {
 
 // Ticks that were missed are left out, not made up.
 void Schedule::end(std::int64_t wall_ms) {
+  const std::int64_t begun_ms = last_ ? last_->wall_ms : wall_ms;
+  std::int64_t missed = 0;
   for (Task& task : tasks_) {
-    if (task.due) task.due_ms = next_multiple(wall_ms, task.period());
+    if (!task.due) continue;
+    const std::int64_t period = task.period().count();
+    missed = std::max(missed, wall_ms / period - begun_ms / period);
+    task.due_ms = next_multiple(wall_ms, task.period());
   }
+  late_ticks_ += static_cast<std::uint64_t>(missed);
 }
 
 std::int64_t Schedule::next_ms() const {
@@ -117,12 +123,12 @@ Schedule::Pace Schedule::succeeded(std::size_t index, nanoseconds took) {
   if (task.fixed) return Pace::same;
   task.slow_in_a_row = took > kSlow ? task.slow_in_a_row + 1 : 0;
   task.quick_in_a_row = took < kQuick ? task.quick_in_a_row + 1 : 0;
-  const int before = task.factor;
+  const std::int64_t before = task.factor;
   if (task.slow_in_a_row >= kCallsInARow) {
     const auto most = std::max<std::int64_t>(kLongestPeriod / task.wanted, 1);
-    task.factor = static_cast<int>(std::min<std::int64_t>(before * kSlowFactor, most));
+    task.factor = std::min(before * kSlowFactor, most);
   } else if (task.quick_in_a_row >= kCallsInARow) {
-    task.factor = std::max(before / 2, 1);
+    task.factor = std::max<std::int64_t>(before / 2, 1);
   } else {
     return Pace::same;
   }

@@ -57,7 +57,7 @@ class Schedule {
   struct Task {
     std::chrono::milliseconds wanted;  // as configured
     bool fixed;
-    int factor = 1;  // more while it is slow
+    std::int64_t factor = 1;  // more while it is slow
     std::int64_t due_ms = 0;
     bool due = false;
     std::chrono::nanoseconds try_again{};  // monotonic

@@ -54,7 +54,7 @@ class SensorChip final : public SlowTask {
     shown_.resize(channels_.size());
   }
 
-  bool slow;  // the collectors' thread's
+  bool slow;  // the collectors' thread's; NOLINT(misc-non-private-member-variables-in-classes)
 
   void run() noexcept override {
     read_all();

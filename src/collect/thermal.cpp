@@ -31,7 +31,8 @@ std::vector<ChipSpec> find_zones(const HostRoots& roots) {
     chip.chip = "thermal";
     chip.zero_is_void = true;
     // A packet of equal zones is told apart by number: they have nothing better.
-    std::string sensor = count[type] == 1 ? type : type + " (" + name + ")";
+    std::string sensor = type;
+    if (count[type] > 1) sensor.append(" (").append(name).append(")");
     chip.channels.push_back(
         {ChannelKind::temperature, std::move(sensor), (folder / name / "temp").string(), {}});
     chips.push_back(std::move(chip));

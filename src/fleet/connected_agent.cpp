@@ -99,8 +99,9 @@ void ConnectedAgent::look_at_time(const EncodedBatch& batch) {
       log::warning("the host's clock is more than 5 minutes ahead of this server's",
                    {{"host", host_.name}, {"ahead_ms", ahead}});
     }
-    if (offset_ms_ <= kFarAheadMs) saw(ahead);
   }
+  // Also when the clock was mended.
+  if ((ahead > kFarAheadMs) != (offset_ms_ > kFarAheadMs)) saw(ahead);
   if (parts_.clock.boottime() - saw_at_ >= kSawEvery) saw(offset_ms_);
 }
 

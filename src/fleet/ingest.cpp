@@ -5,6 +5,7 @@
 #include "base/error.hpp"
 #include "base/log.hpp"
 #include "fleet/facts.hpp"
+#include "fleet/run_feed.hpp"
 #include "model/metric_ids.hpp"
 
 namespace volta {
@@ -12,7 +13,6 @@ namespace {
 
 constexpr std::size_t kLongestName = 253;
 constexpr std::size_t kLongestVersion = 64;
-constexpr std::chrono::milliseconds kStoreTrouble{5000};
 
 std::string hello_problem(const Hello& hello) {
   if (hello.run == RunId{}) return "the run id is empty";
@@ -59,7 +59,7 @@ std::variant<OpenedSession, Refusal> Ingest::open(const Hello& hello, const std:
     log::error("an agent could not be let in", {{"peer", peer}, {"error", failure.what()}});
     Refusal refusal = refuse(RefusalReason::too_busy,
                              "the server's store does not answer; try again later", peer);
-    refusal.retry_after = kStoreTrouble;
+    refusal.retry_after = RunFeed::kStorePause;
     return refusal;
   }
 }
@@ -150,17 +150,17 @@ std::shared_ptr<RunFeed> Ingest::feed(HostId host, const RunId& run) {
 }
 
 std::shared_ptr<HostLimits> Ingest::limits(HostId host) {
-  {
-    const std::lock_guard lock(mutex_);
-    const auto found = limits_.find(host);
-    if (found != limits_.end()) return found->second;
-  }
-  // Before any series of its first session is named, so nothing can be missed here.
+  // Before any series of the session is named, so nothing can be missed here.
   std::vector<SeriesRecord> stored;
   if (stored_ != nullptr) stored = stored_->find(host, "*");
-  const auto limits = std::make_shared<HostLimits>(options_, clock_, stored);
   const std::lock_guard lock(mutex_);
-  return limits_.try_emplace(host, limits).first->second;
+  auto& limits = limits_[host];
+  if (!limits) {
+    limits = std::make_shared<HostLimits>(options_, clock_, stored);
+  } else if (stored_ != nullptr && limits.use_count() == 1) {  // no session of the host is open
+    limits->recount(stored);
+  }
+  return limits;
 }
 
 void Ingest::append_to(std::vector<MetricFamily>& families) const {

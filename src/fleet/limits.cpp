@@ -24,6 +24,13 @@ std::uint64_t form_hash(const SeriesDef& series, std::uint64_t name) {
 HostLimits::HostLimits(const IngestOptions& options, const Clock& clock,
                        std::span<const SeriesRecord> stored)
     : options_(options), clock_(clock), tokens_(options.batch_burst), filled_at_(clock.boottime()) {
+  recount(stored);
+}
+
+void HostLimits::recount(std::span<const SeriesRecord> stored) {
+  const std::lock_guard lock(mutex_);
+  series_.clear();
+  forms_.clear();
   for (const SeriesRecord& record : stored) {
     const std::uint64_t name = name_hash(record.def);
     series_.insert(name);

@@ -32,6 +32,8 @@ class HostLimits {
   std::chrono::milliseconds take_batch();
   // False: this series would be one too many.
   bool admit(const SeriesDef& series);
+  // Begins to count anew: series that the store has deleted since make room.
+  void recount(std::span<const SeriesRecord> stored);
 
  private:
   const IngestOptions options_;

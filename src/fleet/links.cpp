@@ -48,7 +48,7 @@ std::shared_ptr<Link> LinkTable::open(HostId host, const RunId& run, const std::
                  {{"peer", peer}, {"older_peer", older->peer}, {"same_run", older->run == run}});
     older->control->close("a newer link with the same host token replaces this one");
   }
-  if (live) tell_live(link, true);
+  if (live) tell_live(link);
   return link;
 }
 
@@ -63,7 +63,6 @@ void LinkTable::gone(const std::shared_ptr<Link>& link) {
 
 bool LinkTable::heard(const std::shared_ptr<Link>& link,
                       std::optional<std::chrono::milliseconds> batch_interval) {
-  bool live = false;
   {
     const std::lock_guard lock(mutex_);
     const auto found = hosts_.find(link->host);
@@ -72,10 +71,9 @@ bool LinkTable::heard(const std::shared_ptr<Link>& link,
     state.data_at = clock_.boottime();
     state.data_wall_ms = clock_.wall_ms();
     if (batch_interval) state.batch_interval = *batch_interval;
-    live = wanted_live(state);
-    if (live == link->live_wanted) return true;
+    if (wanted_live(state) == link->live_wanted) return true;
   }
-  tell_live(link, live);
+  tell_live(link);
   return true;
 }
 
@@ -112,7 +110,7 @@ void LinkTable::watch(HostId host, bool begin) {
       if (state.watchers > 0 && --state.watchers == 0) state.unwatched_at = clock_.boottime();
     }
   }
-  if (link) tell_live(link, true);
+  if (link) tell_live(link);
 }
 
 // Requires the lock.
@@ -125,9 +123,11 @@ bool LinkTable::wanted_live(Host& host) const {
 }
 
 // Only one thread at a time speaks to a link; it goes on until what it told is what is wanted.
-void LinkTable::tell_live(const std::shared_ptr<Link>& link, bool on) {
+void LinkTable::tell_live(const std::shared_ptr<Link>& link) {
   std::unique_lock lock(mutex_);
-  link->live_wanted = on;
+  const auto host = hosts_.find(link->host);
+  if (host == hosts_.end()) return;
+  link->live_wanted = wanted_live(host->second);
   if (link->telling) return;
   link->telling = true;
   while (!link->closed && link->live_told != link->live_wanted) {

@@ -75,7 +75,7 @@ class LinkTable {
   };
 
   bool wanted_live(Host& host) const;
-  void tell_live(const std::shared_ptr<Link>& link, bool on);
+  void tell_live(const std::shared_ptr<Link>& link);
 
   const Clock& clock_;
   mutable std::mutex mutex_;      // guards all below, and the Links' changing parts

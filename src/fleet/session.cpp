@@ -4,12 +4,12 @@
 
 #include "base/error.hpp"
 #include "base/log.hpp"
+#include "fleet/run_feed.hpp"
 
 namespace volta {
 namespace {
 
 constexpr std::chrono::milliseconds kKeyframePause{50};
-constexpr std::chrono::milliseconds kStoreTrouble{5000};
 
 }  // namespace
 
@@ -41,7 +41,8 @@ std::variant<OpenedSession, Refusal> HostSession::open_run(const RunId& run) {
   } catch (const Failure& failure) {
     log::error("a run could not be opened",
                {{"host", agent_->host().name}, {"error", failure.what()}});
-    return Refusal{RefusalReason::too_busy, "the server's store does not answer", kStoreTrouble};
+    return Refusal{RefusalReason::too_busy, "the server's store does not answer",
+                   RunFeed::kStorePause};
   }
 }
 

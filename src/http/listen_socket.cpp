@@ -118,7 +118,7 @@ UniqueFd listen_tcp(const std::string& address) {
   return fd;
 }
 
-UniqueFd listen_unix(const std::filesystem::path& path) {
+UniqueFd listen_unix(const std::filesystem::path& path, uid_t owner) {
   SocketAddress address;
   sockaddr_un local{};
   local.sun_family = AF_UNIX;
@@ -139,7 +139,9 @@ UniqueFd listen_unix(const std::filesystem::path& path) {
   if (!fd) fail(name, errno);
   // On Linux the file is made with the mode of the descriptor: no moment in which others get in.
   if (::fchmod(fd.get(), 0600) != 0 || ::bind(fd.get(), address.get(), address.length) != 0 ||
-      ::chmod(name.c_str(), 0600) != 0 || ::listen(fd.get(), 64) != 0) {
+      ::chmod(name.c_str(), 0600) != 0 ||
+      (::geteuid() == 0 && ::lchown(name.c_str(), owner, static_cast<gid_t>(-1)) != 0) ||
+      ::listen(fd.get(), 64) != 0) {
     fail(name, errno);
   }
   return fd;

@@ -29,8 +29,9 @@ class ListenFailure : public Failure {
 // "127.0.0.1:8420", "[::1]:0", "localhost:8420"; no other names. Throws ListenFailure.
 UniqueFd listen_tcp(const std::string& address);
 
-// Mode 0600 from its first moment. Replaces a socket that nobody listens on. Throws ListenFailure.
-UniqueFd listen_unix(const std::filesystem::path& path);
+// Mode 0600 from its first moment; started by root, it is the owner's. Replaces a socket that
+// nobody listens on. Throws ListenFailure.
+UniqueFd listen_unix(const std::filesystem::path& path, uid_t owner);
 
 // "127.0.0.1:43117": where a TCP socket is bound. Throws SystemFailure.
 std::string bound_address(int fd);

@@ -129,8 +129,10 @@ struct HttpServer::Impl {
       listeners.push_back(std::make_shared<Listener>(loop, state, std::move(fd), false));
     }
     if (!state.options.unix_socket.empty()) {
-      listeners.push_back(
-          std::make_shared<Listener>(loop, state, listen_unix(state.options.unix_socket), true));
+      listeners.push_back(std::make_shared<Listener>(
+          loop, state,
+          listen_unix(state.options.unix_socket, state.options.unix_owner.value_or(::geteuid())),
+          true));
     }
   }
 

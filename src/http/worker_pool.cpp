@@ -6,15 +6,17 @@ namespace volta {
 
 WorkerPool::WorkerPool(unsigned threads, std::size_t capacity) : jobs_(capacity) {
   for (unsigned i = 0; i < threads; ++i) {
-    threads_.emplace_back([this] {
-      while (true) {
-        if (auto job = jobs_.pop(std::chrono::hours(1))) {
-          (*job)();
-        } else if (jobs_.closed()) {
-          return;
-        }
-      }
-    });
+    threads_.emplace_back([this] { work(); });
+  }
+}
+
+void WorkerPool::work() {
+  while (true) {
+    if (auto job = jobs_.pop(std::chrono::hours(1))) {
+      (*job)();
+    } else if (jobs_.closed()) {
+      return;
+    }
   }
 }
 

@@ -23,6 +23,8 @@ class WorkerPool {
   void stop();
 
  private:
+  void work();
+
   BoundedQueue<std::function<void()>> jobs_;
   std::vector<std::thread> threads_;
 };

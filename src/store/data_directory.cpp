@@ -123,8 +123,9 @@ void DataDirectory::announce(const std::string& text) const {
 bool DataDirectory::still_ours() const {
   struct stat held {};
   struct stat named {};
-  return ::fstat(lock_.get(), &held) == 0 && ::stat((path_ / kLockName).c_str(), &named) == 0 &&
-         held.st_dev == named.st_dev && held.st_ino == named.st_ino;
+  if (::stat((path_ / kLockName).c_str(), &named) != 0) return errno != ENOENT && errno != ENOTDIR;
+  return ::fstat(lock_.get(), &held) != 0 ||
+         (held.st_dev == named.st_dev && held.st_ino == named.st_ino);
 }
 
 UniqueFd DataDirectory::open_file(const std::string& name) const {

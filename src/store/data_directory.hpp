@@ -23,10 +23,10 @@ class DataDirectory {
 
   // Absolute, without symbolic links.
   [[nodiscard]] const std::filesystem::path& path() const { return path_; }
-  // What a second process is told about the owner, usually the URL it serves.
-  // Whether the lock file by this name is still the one that this process holds: not so after the
-  // directory was removed, moved away or replaced. From any thread.
+  // False once the directory was removed, moved away or replaced: there is no lock file by its name
+  // any more, or another one. From any thread.
   [[nodiscard]] bool still_ours() const;
+  // What a second process is told about the owner, usually the URL it serves.
   void announce(const std::string& text) const;
   // Makes the file, empty, if it is missing. It must not be a symbolic link.
   [[nodiscard]] std::filesystem::path touch(const std::string& name) const;

@@ -12,6 +12,7 @@ std::int64_t number(HostId id) { return static_cast<std::uint32_t>(id); }
 
 std::string name_problem(const std::string& name) {
   if (name.empty()) return "a host needs a name";
+  if (name == "." || name == "..") return "'.' and '..' are no names for a host";
   if (name.size() > kLongestName) return "the host's name is longer than 253 bytes";
   const bool fits = std::all_of(name.begin(), name.end(), [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||

@@ -234,6 +234,7 @@ std::vector<LatestSample> StoreReader::latest(HostId host) const {
     if (!is_new && sample.time_ms > known->second.time_ms) known->second = sample;
   }
   std::vector<LatestSample> all;
+  all.reserve(found.size());
   for (const auto& [id, sample] : found) all.push_back(sample);
   return all;
 }

@@ -82,7 +82,8 @@ void SeriesTable::load(Connection& connection) {
     record->def.unit = query.text(7);
     record->def.quality = Quality(static_cast<std::uint8_t>(query.integer(8)));
     by_id_.emplace(record->id, record);
-    by_host_[record->host].insert(std::move(record));
+    HostSeries& of_host = by_host_[record->host];
+    of_host.insert(std::move(record));
   }
   last_id_ = static_cast<std::uint32_t>(
       connection.number("SELECT seq FROM sqlite_sequence WHERE name='series'"));

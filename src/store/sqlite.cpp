@@ -53,10 +53,9 @@ bool SqliteFailure::disk_full() const {
           (system_error_ == EDQUOT || system_error_ == EFBIG || system_error_ == ENOSPC));
 }
 
-// SQLITE_ERROR: a statement that fits the schema of this version does not fit what is there.
-bool SqliteFailure::damaged() const {
-  return code_ == SQLITE_CORRUPT || code_ == SQLITE_NOTADB || code_ == SQLITE_ERROR;
-}
+bool SqliteFailure::damaged() const { return code_ == SQLITE_CORRUPT || code_ == SQLITE_NOTADB; }
+
+bool SqliteFailure::misfit() const { return code_ == SQLITE_ERROR; }
 
 Query::~Query() {
   sqlite3_reset(statement_);

@@ -28,6 +28,8 @@ class SqliteFailure : public Failure {
   [[nodiscard]] bool disk_full() const;
   // The file is not a database, or a broken one.
   [[nodiscard]] bool damaged() const;
+  // The statement does not fit the tables that are there.
+  [[nodiscard]] bool misfit() const;
 
  private:
   int code_;  // primary result code

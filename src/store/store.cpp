@@ -36,6 +36,11 @@ std::int64_t wal_bytes(const StoreOptions& options) {
 
 }  // namespace
 
+bool holds_store(const std::filesystem::path& directory) {
+  std::error_code none;
+  return std::filesystem::exists(directory / kDatabaseName, none);
+}
+
 struct Store::Parts {
   Parts(const StoreOptions& options, const Clock& clock)
       : directory(options.directory),
@@ -46,9 +51,7 @@ struct Store::Parts {
         series(clock),
         head({options.head_bytes, options.head_span.count()}),
         reader(series, head, readers) {
-    hosts.load(*connection);
-    series.load(*connection);
-    rebuild_head(*connection, head, clock.wall_ms() - options.head_span.count(), kRebuildPatience);
+    load(clock.wall_ms() - options.head_span.count());
     const Committer::Parts parts{clock, hosts, series, runs, head};
     writer.emplace(directory, *connection, parts, readers,
                    Retention(*connection, {clock, hosts, series, runs, head},
@@ -57,6 +60,20 @@ struct Store::Parts {
                    DiskWatch(options.disk_space, directory.path()),
                    Writer::Limits{options.queue_bytes, wal_bytes(options)});
     hosts.set_writer([this](const auto& work) { writer->call(work); });
+  }
+
+  void load(std::int64_t head_from_ms) {
+    try {
+      hosts.load(*connection);
+      series.load(*connection);
+      rebuild_head(*connection, head, head_from_ms, kRebuildPatience);
+    } catch (const SqliteFailure& failure) {
+      if (!failure.misfit()) throw;
+      throw StoreError(StoreError::Kind::damaged,
+                       "the store in " + directory.path().string() +
+                           " lacks a part of its schema; move it away or restore a backup (" +
+                           failure.what() + ")");
+    }
   }
 
   DataDirectory directory;  // the lock: first in, last out

@@ -34,6 +34,9 @@ struct StoreOptions {
 };
 
 // Open as long as it lives. All interfaces are thread-safe; none may be used after close().
+// Whether there is a store in the directory. Opens nothing, makes nothing.
+bool holds_store(const std::filesystem::path& directory);
+
 class Store final : public SelfMetrics {
  public:
   // Throws StoreError (see its kinds). `clock` must outlive the store.

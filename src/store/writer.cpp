@@ -85,6 +85,8 @@ void Writer::run_on_thread(std::function<void()> work) {
 
 void Writer::call(const std::function<void(Connection&)>& work) {
   run_on_thread([&] {
+    watch_directory();
+    if (orphaned_) throw Failure("the data directory was removed or replaced; start volta anew");
     Transaction transaction(connection_);
     work(connection_);
     transaction.commit();
@@ -169,6 +171,11 @@ std::vector<JournalEntry> Writer::take_group() {
 
 void Writer::commit_group(std::vector<JournalEntry>& group) {
   const Time start = std::chrono::steady_clock::now();
+  watch_directory();
+  if (orphaned_) {
+    refuse_all(group, CommitState::failed);
+    return;
+  }
   std::vector<CommitState> states;
   try {
     states = committer_.commit(group);
@@ -209,7 +216,7 @@ void Writer::turn_read_only(const std::string& why, const char* doing) {
 }
 
 // What is written to files without a name is lost with the process, and another volta may hold the
-// name by now: nothing may be acknowledged any more.
+// name by now. Asked before each commit, so that none that begins after it is acknowledged.
 void Writer::watch_directory() {
   if (orphaned_ || directory_.still_ours()) return;
   orphaned_ = true;
@@ -224,8 +231,8 @@ void Writer::watch_directory() {
 void Writer::watch_disk() {
   if (!disk_.look()) return;
   const bool news = !read_only_;
-  turn_read_only(std::to_string(disk_.space().available_bytes >> 20U) + " MiB are free, " +
-                     std::to_string(disk_.space().reserve_bytes() >> 20U) + " MiB must stay so",
+  turn_read_only(std::to_string(disk_.space().available_bytes >> 10U) + " KiB are free, " +
+                     std::to_string(disk_.space().reserve_bytes() >> 10U) + " KiB must stay so",
                  "the disk is nearly full; the store takes no data for now");
   if (!news) return;
   ++counters_.disk_full;

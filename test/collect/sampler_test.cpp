@@ -247,6 +247,37 @@ TEST_CASE("a collector runs for the most demanding group, each group shows at it
   check(milliseconds(0), milliseconds(0), milliseconds(0), 0, 0, 0);
 }
 
+TEST_CASE("thinning one collector of a group takes nothing from the others") {
+  const CollectorEntry entries[] = {
+      {"good", "cpu",
+       [](const HostRoots&, const CollectOptions&) -> std::unique_ptr<Collector> {
+         return std::make_unique<Planned>(good_plan, metrics::load1);
+       },
+       "", true},
+      {"other", "cpu",
+       [](const HostRoots&, const CollectOptions&) -> std::unique_ptr<Collector> {
+         return std::make_unique<Planned>(other_plan, metrics::load5);
+       }},
+  };
+  Setup setup;
+  setup.options.periods = {{"cpu", seconds(5)}, {"energy", seconds(2)}};
+  Sampler sampler(setup.options, entries, setup.clock, setup.sink);
+  sampler.run_due();
+  int thinned = 0;
+  int others = 0;
+  for (int i = 0; i < 200; ++i) {
+    setup.clock.advance(milliseconds(100));
+    setup.sink.shown.clear();
+    sampler.run_due();
+    thinned += static_cast<int>(setup.sink.shown.count("volta_load1"));
+    others += static_cast<int>(setup.sink.shown.count("volta_load5"));
+  }
+  CHECK(good_plan.samples == 10);
+  CHECK(thinned == 4);
+  CHECK(other_plan.samples == 4);
+  CHECK(others == 4);
+}
+
 TEST_CASE("ticks that came too late are counted, those of a sleeping machine are not") {
   const std::string late = "volta_self_late_ticks_total";
   Setup setup;

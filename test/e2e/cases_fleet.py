@@ -167,6 +167,20 @@ def case_broken_secret_files_are_refused_not_replaced():
             assert key.read_text() == content
 
 
+def case_host_commands_make_no_store_by_mistake():
+    with Folder() as folder:
+        for words in (("list",), ("disable", "a"), ("remove", "a"), ("rotate", "a")):
+            code, _, err = run("host", *words, "--data", folder / "typo", expected=None)
+            assert code == 1 and f"there is no store in {folder}/typo" in err, (words, code, err)
+        assert not (folder / "typo").exists()
+        code, _, err = run("host", "add", "..", "--data", folder / "d", expected=None)
+        assert code == 1 and "no name" in err, (code, err)
+        code, _, err = run("host", "add", "-x", expected=None)
+        assert code == 2 and err.startswith("volta host add: unknown flag -x"), (code, err)
+        code, _, err = run("agent", "--server", "127.0.0.1:1", "--token-file", folder, expected=None)
+        assert code == 3 and "not a regular file" in err, (code, err)
+
+
 def case_host_commands_with_and_without_the_server():
     with Folder() as folder:
         server(folder).stop()

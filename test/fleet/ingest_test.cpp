@@ -374,6 +374,13 @@ TEST_CASE("a restart of the server does not let a host go past its limit") {
   CHECK(f.push(f.next(2)).durable_seq == 1);
   REQUIRE(f.session->define({test::gauge("m2")}));
   CHECK(f.push(f.next(3)).refused == BatchFault::too_many_series);
+  // What the store has deleted counts no more once the host comes anew.
+  stored.records.pop_back();
+  f.session.reset();
+  f.begin(2);
+  REQUIRE(f.session->define({test::gauge("m2")}));
+  f.encoder.force_keyframe();
+  CHECK_FALSE(f.push(f.next(3)).refused);
 }
 
 TEST_CASE("one series in ever new forms is limited too") {
@@ -431,6 +438,9 @@ TEST_CASE("data far ahead of the server is accepted and flagged") {
   CHECK(f.push(far).durable_seq == 2);
   CHECK(f.metric("volta_server_future_batches_total") == 1);
   CHECK(f.directory.offsets.back() == 300'001);
+  const EncodedBatch mended = f.next();
+  CHECK(f.push(mended).durable_seq == 3);
+  CHECK(f.directory.offsets.back() == 0);
 }
 
 TEST_CASE("absurd clocks do no harm") {

@@ -137,10 +137,10 @@ TEST_CASE("exactly one Host, and one that this server is known by") {
     check_host(host, 421, kLoopback);
     check_host(host, 0, kUnix);
   }
-  for (const char* host : {"", ":8420", "localhost:", "localhost:0", "localhost:99999",
-                           "localhost:8420:1", "local host", "a@localhost", "localhost/x", "::1",
-                           "[localhost]", "[::1", "[]:80", "[::1]8420", "[::1]:0", "localhost:+1",
-                           "localhost, evil"}) {
+  for (const char* host :
+       {"", ":8420", "localhost:", "localhost:0", "localhost:99999", "localhost:8420:1",
+        "local host", "a@localhost", "localhost/x", "::1", "[localhost]", "[::1", "[]:80",
+        "[::1]8420", "[::1]:0", "localhost:+1", "localhost, evil"}) {
     check_host(host, 400, kLoopback);
     check_host(host, 400, kUnix);
   }

@@ -296,6 +296,17 @@ TEST_CASE("the admin socket is for its owner, whatever the Host") {
   CHECK_FALSE(std::filesystem::exists(path));
 }
 
+TEST_CASE("root leaves the admin socket to the owner of the directory") {
+  if (test::skipped_if(!test::is_root(), "only root can give a socket away")) return;
+  const test::TempDir folder;
+  const auto path = folder.path() / "volta.sock";
+  const UniqueFd socket = listen_unix(path, 65534);
+  struct stat status {};
+  REQUIRE(::stat(path.c_str(), &status) == 0);
+  CHECK(status.st_uid == 65534);
+  CHECK((status.st_mode & 0777U) == 0600);
+}
+
 TEST_CASE("another user is refused on the admin socket") {
   if (test::skipped_if(!test::is_root(), "only root can become another user")) return;
   const test::TempDir folder;
@@ -318,14 +329,14 @@ TEST_CASE("another user is refused on the admin socket") {
 TEST_CASE("a stale socket is replaced, a file that is no socket is not") {
   const test::TempDir folder;
   const auto path = folder.path() / "volta.sock";
-  listen_unix(path).reset();
+  listen_unix(path, ::geteuid()).reset();
   REQUIRE(std::filesystem::exists(path));
-  CHECK(listen_unix(path));
+  CHECK(listen_unix(path, ::geteuid()));
   std::filesystem::remove(path);
   folder.write("volta.sock", "precious");
-  CHECK_THROWS_AS(listen_unix(path), ListenFailure);
+  CHECK_THROWS_AS(listen_unix(path, ::geteuid()), ListenFailure);
   CHECK(std::filesystem::file_size(path) == 8);
-  CHECK_THROWS_AS(listen_unix(folder.path() / std::string(200, 'x')), ListenFailure);
+  CHECK_THROWS_AS(listen_unix(folder.path() / std::string(200, 'x'), ::geteuid()), ListenFailure);
 }
 
 TEST_CASE("a busy port and a wrong address are named") {

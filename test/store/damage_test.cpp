@@ -205,6 +205,8 @@ TEST_CASE_METHOD(LeftBehind, "nothing is acknowledged into a directory that was 
   agent.define(test::gauge("m"));
   CHECK(test::commit(store.journal(), agent.finish_one(0, kStart + 3000, 9)) !=
         CommitState::committed);
+  CHECK_THROWS_WITH(store.hosts().add("b", test::token(2)),
+                    Catch::Matchers::Contains("removed or replaced"));
   // The name is free for another one, which does not mend the first.
   const Store other(options, clock);
   std::this_thread::sleep_for(std::chrono::milliseconds(1200));
@@ -218,7 +220,7 @@ TEST_CASE("a directory that cannot be written is refused in a sentence") {
   std::filesystem::create_directory(place);
   const bool root = ::geteuid() == 0;
   if (root && ::mount("none", place.c_str(), "tmpfs", 0, "size=1m,mode=0700") != 0) {
-    WARN("skipped: no right to mount a tmpfs");
+    WARN("SKIPPED: no right to mount a tmpfs");
     return;
   }
   const test::FakeClock clock(kStart);

@@ -114,7 +114,7 @@ TEST_CASE("a full file system makes the store read-only until there is room") {
   const auto mount_point = dir.path() / "small";
   std::filesystem::create_directory(mount_point);
   if (::mount("none", mount_point.c_str(), "tmpfs", 0, "size=6m,mode=0700") != 0) {
-    WARN("skipped: no right to mount a tmpfs");
+    WARN("SKIPPED: no right to mount a tmpfs");
     return;
   }
   check_full_and_back(

@@ -12,7 +12,7 @@ inline bool is_root() { return ::geteuid() == 0; }
 
 // Says why the test case is skipped, and then is true.
 inline bool skipped_if(bool condition, const std::string& reason) {
-  if (condition) WARN("skipped: " << reason);
+  if (condition) WARN("SKIPPED: " << reason);
   return condition;
 }
 

@@ -208,7 +208,7 @@ export class LiveLink {
 
 let shared: LiveLink | null = null;
 
-// The page's one link, opened by its first subscription.
+// The page's one link; start() opens it.
 export function liveLink(): LiveLink {
   if (shared) return shared;
   const url = `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/api/v1/ws`;

@@ -15,7 +15,7 @@ const kCoarse = { range_ms: kFull_ms, step_ms: 5_000 };
 const kFine = { range_ms: 120_000, step_ms: 1_000 };
 type Grid = typeof kCoarse;
 const kStale_ms = 20_000;
-const kManyHosts = 4; // from here on live numbers come every 5 s and only power has a past
+const kManyHosts = 4; // beyond it live numbers come every 5 s and only power has a past
 const kMostEnergyHosts = 64;
 // The server takes 32 subscriptions of one client; the host page needs one of them for its charts.
 const kMostWatched = 28;
@@ -277,12 +277,19 @@ export function startFleet(): void {
   window.setInterval(() => {
     now.value = Date.now();
   }, 1_000);
-  window.setInterval(() => {
-    if (awake()) void refreshHosts();
-  }, kPollHosts_ms);
-  window.setInterval(() => {
-    if (awake()) void refreshEnergy();
-  }, kPollEnergy_ms);
+  // One that takes longer than its period is not begun a second time beside it.
+  const poll = (refresh: () => Promise<void>, period_ms: number): void => {
+    let busy = false;
+    window.setInterval(() => {
+      if (!awake() || busy) return;
+      busy = true;
+      void refresh().finally(() => {
+        busy = false;
+      });
+    }, period_ms);
+  };
+  poll(refreshHosts, kPollHosts_ms);
+  poll(refreshEnergy, kPollEnergy_ms);
   document.addEventListener("visibilitychange", () => {
     if (awake()) void refreshHosts();
   });

@@ -162,14 +162,8 @@ export class HostWindow {
 
   private append(ts: number, entries: readonly { info: SeriesInfo; value: number | null }[]): void {
     for (const { info, value } of entries) this.slots(info.name, info.labels)?.add(ts, value);
-    if (ts > this.end.peek() || this.end.peek() - ts < kSilence_ms) this.end.value = Math.max(ts, this.firstEnd(ts));
+    if (ts > this.end.peek() || this.end.peek() - ts < kSilence_ms) this.end.value = ts;
     this.version.value += 1;
-  }
-
-  // The window began at the server's clock, which may be a moment ahead of the readings; from the
-  // first reading on it follows these, so that the line reaches the right edge.
-  private firstEnd(ts: number): number {
-    return ts < this.end.peek() - kSilence_ms ? this.end.peek() : ts;
   }
 
   // A host that fell silent must be seen to have stopped: time goes on without it.
