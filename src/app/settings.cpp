@@ -15,8 +15,8 @@
 namespace volta {
 namespace {
 
-// A bound for the parser, too: a key of a hundred thousand parts would exhaust its stack.
 constexpr std::size_t kLargestFile = 64U << 10U;
+constexpr std::size_t kMostDots = 32;  // outside of texts, in one line
 constexpr std::chrono::milliseconds kShortestPeriod{10};
 constexpr std::chrono::milliseconds kLongestPeriod = std::chrono::hours(1);
 constexpr std::chrono::milliseconds kLongestEnergyPeriod = std::chrono::seconds(30);
@@ -26,6 +26,31 @@ std::string upper(std::string_view text) {
   for (char& c : out)
     c = c == '.' ? '_' : static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
   return out;
+}
+
+// The first line with more dots outside of texts and comments than any key here has; 0: none. The
+// parser limits how deep values nest, but not the parts of a key, and goes down once for each.
+std::size_t line_of_deep_key(std::string_view content) {
+  std::size_t number = 0;
+  while (const auto line = next_line(content)) {
+    ++number;
+    std::size_t dots = 0;
+    char quote = 0;
+    for (std::size_t i = 0; i < line->size(); ++i) {
+      const char c = (*line)[i];
+      if (quote != 0) {
+        if (c == '\\' && quote == '"') ++i;
+        if (c == quote) quote = 0;
+      } else if (c == '"' || c == '\'') {
+        quote = c;
+      } else if (c == '#') {
+        break;
+      } else if (c == '.' && ++dots > kMostDots) {
+        return number;
+      }
+    }
+  }
+  return 0;
 }
 
 std::string environment_variable(const SettingSpec& spec) { return "VOLTA_" + upper(spec.key); }
@@ -177,6 +202,8 @@ class SettingsReader {
     }
     const Result<std::string> content = read_whole_file(path, kLargestFile);
     if (!content) return content.error();
+    if (const std::size_t line = line_of_deep_key(*content))
+      return Error{path.string() + ":" + std::to_string(line) + ": a key has too many parts"};
     try {
       return walk("", toml::parse(*content, path.string()), path.string());
     } catch (const toml::parse_error& error) {
