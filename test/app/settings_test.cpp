@@ -162,8 +162,17 @@ TEST_CASE("a key of very many parts is refused, dots in texts and comments are n
     given.file = "\n" + deep + "\n";
     const auto settings = read(given);
     REQUIRE_FALSE(settings);
-    CHECK_THAT(settings.error().text, Catch::Matchers::Contains("c.toml:2: a key has too many"));
+    CHECK_THAT(settings.error().text,
+               Catch::Matchers::Contains("c.toml:2: not TOML: a key has too many"));
   }
+  for (const char* control : {"[a\rb]\n", "a\v = 1\n", "\x7f", "# \x01\n"}) {
+    given.file = control;
+    const auto settings = read(given);
+    REQUIRE_FALSE(settings);
+    CHECK_THAT(settings.error().text, Catch::Matchers::Contains("c.toml:1: not TOML: a control"));
+  }
+  given.file = "[http]\r\nlisten = \"127.0.0.1:5\"\t\r\n";
+  CHECK(read(given)->text("http.listen") == "127.0.0.1:5");
   given.file = "# " + std::string(100, '.') + "\n[labels]\nx = \"" + std::string(100, '.') + "\"\n";
   CHECK(read(given)->labels().at("x") == std::string(100, '.'));
 }
