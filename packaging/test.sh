@@ -10,6 +10,7 @@ SUITES=${*:-$ALL}
 LOGS="$TOP/build/logs"
 SUMMARY="$TOP/build/logs/summary"
 
+if [ "$SUITES" = --help ]; then sed -n '2,5s/^# \{0,1\}//p' "$0"; exit 0; fi
 for name in $SUITES; do
   [[ " $ALL units " == *" $name "* ]] || { echo "test.sh: unknown suite $name; there are: $ALL units" >&2; exit 2; }
 done

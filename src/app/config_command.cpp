@@ -21,7 +21,9 @@ int run_config(const ConfigOptions& options) {
   for (const std::string& warning : settings->warnings())
     std::cerr << "volta: warning: " << printable(warning) << '\n';
   if (options.action == "check") {
-    std::cout << "the configuration is good\n";
+    const std::size_t warnings = settings->warnings().size();
+    std::cout << (warnings == 0 ? "the configuration is good\n"
+                                : "the configuration can be used, but see the warnings\n");
     return code(Exit::done);
   }
   for (const SettingSpec& spec : setting_specs(options.role)) {

@@ -20,7 +20,15 @@ class Printer final : public TickSink {
  public:
   explicit Printer(std::string format) : format_(std::move(format)) {}
 
+  // Readings so far that are not of volta itself.
+  [[nodiscard]] std::size_t of_the_machine() const { return of_the_machine_; }
+
   void on_tick(const Tick& tick) override {
+    for (const Reading& reading : tick.readings()) {
+      const std::string& name = tick.layout().series()[reading.slot].name;
+      if (!name.starts_with("volta_self_") && !name.starts_with("volta_collector_"))
+        ++of_the_machine_;
+    }
     if (format_ == "json") {
       print_json(tick);
     } else if (format_ == "prometheus") {
@@ -92,6 +100,7 @@ class Printer final : public TickSink {
   }
 
   std::string format_;
+  std::size_t of_the_machine_ = 0;
   std::vector<MetricFamily> families_;
 };
 
@@ -111,7 +120,12 @@ int run_readings(const ReadingsOptions& options) {
     std::cout.flush();
   }
   printer.finish();
+  if (printer.of_the_machine() == 0)
+    throw StartFailure(Exit::failed, "nothing of this machine could be read; is " +
+                                         settings.text("paths.procfs") + " mounted?");
   measure.warn_of_unreadable_sensors();
+  if (options.samples == 1)
+    std::cerr << "volta: power is measured between two samples; see it with: --samples 2\n";
   return code(Exit::done);
 }
 

@@ -78,7 +78,9 @@ int run_server(const RoleOptions& options, bool show_access_key) {
     const std::filesystem::path data = settings.text("paths.data");
     if (!std::filesystem::is_directory(data))
       throw StartFailure(Exit::data_directory,
-                         data.string() + " is no data directory of a server; start it once first");
+                         data.string() +
+                             " is no data directory of a server; name the server's with "
+                             "--data, or start it once first");
     std::cout << load_or_make_access_key(data) << '\n';
     return code(Exit::done);
   }

@@ -29,7 +29,7 @@ std::string next_step(RefusalReason reason) {
     case RefusalReason::wrong_version:
       return "install the same version of volta here and on the server";
     case RefusalReason::plaintext:
-      return "connect with TLS, or allow plaintext on both ends";
+      return "allow plaintext on both ends with --insecure-plaintext";
     case RefusalReason::bad_hello:
       return "install the same version of volta here and on the server; if it is the same, report "
              "this as a bug";
