@@ -41,6 +41,7 @@ bool LiveGroup::grow(const LiveFeed& feed) {
     entry.as_rate = wishes_.rates && record->def.kind == Kind::counter;
     entries_.push_back(std::move(entry));
   }
+  grown_ = grown_ || entries_.size() > before;
   return entries_.size() > before;
 }
 
@@ -64,6 +65,7 @@ std::string LiveGroup::index_tail(std::size_t from) const {
 
 bool LiveGroup::due(const LiveFeed& feed) const {
   if (!shown_ms_ || feed.last_ms() < *shown_ms_) return true;  // the first, or the clock went back
+  if (grown_) return true;
   return feed.last_ms() - *shown_ms_ >= wishes_.interval_ms - wishes_.interval_ms / 10;
 }
 
@@ -89,6 +91,7 @@ std::optional<std::string> LiveGroup::frame_tail(const LiveFeed& feed) {
     refresh(entries_[i], newest);
     changed.push_back(i);
   }
+  grown_ = false;
   if (changed.empty()) return std::nullopt;
   shown_ms_ = feed.last_ms();
   return tail(changed);

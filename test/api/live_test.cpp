@@ -171,6 +171,19 @@ TEST_CASE("new series enter the index before their first value") {
   CHECK(messages[1].find(R"("i":[0,1],"v":[1,2])") != std::string::npos);
 }
 
+TEST_CASE("a new series does not wait until the interval is over") {
+  House house;
+  Page page(house);
+  page.subscribe("a", R"("names":["volta_load*"],"interval_ms":10000)");
+  page.take();
+  const auto now = house.clock.wall_ms();
+  const auto fresh = house.world.put_series(HostId(1), make_series(metrics::load5, {}));
+  feed_and_wait(house, {{now + 1000, {{fresh, 2}, {house.load, 1}}}});
+  CHECK(page.take().size() == 2);
+  feed_and_wait(house, {{now + 2000, {{fresh, 3}, {house.load, 4}}}});
+  CHECK(page.take().empty());
+}
+
 TEST_CASE("a slow client loses frames, never an index, and no frame runs ahead of its index") {
   House house;
   Page page(house);
