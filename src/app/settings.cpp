@@ -199,7 +199,8 @@ class SettingsReader {
           return label;
       } else if (key == "labels" || is_section(key)) {
         if (!node.is_table())
-          return Error{place + ": " + key + " must be a section: [" + key + "]"};
+          return Error{place.append(": ").append(key).append(" must be a section: [").append(key) +
+                       "]"};
         if (Result<void> inner = walk(key, *node.as_table(), file); !inner) return inner;
       } else if (const SettingSpec* spec = find(key)) {
         const auto text = toml_text(spec->type, node);
@@ -308,7 +309,8 @@ class SettingsReader {
     const auto value = settings_.values_.find("http.allowed_hosts");
     if (value == settings_.values_.end()) return {};
     for (const std::string& name : settings_.list("http.allowed_hosts")) {
-      if (!parse_host_port((name.find(':') == std::string::npos ? name : "[" + name + "]") + ":80"))
+      HostPort address{name, 80};
+      if (!parse_host_port(to_text(address)))
         return Error{value->second.origin + ": http.allowed_hosts: '" + name +
                      "' is not the name or address of a host"};
     }

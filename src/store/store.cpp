@@ -53,7 +53,7 @@ struct Store::Parts {
         reader(series, head, readers) {
     load(clock.wall_ms() - options.head_span.count());
     const Committer::Parts parts{clock, hosts, series, runs, head};
-    writer.emplace(directory, *connection, parts, readers,
+    writer.emplace(Writer::Database{*connection, directory}, parts, readers,
                    Retention(*connection, {clock, hosts, series, runs, head},
                              {options.raw_age.count(), options.size_bytes, wal_bytes(options),
                               directory.path() / kDatabaseName, migration_copies(directory)}),

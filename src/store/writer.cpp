@@ -33,14 +33,14 @@ std::size_t cost(const JournalEntry& entry) { return entry.batch.payload.size() 
 
 }  // namespace
 
-Writer::Writer(const DataDirectory& directory, Connection& connection, Committer::Parts parts,
-               ReaderPool& readers, Retention retention, DiskWatch disk, Limits limits)
-    : directory_(directory),
-      connection_(connection),
+Writer::Writer(Database database, Committer::Parts parts, ReaderPool& readers, Retention retention,
+               DiskWatch disk, Limits limits)
+    : directory_(database.directory),
+      connection_(database.connection),
       parts_(parts),
       readers_(readers),
       limits_(limits),
-      committer_(connection, parts),
+      committer_(database.connection, parts),
       retention_(std::move(retention)),
       disk_(std::move(disk)),
       thread_([this] { loop(); }) {}

@@ -27,13 +27,17 @@ class Writer final : public Journal {
     std::size_t queue_bytes = 0;  // payloads; beyond that append() refuses
     std::int64_t wal_bytes = 0;   // checkpoint when the WAL is longer; with few hosts, earlier
   };
+  struct Database {
+    Connection& connection;
+    const DataDirectory& directory;  // that it stands in
+  };
   struct Counters {
     std::atomic<std::uint64_t> committed{0}, disk_full{0}, failed{0};  // group commits
     std::atomic<std::uint64_t> commit_us{0};
   };
   // Starts the thread. Everything passed must outlive it; the connection is the thread's from now.
-  Writer(const DataDirectory& directory, Connection& connection, Committer::Parts parts,
-         ReaderPool& readers, Retention retention, DiskWatch disk, Limits limits);
+  Writer(Database database, Committer::Parts parts, ReaderPool& readers, Retention retention,
+         DiskWatch disk, Limits limits);
   // Commits what is queued, then ends the thread.
   ~Writer() override;
 
