@@ -80,8 +80,10 @@ def case_kill_9_of_the_server_loses_nothing():
             host = host_named(hub.port(), key, "n")["id"]
             answer = get(hub.port(), f"/api/v1/series?host={host}&name=volta_load1&start={int(begun)}&end={int(ended)}&step=100ms&agg=last", key)
             missing = [t for t, v in zip(answer["timestamps"], answer["series"][0]["values"]) if v is None]
-            allowed = 1 if lib.SLOW == 1 else len(answer["timestamps"]) // 10  # a tick that the busy machine itself skipped
-            assert len(missing) <= allowed, f"{len(missing)} of {len(answer['timestamps'])} ticks missing: {missing[:10]}"
+            # A busy machine skips a tick here and there; what is lost with a batch is half a second in a row.
+            allowed = max(1, len(answer["timestamps"]) // 10)
+            assert len(missing) <= allowed, f"{len(missing)} of {len(answer['timestamps'])} ticks missing: {missing}"
+            assert not any(late - early == 400 for early, late in zip(missing, missing[4:])), f"five ticks in a row are missing: {missing}"
         hub.stop()
         with sqlite3.connect(next((folder / "server").glob("*.db"))) as db:
             assert db.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
