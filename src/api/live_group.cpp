@@ -41,7 +41,6 @@ bool LiveGroup::grow(const LiveFeed& feed) {
     entry.as_rate = wishes_.rates && record->def.kind == Kind::counter;
     entries_.push_back(std::move(entry));
   }
-  grown_ = grown_ || entries_.size() > before;
   return entries_.size() > before;
 }
 
@@ -65,8 +64,12 @@ std::string LiveGroup::index_tail(std::size_t from) const {
 
 bool LiveGroup::due(const LiveFeed& feed) const {
   if (!shown_ms_ || feed.last_ms() < *shown_ms_) return true;  // the first, or the clock went back
-  if (grown_) return true;
-  return feed.last_ms() - *shown_ms_ >= wishes_.interval_ms - wishes_.interval_ms / 10;
+  // Counted on the clock's grid, as ticks are: the first frame of a start is off it, and the tick
+  // of the next full second must not wait for that one's interval.
+  const auto interval = [this](std::int64_t time_ms) {
+    return (time_ms + wishes_.interval_ms / 10) / wishes_.interval_ms;
+  };
+  return interval(feed.last_ms()) > interval(*shown_ms_);
 }
 
 void LiveGroup::refresh(Entry& entry, const FeedSeries& newest) const {
@@ -91,7 +94,6 @@ std::optional<std::string> LiveGroup::frame_tail(const LiveFeed& feed) {
     refresh(entries_[i], newest);
     changed.push_back(i);
   }
-  grown_ = false;
   if (changed.empty()) return std::nullopt;
   shown_ms_ = feed.last_ms();
   return tail(changed);

@@ -36,9 +36,8 @@ class LiveGroup {
   // More series fit the names than a client's queue (1 MiB) could take in: the rest is not shown.
   [[nodiscard]] bool truncated() const { return truncated_; }
 
-  // The interval since the last frame is over (a tenth of it is forgiven: ticks jitter), or there
-  // are series that no frame has shown yet: a page that opens with the server has its watts at
-  // once.
+  // A new interval has begun since the last frame. Intervals are multiples of their length by the
+  // clock (a tenth of it is forgiven: ticks jitter).
   [[nodiscard]] bool due(const LiveFeed& feed) const;
   // `,"ts":..,"i":[..],"v":[..]}` with what is new since the last frame; empty: nothing is.
   std::optional<std::string> frame_tail(const LiveFeed& feed);
@@ -67,7 +66,6 @@ class LiveGroup {
   std::optional<std::int64_t> shown_ms_;
   std::size_t index_bytes_ = 0;
   bool truncated_ = false;
-  bool grown_ = false;  // since the last frame
 };
 
 }  // namespace volta

@@ -99,4 +99,4 @@ const up = summary("ready_ms");
 const paint = summary("paint_ms");
 console.log(`process start to ready line: p50 ${up.p50} ms, max ${up.max} ms`);
 console.log(`process start to first chart with data: p50 ${paint.p50} ms, max ${paint.max} ms of ${kRuns} runs, each with an empty data directory; promised: ${kPromise_ms} ms. Chromium was running already: its own start is not in these figures.`);
-process.exit(paint.p50 <= kPromise_ms ? 0 : 1);
+process.exit(paint.max <= kPromise_ms ? 0 : 1);
