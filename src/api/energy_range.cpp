@@ -9,7 +9,7 @@
 namespace volta {
 namespace {
 
-constexpr std::int64_t kDayMs = 86'400'000;
+constexpr std::int64_t kPieceMs = 86'400'000;  // a day
 
 // One counter, fed with consecutive pieces of its samples.
 struct Growth {
@@ -52,8 +52,8 @@ std::optional<EnergyRange> energy_in(const SeriesIndex& index, const RangeReader
 
   std::vector<Growth> growth(ids.size());
   const std::int64_t oldest = reader.oldest_ms(host).value_or(end_ms);
-  for (std::int64_t from = std::max(start_ms, oldest); from <= end_ms; from += kDayMs) {
-    const auto columns = reader.read(host, ids, from, std::min(end_ms, from + kDayMs - 1));
+  for (std::int64_t from = std::max(start_ms, oldest); from <= end_ms; from += kPieceMs) {
+    const auto columns = reader.read(host, ids, from, std::min(end_ms, from + kPieceMs - 1));
     for (std::size_t i = 0; i < columns.size() && i < growth.size(); ++i) {
       growth[i].take(columns[i]);
     }

@@ -18,9 +18,9 @@ namespace {
 namespace fs = std::filesystem;
 using Number = std::optional<std::int64_t>;
 
-constexpr std::chrono::seconds kPatience(10);
-constexpr std::chrono::milliseconds kFirstLook(500);
-constexpr std::chrono::seconds kRescan(60);
+constexpr std::chrono::seconds kBatteryPatience(10);
+constexpr std::chrono::milliseconds kFirstBatteryLook(500);
+constexpr std::chrono::seconds kBatteryRescan(60);
 
 Number positive(Number number) { return number && *number > 0 ? number : std::nullopt; }
 
@@ -58,10 +58,11 @@ struct BatteryValues {
   std::chrono::nanoseconds at{};
 };
 
-constexpr std::array kShown = {metrics::battery_charge_ratio,    metrics::battery_energy_joules,
-                               metrics::battery_capacity_joules, metrics::battery_design_joules,
-                               metrics::battery_power_watts,     metrics::battery_voltage_volts,
-                               metrics::battery_cycles,          metrics::battery_discharging};
+constexpr std::array kBatteryMetrics = {
+    metrics::battery_charge_ratio,    metrics::battery_energy_joules,
+    metrics::battery_capacity_joules, metrics::battery_design_joules,
+    metrics::battery_power_watts,     metrics::battery_voltage_volts,
+    metrics::battery_cycles,          metrics::battery_discharging};
 
 // Reads one battery's files. Its run() is one thread's at a time.
 class Battery final : public SlowTask {
@@ -111,7 +112,7 @@ class Battery final : public SlowTask {
   // NOLINTBEGIN(misc-non-private-member-variables-in-classes): only its collector has it
   const std::string name;
   // The collectors' thread's.
-  std::array<std::optional<Slot>, kShown.size()> slots;
+  std::array<std::optional<Slot>, kBatteryMetrics.size()> slots;
   std::array<std::optional<std::uint32_t>, 2> zones;  // measured, derived
   // NOLINTEND(misc-non-private-member-variables-in-classes)
 
@@ -141,7 +142,7 @@ struct Mains {
 class PowerSupplies final : public Collector {
  public:
   explicit PowerSupplies(HostRoots roots) : roots_(std::move(roots)) {
-    if (is_live(roots_)) lane_ = std::make_unique<SlowLane>(system_clock(), kPatience);
+    if (is_live(roots_)) lane_ = std::make_unique<SlowLane>(system_clock(), kBatteryPatience);
     scan();
   }
 
@@ -149,7 +150,7 @@ class PowerSupplies final : public Collector {
 
   void sample(Tick& out) override {
     if (scanned_ == std::chrono::nanoseconds::zero()) scanned_ = out.boottime();
-    if (out.boottime() - scanned_ >= kRescan) {
+    if (out.boottime() - scanned_ >= kBatteryRescan) {
       if (list_folder(roots_.sys / "class/power_supply") != folders_) scan();
       scanned_ = out.boottime();
     }
@@ -194,19 +195,19 @@ class PowerSupplies final : public Collector {
     }
     if (!lane_) return;
     for (const auto& battery : batteries_) lane_->submit(battery);
-    if (!batteries_.empty()) lane_->wait_idle(kFirstLook);
+    if (!batteries_.empty()) lane_->wait_idle(kFirstBatteryLook);
   }
 
   static void show(Battery& battery, const BatteryValues& values, Tick& out) {
     if (!values.present) return;
     const BatteryState& state = values.state;
-    const std::array<Number, kShown.size()> numbers = {
+    const std::array<Number, kBatteryMetrics.size()> numbers = {
         state.charge_ratio, state.energy,     state.capacity, state.design,
         state.power_uw,     state.voltage_uv, state.cycles,   values.discharging ? 1 : 0};
     for (std::size_t i = 0; i < numbers.size(); ++i) {
       if (!numbers.at(i)) continue;
       std::optional<Slot>& slot = battery.slots.at(i);
-      if (!slot) slot = out.define(kShown.at(i), {{"battery", battery.name}});
+      if (!slot) slot = out.define(kBatteryMetrics.at(i), {{"battery", battery.name}});
       out.set(*slot, *numbers.at(i));
     }
     if (!values.discharging || !state.power_uw || *state.power_uw <= 0) return;

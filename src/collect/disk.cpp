@@ -17,7 +17,7 @@ struct Shown {
   As as;
   MetricId metric;
 };
-constexpr std::array<Shown, 16> kShown = {{
+constexpr std::array<Shown, 16> kDiskMetrics = {{
     {DiskColumn::reads, As::count, metrics::disk_reads_total},
     {DiskColumn::reads_merged, As::count, metrics::disk_reads_merged_total},
     {DiskColumn::read_sectors, As::sectors, metrics::disk_read_bytes_total},
@@ -47,8 +47,8 @@ struct Disk {
   bool never = false;   // not shown, whatever it does
   bool looked = false;  // its size was read
   KeptFile size;
-  std::array<Slot, kShown.size()> slots{};
-  std::array<Unwrapped32, kShown.size()> wraps{};
+  std::array<Slot, kDiskMetrics.size()> slots{};
+  std::array<Unwrapped32, kDiskMetrics.size()> wraps{};
   std::size_t defined = 0;  // of `slots`
 
   explicit Disk(std::filesystem::path size_file) : size(std::move(size_file)) {}
@@ -115,8 +115,8 @@ class DiskCollector final : public Collector {
   }
 
   void emit(Tick& out, Disk& disk, const DiskLine& line) {
-    for (std::size_t i = 0; i < kShown.size(); ++i) {
-      const Shown& shown = kShown.at(i);
+    for (std::size_t i = 0; i < kDiskMetrics.size(); ++i) {
+      const Shown& shown = kDiskMetrics.at(i);
       if (static_cast<std::size_t>(shown.column) >= line.columns) return;
       if (disk.defined == i) {
         disk.slots.at(i) = out.define(shown.metric, {{"device", std::string(line.name)}});

@@ -13,9 +13,9 @@
 namespace volta {
 namespace {
 
-constexpr std::chrono::seconds kPatience(5);
+constexpr std::chrono::seconds kStatfsPatience(5);
 // Long enough for every healthy mount; a hung one may cost so much once, at the start.
-constexpr std::chrono::milliseconds kFirstLook(250);
+constexpr std::chrono::milliseconds kFirstStatfsLook(250);
 
 struct Sizes {
   std::int64_t size = 0;
@@ -82,10 +82,10 @@ class Filesystem final : public Collector {
         roots_(std::move(roots)),
         network_(network),
         ask_(std::move(ask)),
-        lane_(clock, kPatience) {
+        lane_(clock, kStatfsPatience) {
     refresh();
     ask_all();
-    lane_.wait_idle(kFirstLook);
+    lane_.wait_idle(kFirstStatfsLook);
   }
 
   void sample(Tick& out) override {

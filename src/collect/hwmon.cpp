@@ -16,10 +16,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::chrono::seconds kRescan(60);
-constexpr std::chrono::seconds kRescanGone(
-    10);  // drivers that answer ENODEV for ever are no reason to hurry
-
 template <std::size_t N>
 bool one_of(const std::array<std::string_view, N>& list, std::string_view name) {
   return std::find(list.begin(), list.end(), name) != list.end();

@@ -23,8 +23,8 @@ namespace fs = std::filesystem;
 
 constexpr std::string_view kMsr = "intel-rapl";
 constexpr std::string_view kMmio = "intel-rapl-mmio";
-constexpr std::chrono::seconds kRescan(60);
-constexpr std::chrono::seconds kRescanGone(5);
+constexpr std::chrono::seconds kZoneRescan(60);
+constexpr std::chrono::seconds kZoneRescanGone(5);
 constexpr double kHugeLimitWatts = 20'000;  // firmware that sets no limit writes numbers like 4e6 W
 
 fs::path class_folder(const HostRoots& roots) { return roots.sys / "class/powercap"; }
@@ -97,7 +97,8 @@ class Powercap final : public Collector {
 
   void sample(Tick& out) override {
     if (scanned_ == std::chrono::nanoseconds::zero()) scanned_ = out.boottime();
-    if (out.boottime() - scanned_ >= (gone_ ? kRescanGone : kRescan)) rescan(out.boottime());
+    if (out.boottime() - scanned_ >= (gone_ ? kZoneRescanGone : kZoneRescan))
+      rescan(out.boottime());
     for (Zone& zone : zones_) read(zone, out);
   }
 

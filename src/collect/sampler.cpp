@@ -37,11 +37,6 @@ milliseconds group_period(const SamplerOptions& options, std::string_view group)
   return seconds(1);
 }
 
-// The first multiple of the period after `now_ms`.
-std::int64_t next_multiple(std::int64_t now_ms, milliseconds period) {
-  return (now_ms / period.count() + 1) * period.count();
-}
-
 }  // namespace
 
 Sampler::Sampler(SamplerOptions options, std::span<const CollectorEntry> entries,

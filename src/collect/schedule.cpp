@@ -29,11 +29,6 @@ constexpr std::int64_t kOnTimeMs = 20;
 constexpr std::int64_t kClockJumpMs = 500;
 constexpr std::int64_t kLongestSleepMs = 60'000;
 
-// The first multiple of the period after `now_ms`.
-std::int64_t next_multiple(std::int64_t now_ms, milliseconds period) {
-  return (now_ms / period.count() + 1) * period.count();
-}
-
 std::int64_t to_ms(nanoseconds time) {
   return std::chrono::duration_cast<milliseconds>(time).count();
 }

@@ -11,6 +11,11 @@
 
 namespace volta {
 
+// The first multiple of the period after `now_ms`.
+constexpr std::int64_t next_multiple(std::int64_t now_ms, std::chrono::milliseconds period) {
+  return (now_ms / period.count() + 1) * period.count();
+}
+
 class Schedule {
  public:
   struct Moment {

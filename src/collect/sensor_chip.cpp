@@ -12,9 +12,9 @@ namespace volta {
 namespace {
 
 // What a tick can spare; an ordinary chip takes 1 to 100 us (measured), a firmware call 10 ms up.
-constexpr std::chrono::milliseconds kSlow(5);
-constexpr std::chrono::seconds kPatience(5);
-constexpr std::chrono::milliseconds kFirstLook(250);
+constexpr std::chrono::milliseconds kSlowRead(5);
+constexpr std::chrono::seconds kChipPatience(5);
+constexpr std::chrono::milliseconds kFirstChipLook(250);
 // Sensors that are not connected show -128, -274, 255 or worse.
 constexpr std::int64_t kColdest = -100'000;
 constexpr std::int64_t kHottest = 200'000;
@@ -155,7 +155,7 @@ class SensorChip final : public SlowTask {
 };
 
 SensorChips::SensorChips(const Clock& clock, bool live) : clock_(&clock) {
-  if (live) lane_ = std::make_unique<SlowLane>(clock, kPatience);
+  if (live) lane_ = std::make_unique<SlowLane>(clock, kChipPatience);
 }
 
 SensorChips::~SensorChips() = default;
@@ -168,7 +168,7 @@ void SensorChips::open(std::vector<ChipSpec> chips) {
     chips_.push_back(std::make_shared<SensorChip>(std::move(spec), *clock_));
     if (chips_.back()->slow && lane_) waits = lane_->submit(chips_.back()) || waits;
   }
-  if (waits) lane_->wait_idle(kFirstLook);
+  if (waits) lane_->wait_idle(kFirstChipLook);
 }
 
 bool SensorChips::sample(Tick& out) {
@@ -176,7 +176,7 @@ bool SensorChips::sample(Tick& out) {
   bool gone = false;
   for (const auto& chip : chips_) {
     if (!lane_ || !chip->slow) {
-      chip->slow = chip->read_now() > kSlow;
+      chip->slow = chip->read_now() > kSlowRead;
       chip->show(out);
     } else {
       if (chip->fetch()) chip->show(out);

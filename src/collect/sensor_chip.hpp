@@ -4,6 +4,7 @@
 #pragma once
 
 #include <array>
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
@@ -34,6 +35,11 @@ struct ChipSpec {
   bool zero_is_void = false;  // 0 means that nothing is measured (thermal zones)
   std::vector<ChannelSpec> channels;
 };
+
+// How often collectors of chips look for new ones; and when one is gone. Drivers that answer ENODEV
+// for ever are no reason to hurry.
+inline constexpr std::chrono::seconds kRescan(60);
+inline constexpr std::chrono::seconds kRescanGone(10);
 
 class SensorChip;
 

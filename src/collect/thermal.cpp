@@ -10,10 +10,6 @@
 namespace volta {
 namespace {
 
-constexpr std::chrono::seconds kRescan(60);
-constexpr std::chrono::seconds kRescanGone(
-    10);  // drivers that answer ENODEV for ever are no reason to hurry
-
 std::vector<ChipSpec> find_zones(const HostRoots& roots) {
   const std::filesystem::path folder = roots.sys / "class/thermal";
   std::vector<std::pair<std::string, std::string>> zones;  // folder, type

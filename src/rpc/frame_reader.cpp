@@ -10,7 +10,7 @@
 namespace volta::rpc {
 namespace {
 
-constexpr std::size_t kWord = sizeof(capnp::word);
+constexpr std::size_t kCapnpWord = sizeof(capnp::word);
 
 constexpr std::size_t table_bytes(std::size_t segments) { return (4 + 4 * segments + 7) / 8 * 8; }
 static_assert(table_bytes(kMostSegments) == 4 + 4 * kMostSegments);
@@ -29,11 +29,11 @@ std::uint32_t FrameReader::table_entry(std::size_t index) const {
 std::size_t FrameReader::room_end() const {
   switch (stage_) {
     case Stage::first_word:
-      return kWord;
+      return kCapnpWord;
     case Stage::table:
       return table_bytes(segments_);
     default:
-      return body_.size() * kWord;
+      return body_.size() * kCapnpWord;
   }
 }
 
@@ -70,9 +70,9 @@ Result<void> FrameReader::advance() {
   if (stage_ == Stage::table) {
     std::uint64_t words = 0;
     for (std::size_t i = 0; i < segments_; ++i) words += table_entry(1 + i);
-    if (words > largest_bytes_ / kWord) {
-      return Error{
-          fmt::format("a message of {} bytes is larger than {}", words * kWord, largest_bytes_)};
+    if (words > largest_bytes_ / kCapnpWord) {
+      return Error{fmt::format("a message of {} bytes is larger than {}", words * kCapnpWord,
+                               largest_bytes_)};
     }
     body_ = kj::heapArray<capnp::word>(words);
     filled_ = 0;

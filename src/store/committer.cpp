@@ -8,7 +8,7 @@
 namespace volta {
 namespace {
 
-std::int64_t number(HostId id) { return static_cast<std::uint32_t>(id); }
+std::int64_t host_number(HostId id) { return static_cast<std::uint32_t>(id); }
 
 bool is_keyframe(const EncodedBatch& batch) { return batch.key_seq == batch.seq; }
 
@@ -111,7 +111,7 @@ void Committer::insert_run(const RunKey& key, RunEntry& run) {
       .query(
           "INSERT INTO run(host_id, run, durable_seq, last_hash, last_ms, last_accepted,"
           " keyframe_id) VALUES (?,?,0,?,0,0,0)")
-      .with(number(key.first), std::span<const std::uint8_t>(key.second),
+      .with(host_number(key.first), std::span<const std::uint8_t>(key.second),
             std::span<const std::uint8_t>(run.last_hash))
       .run();
   run.row = connection_.last_insert_id();
@@ -144,8 +144,8 @@ void Committer::begin_group(const JournalEntry& entry, RunEntry& run) {
       .query(
           "INSERT INTO keyframe(host_id, run_id, seq, min_ms, max_ms, points)"
           " VALUES (?,?,?,?,?,0)")
-      .with(number(entry.host), run.row, static_cast<std::int64_t>(entry.batch.seq), run.min_ms,
-            run.max_ms)
+      .with(host_number(entry.host), run.row, static_cast<std::int64_t>(entry.batch.seq),
+            run.min_ms, run.max_ms)
       .run();
   run.keyframe = connection_.last_insert_id();
   run.key_seq = entry.batch.seq;

@@ -7,14 +7,9 @@
 #include <string>
 
 #include "collect/collector.hpp"
+#include "collect/recorded_host.hpp"
 
 namespace volta::test {
-
-inline HostRoots recorded_host(const std::string& machine) {
-  const std::filesystem::path folder =
-      std::filesystem::path(VOLTA_TEST_DIR) / "fixtures/host" / machine;
-  return {folder / "proc", folder / "sys", folder / "root"};
-}
 
 inline HostRoots host_in(const std::filesystem::path& folder) {
   return {folder / "proc", folder / "sys", folder / "root"};

@@ -10,14 +10,10 @@
 #include <catch2/catch.hpp>
 
 #include "collect/collector.hpp"
+#include "collect/recorded_host.hpp"
 #include "support/temp_dir.hpp"
 
 namespace volta::test {
-
-inline HostRoots recorded_host(const std::string& name) {
-  const std::filesystem::path host = std::filesystem::path(VOLTA_TEST_DIR) / "fixtures/host" / name;
-  return {host / "proc", host / "sys", host / "root"};
-}
 
 // A host whose files a test writes: "proc/stat", "sys/block/...".
 struct MadeHost {

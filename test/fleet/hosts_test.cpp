@@ -12,7 +12,7 @@ namespace {
 using namespace std::chrono_literals;
 using test::FakeControl;
 
-struct Fixture {
+struct HostsFixture {
   test::FakeClock clock;
   LinkTable links{clock};
   test::FakeDirectory directory;
@@ -21,7 +21,7 @@ struct Fixture {
 };
 
 TEST_CASE("a new host's token is shown once and only its hash is kept") {
-  Fixture f;
+  HostsFixture f;
   const auto added = f.hosts.add_host("alpha");
   REQUIRE(added);
   const auto raw = unhex(added->token);
@@ -35,7 +35,7 @@ TEST_CASE("a new host's token is shown once and only its hash is kept") {
 }
 
 TEST_CASE("rotating, disabling and removing close the live link") {
-  Fixture f;
+  HostsFixture f;
   const auto added = f.hosts.add_host("alpha");
   REQUIRE(added);
   const HostId id = added->host.id;
@@ -61,14 +61,14 @@ TEST_CASE("rotating, disabling and removing close the live link") {
 }
 
 TEST_CASE("a host that is not there is said by its name") {
-  Fixture f;
+  HostsFixture f;
   CHECK(f.hosts.rotate_token("nobody").error().text == "there is no host named 'nobody'");
   CHECK_FALSE(f.hosts.set_disabled("nobody", true));
   CHECK_FALSE(f.hosts.remove_host("nobody"));
 }
 
 TEST_CASE("states follow the data and the link") {
-  Fixture f;
+  HostsFixture f;
   const auto added = f.hosts.add_host("alpha");
   REQUIRE(added);
   CHECK(f.state() == HostState::offline);
@@ -98,7 +98,7 @@ TEST_CASE("states follow the data and the link") {
 }
 
 TEST_CASE("last_seen is the newest data, and plaintext comes from the link") {
-  Fixture f;
+  HostsFixture f;
   const auto added = f.hosts.add_host("alpha");
   REQUIRE(added);
   const auto control = std::make_shared<FakeControl>();
@@ -111,7 +111,7 @@ TEST_CASE("last_seen is the newest data, and plaintext comes from the link") {
 }
 
 TEST_CASE("hosts are counted by state") {
-  Fixture f;
+  HostsFixture f;
   const auto alpha = f.hosts.add_host("alpha");
   CHECK(f.hosts.add_host("beta"));
   const auto link =

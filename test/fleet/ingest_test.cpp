@@ -27,7 +27,7 @@ class Ear final : public BatchListener {
   }
 };
 
-struct Fixture {
+struct IngestFixture {
   test::FakeClock clock;
   LinkTable links{clock};
   test::FakeDirectory directory;
@@ -41,7 +41,7 @@ struct Fixture {
   std::unique_ptr<IngestSession> session;
   Welcome welcome;
 
-  explicit Fixture(IngestOptions given = {}) : options(given) {
+  explicit IngestFixture(IngestOptions given = {}) : options(given) {
     ear.journal = &journal;
     REQUIRE(directory.add("alpha", test::token_hash(test::kToken)));
     make();
@@ -105,7 +105,7 @@ void check_refused(const std::optional<Refusal>& refusal, RefusalReason reason,
 }
 
 TEST_CASE("each refusal at hello is its own and says what to do") {
-  Fixture f;
+  IngestFixture f;
   Hello wrong = f.hello();
   wrong.token[31] ^= 1;
   check_refused(f.open(wrong), RefusalReason::wrong_token, "volta host add");
@@ -136,7 +136,7 @@ TEST_CASE("each refusal at hello is its own and says what to do") {
 }
 
 TEST_CASE("the welcome names the host, what is durable and the server's clock") {
-  Fixture f;
+  IngestFixture f;
   f.journal.runs[{HostId{1}, test::kRun}].durable_seq = 12;
   Hello hello = f.hello();
   hello.clock_ms += 2500;
@@ -148,7 +148,7 @@ TEST_CASE("the welcome names the host, what is durable and the server's clock") 
 }
 
 TEST_CASE("a store that fails at hello leaves no link behind") {
-  Fixture f;
+  IngestFixture f;
   f.journal.broken = true;
   check_refused(f.open(f.hello()), RefusalReason::too_busy, "try again later");
   CHECK(f.links.connected() == 0);
@@ -157,7 +157,7 @@ TEST_CASE("a store that fails at hello leaves no link behind") {
 }
 
 TEST_CASE("a second link with the same token closes the first") {
-  Fixture f;
+  IngestFixture f;
   f.begin();
   const auto old = std::move(f.session);
   const auto first_control = f.control;
@@ -174,7 +174,7 @@ TEST_CASE("a second link with the same token closes the first") {
 }
 
 TEST_CASE("an old run is taken in beside the new one, over the same series") {
-  Fixture f;
+  IngestFixture f;
   f.begin();
   EncodedBatch first = f.next();
   CHECK(f.push(first).durable_seq == 1);
@@ -213,7 +213,7 @@ TEST_CASE("an old run is taken in beside the new one, over the same series") {
 }
 
 TEST_CASE("what an outage left says nothing of the agent's rhythm") {
-  Fixture f;
+  IngestFixture f;
   f.begin();
   const auto batch_of = [&](std::chrono::milliseconds span) {
     f.encoder.force_keyframe();
@@ -230,7 +230,7 @@ TEST_CASE("what an outage left says nothing of the agent's rhythm") {
 }
 
 TEST_CASE("a run beside another is refused clearly where it cannot be") {
-  Fixture f;
+  IngestFixture f;
   f.begin();
   const auto refused = [&](const RunId& run, RefusalReason reason) {
     const auto answer = f.session->open_run(run);
@@ -246,7 +246,7 @@ TEST_CASE("a run beside another is refused clearly where it cannot be") {
 }
 
 TEST_CASE("listeners hear a batch before it is committed, and once") {
-  Fixture f;
+  IngestFixture f;
   f.begin();
   f.push(f.next());
   CHECK(f.ear.heard.size() == 1);
@@ -264,7 +264,7 @@ TEST_CASE("listeners hear a batch before it is committed, and once") {
 }
 
 TEST_CASE("a repeated sequence is answered if it is the same, else a new run is asked for") {
-  Fixture f;
+  IngestFixture f;
   f.begin();
   EncodedBatch batch = f.next();
   CHECK(f.push(batch).durable_seq == 1);
@@ -279,7 +279,7 @@ TEST_CASE("a repeated sequence is answered if it is the same, else a new run is 
 }
 
 TEST_CASE("gaps in the sequence are accepted and counted") {
-  Fixture f;
+  IngestFixture f;
   f.begin();
   f.push(f.next());
   f.next();
@@ -289,7 +289,7 @@ TEST_CASE("gaps in the sequence are accepted and counted") {
 }
 
 TEST_CASE("a bad batch is refused alone") {
-  Fixture f;
+  IngestFixture f;
   f.begin();
   f.push(f.next());
   const auto refused = [&](BatchFault fault, auto&& spoil) {
@@ -314,7 +314,7 @@ TEST_CASE("a bad batch is refused alone") {
 }
 
 TEST_CASE("an unknown keyframe holds what is behind it until the batch comes again") {
-  Fixture f;
+  IngestFixture f;
   f.begin();
   f.next();  // the keyframe is lost
   EncodedBatch second = f.next();
@@ -334,7 +334,7 @@ TEST_CASE("an unknown keyframe holds what is behind it until the batch comes aga
 TEST_CASE("a host may have so many series and no more") {
   IngestOptions options;
   options.most_series = 3;
-  Fixture f(options);
+  IngestFixture f(options);
   f.begin(2);
   CHECK(f.push(f.next(2)).durable_seq == 1);
   REQUIRE(f.session->define({test::gauge("m2"), test::gauge("m3"), test::gauge("m0")}));
@@ -363,7 +363,7 @@ class StoredSeries final : public SeriesIndex {
 TEST_CASE("a restart of the server does not let a host go past its limit") {
   IngestOptions options;
   options.most_series = 3;
-  Fixture f(options);
+  IngestFixture f(options);
   StoredSeries stored;
   for (const char* name : {"m0", "m1", "gone"}) {
     stored.records.push_back({SeriesId{1}, HostId{1}, test::gauge(name)});
@@ -386,7 +386,7 @@ TEST_CASE("a restart of the server does not let a host go past its limit") {
 TEST_CASE("one series in ever new forms is limited too") {
   IngestOptions options;
   options.most_series = 3;
-  Fixture f(options);
+  IngestFixture f(options);
   REQUIRE_FALSE(f.open(f.hello()));
   std::vector<SeriesDef> defs(7, test::gauge("m"));
   for (std::size_t i = 0; i < defs.size(); ++i) defs[i].unit = "unit" + std::to_string(i);
@@ -396,7 +396,7 @@ TEST_CASE("one series in ever new forms is limited too") {
 }
 
 TEST_CASE("series that break the rules are refused") {
-  Fixture f;
+  IngestFixture f;
   f.begin();
   CHECK_FALSE(f.session->define({test::gauge("1 bad name")}));
   CHECK_FALSE(f.session->define(std::vector<SeriesDef>(kMostSlots, test::gauge("ok"))));
@@ -408,7 +408,7 @@ TEST_CASE("batches are limited per host, over its links, and none is overtaken")
   IngestOptions options;
   options.batches_per_second = 10;
   options.batch_burst = 2;
-  Fixture f(options);
+  IngestFixture f(options);
   f.begin();
   f.push(f.next());
   f.push(f.next());
@@ -426,7 +426,7 @@ TEST_CASE("batches are limited per host, over its links, and none is overtaken")
 }
 
 TEST_CASE("data far ahead of the server is accepted and flagged") {
-  Fixture f;
+  IngestFixture f;
   f.begin();
   f.clock.set_wall_ms(f.clock.wall_ms() + 300'000);
   const EncodedBatch just = f.next();
@@ -444,7 +444,7 @@ TEST_CASE("data far ahead of the server is accepted and flagged") {
 }
 
 TEST_CASE("absurd clocks do no harm") {
-  Fixture f;
+  IngestFixture f;
   Hello hello = f.hello();
   hello.clock_ms = std::numeric_limits<std::int64_t>::max();
   CHECK_FALSE(f.open(hello));
@@ -458,7 +458,7 @@ TEST_CASE("absurd clocks do no harm") {
 }
 
 TEST_CASE("a token revoked while the link opens does not let it stay") {
-  Fixture f;
+  IngestFixture f;
   Hosts hosts(f.directory, f.links);
   f.begin();
   CHECK(hosts.rotate_token("alpha"));
@@ -469,7 +469,7 @@ TEST_CASE("a token revoked while the link opens does not let it stay") {
 }
 
 TEST_CASE("an answer that comes after link and ingest are gone harms nobody") {
-  Fixture f;
+  IngestFixture f;
   f.journal.commit_at_once = false;
   f.begin();
   f.session->push(f.next(), f.answers.one());
@@ -483,7 +483,7 @@ TEST_CASE("an answer that comes after link and ingest are gone harms nobody") {
 }
 
 TEST_CASE("a reconnect while a batch is in the journal's queue does not store it twice") {
-  Fixture f;
+  IngestFixture f;
   f.journal.commit_at_once = false;
   f.begin();
   const EncodedBatch batch = f.next();
@@ -500,7 +500,7 @@ TEST_CASE("a reconnect while a batch is in the journal's queue does not store it
 }
 
 TEST_CASE("a store that fails in a push puts it off") {
-  Fixture f;
+  IngestFixture f;
   f.begin();
   f.journal.commit_at_once = false;
   const EncodedBatch batch = f.next();

@@ -19,7 +19,7 @@ EncodedBatch batch(std::uint64_t seq, std::uint64_t key_seq = 1, char content = 
   return out;
 }
 
-struct Fixture {
+struct FeedFixture {
   test::FakeJournal journal;
   int committed = 0;
   int put_off = 0;
@@ -30,7 +30,7 @@ struct Fixture {
   FeedOwner owner = feed->take_over();
   test::Answers answers;
 
-  Fixture() { journal.commit_at_once = false; }
+  FeedFixture() { journal.commit_at_once = false; }
 
   Answer push(const EncodedBatch& b) {
     PushDone done = answers.one();
@@ -58,7 +58,7 @@ struct Fixture {
 };
 
 TEST_CASE("one batch of a run is in the journal at a time, the rest wait in order") {
-  Fixture f;
+  FeedFixture f;
   for (std::uint64_t seq = 1; seq <= 8; ++seq) CHECK(f.push(batch(seq)) == Answer::fresh);
   for (std::uint64_t seq = 1; seq <= 8; ++seq) {
     CHECK(f.journal.queue.size() == 1);
@@ -73,7 +73,7 @@ TEST_CASE("one batch of a run is in the journal at a time, the rest wait in orde
 
 TEST_CASE("when a commit fails, nothing behind it becomes durable before it") {
   const auto why = GENERATE(CommitState::failed, CommitState::disk_full);
-  Fixture f;
+  FeedFixture f;
   for (std::uint64_t seq = 1; seq <= 4; ++seq) f.push(batch(seq));
   f.journal.fail(why);
   CHECK(f.journal.queue.empty());
@@ -91,7 +91,7 @@ TEST_CASE("when a commit fails, nothing behind it becomes durable before it") {
 }
 
 TEST_CASE("a journal that takes nothing puts the batch off") {
-  Fixture f;
+  FeedFixture f;
   f.journal.full = true;
   f.push(batch(1));
   REQUIRE(f.answers.all.size() == 1);
@@ -103,7 +103,7 @@ TEST_CASE("a journal that takes nothing puts the batch off") {
 }
 
 TEST_CASE("a failed commit takes the keyframe back") {
-  Fixture f;
+  FeedFixture f;
   f.push(batch(1, 1));
   f.journal.commit();
   f.push(batch(2, 2));
@@ -115,7 +115,7 @@ TEST_CASE("a failed commit takes the keyframe back") {
 }
 
 TEST_CASE("after a failed commit the journal is asked what it really has") {
-  Fixture f;
+  FeedFixture f;
   f.push(batch(1));
   f.journal.runs[{kHost, test::kRun}] = {1, sha256(batch(1).payload), 1, {1}};
   f.journal.fail(CommitState::failed);
@@ -123,7 +123,7 @@ TEST_CASE("after a failed commit the journal is asked what it really has") {
 }
 
 TEST_CASE("what is durable is answered, not stored") {
-  Fixture f;
+  FeedFixture f;
   f.journal.commit_at_once = true;
   f.push(batch(1));
   f.push(batch(2));
@@ -133,7 +133,7 @@ TEST_CASE("what is durable is answered, not stored") {
 }
 
 TEST_CASE("another payload under the same sequence is a conflict") {
-  Fixture f;
+  FeedFixture f;
   f.push(batch(1));
   CHECK(f.push(batch(1, 1, 'b')) == Answer::conflict);
   f.journal.commit();
@@ -142,7 +142,7 @@ TEST_CASE("another payload under the same sequence is a conflict") {
 }
 
 TEST_CASE("what is under way joins the wait") {
-  Fixture f;
+  FeedFixture f;
   f.push(batch(1));
   f.push(batch(2));
   CHECK(f.push(batch(1)) == Answer::joined);
@@ -155,7 +155,7 @@ TEST_CASE("what is under way joins the wait") {
 }
 
 TEST_CASE("a new session finds what the old one had in the journal, and nothing else") {
-  Fixture f;
+  FeedFixture f;
   f.push(batch(1));
   f.push(batch(2));
   const FeedOwner old = f.owner;
@@ -171,7 +171,7 @@ TEST_CASE("a new session finds what the old one had in the journal, and nothing 
 }
 
 TEST_CASE("a session that was replaced stores nothing") {
-  Fixture f;
+  FeedFixture f;
   const FeedOwner old = f.owner;
   f.feed->take_over();
   f.owner = old;
@@ -180,7 +180,7 @@ TEST_CASE("a session that was replaced stores nothing") {
 }
 
 TEST_CASE("gaps are taken and counted") {
-  Fixture f;
+  FeedFixture f;
   const auto check = f.look(4);
   CHECK(check.answer == Answer::fresh);
   CHECK(check.missing == 3);
@@ -190,7 +190,7 @@ TEST_CASE("gaps are taken and counted") {
 }
 
 TEST_CASE("a hold ends when the agent begins again, not before") {
-  Fixture f;
+  FeedFixture f;
   f.push(batch(1));
   f.journal.commit();
   f.look(2);
@@ -202,7 +202,7 @@ TEST_CASE("a hold ends when the agent begins again, not before") {
 }
 
 TEST_CASE("not more than a bounded number waits") {
-  Fixture f;
+  FeedFixture f;
   for (std::uint64_t seq = 1; seq <= RunFeed::kMostWaiting + 1; ++seq) f.push(batch(seq));
   CHECK(f.answers.all.empty());
   f.push(batch(RunFeed::kMostWaiting + 2));
@@ -211,7 +211,7 @@ TEST_CASE("not more than a bounded number waits") {
 }
 
 TEST_CASE("listeners are to hear of a batch once, also when it is sent again") {
-  Fixture f;
+  FeedFixture f;
   CHECK(f.look(1).first_heard);
   f.push(batch(1));
   f.journal.fail(CommitState::disk_full);
@@ -220,7 +220,7 @@ TEST_CASE("listeners are to hear of a batch once, also when it is sent again") {
 }
 
 TEST_CASE("a feed goes on from what the journal has") {
-  Fixture f;
+  FeedFixture f;
   f.journal.runs[{kHost, RunId{9}}] = {41, sha256(batch(41).payload), 40, {5, 6}};
   const auto feed =
       std::make_shared<RunFeed>(f.journal, kHost, RunId{9}, [](RunFeed::Outcome, std::uint32_t) {});

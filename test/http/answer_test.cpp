@@ -22,7 +22,7 @@ std::string gunzip(std::string packed) {
   return plain;
 }
 
-HttpResponse text(std::string body) {
+HttpResponse plain_answer(std::string body) {
   HttpResponse response;
   response.content_type = "text/plain";
   response.body = std::move(body);
@@ -30,7 +30,7 @@ HttpResponse text(std::string body) {
 }
 
 TEST_CASE("every answer carries the security headers and its length") {
-  const WireAnswer answer = render_answer(text("hello"), {false, true, "", "id-1"});
+  const WireAnswer answer = render_answer(plain_answer("hello"), {false, true, "", "id-1"});
   CHECK(answer.head.starts_with("HTTP/1.1 200 OK\r\n"));
   for (const char* line :
        {"Content-Security-Policy: default-src 'self';", "frame-ancestors 'none'",
@@ -44,7 +44,7 @@ TEST_CASE("every answer carries the security headers and its length") {
 }
 
 TEST_CASE("HEAD has the length of GET and no body, 204 and 304 have neither") {
-  const WireAnswer head = render_answer(text("hello"), {true, true, "", "x"});
+  const WireAnswer head = render_answer(plain_answer("hello"), {true, true, "", "x"});
   CHECK_THAT(head.head, Contains("Content-Length: 5\r\n"));
   CHECK(head.body.empty());
   HttpResponse none;
@@ -60,7 +60,7 @@ TEST_CASE("HEAD has the length of GET and no body, 204 and 304 have neither") {
 
 TEST_CASE("bodies over 1 KiB are compressed for those who accept it") {
   const std::string body(5000, 'a');
-  HttpResponse response = text(body);
+  HttpResponse response = plain_answer(body);
   response.headers.emplace_back("ETag", "\"t\"");
   const WireAnswer packed = render_answer(response, {false, true, "br, gzip;q=0.5", "x"});
   CHECK_THAT(packed.head, Contains("Content-Encoding: gzip\r\n"));
@@ -72,14 +72,15 @@ TEST_CASE("bodies over 1 KiB are compressed for those who accept it") {
   CHECK(plain.body == body);
   CHECK_THAT(plain.head, Contains("Vary: Accept-Encoding\r\n"));
   CHECK_THAT(plain.head, Contains("ETag: \"t\"\r\n"));
-  CHECK(render_answer(text(std::string(1024, 'a')), {false, true, "gzip", "x"}).body.size() ==
-        1024);
+  CHECK(
+      render_answer(plain_answer(std::string(1024, 'a')), {false, true, "gzip", "x"}).body.size() ==
+      1024);
   response.compressible = false;
   CHECK(render_answer(response, {false, true, "gzip", "x"}).body == body);
 }
 
 TEST_CASE("a header that would split the answer is left out") {
-  HttpResponse response = text("x");
+  HttpResponse response = plain_answer("x");
   response.headers = {{"X-A", "1\r\nSet-Cookie: evil"}, {"X\r\nB", "1"}, {"X-C", "fine\tä"}};
   const std::string head = render_answer(response, {false, true, "", "x"}).head;
   CHECK_THAT(head, !Contains("evil"));

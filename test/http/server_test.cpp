@@ -9,6 +9,7 @@
 
 #include "fake_handler.hpp"
 #include "raw_client.hpp"
+#include "shared.hpp"
 #include "support/root.hpp"
 #include "support/temp_dir.hpp"
 
@@ -18,18 +19,13 @@ namespace {
 using Catch::Contains;
 using std::chrono::milliseconds;
 using test::FakeHandler;
+using test::on_loopback;
 using test::RawAnswer;
 using test::RawClient;
 
-HttpOptions on_loopback() {
-  HttpOptions options;
-  options.listen = {"127.0.0.1:0"};
-  return options;
-}
-
 // A server on a free port with a handler of its own.
-struct Live {
-  explicit Live(HttpOptions options = on_loopback()) : server(std::move(options), handler) {
+struct LiveServer {
+  explicit LiveServer(HttpOptions options = on_loopback()) : server(std::move(options), handler) {
     server.start();
   }
   [[nodiscard]] const std::string& address() const { return server.addresses().front(); }
@@ -56,7 +52,7 @@ std::string get(std::string_view path, std::string_view headers = {}) {
 }
 
 TEST_CASE("a request arrives as plain values and its answer goes back") {
-  Live live;
+  LiveServer live;
   RawClient client(live.address());
   client.send("POST /api/a%2Decho HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer x\r\n\r\n");
   CHECK(client.read_answer().status == 404);
@@ -79,7 +75,7 @@ TEST_CASE("a request arrives as plain values and its answer goes back") {
 }
 
 // What follows refused bytes must never be read as another request.
-void check_refused(const Live& live, std::string_view bytes, int status) {
+void check_refused(const LiveServer& live, std::string_view bytes, int status) {
   INFO(bytes);
   RawClient client(live.address());
   client.send(std::string(bytes) + get("/api/smuggled"));
@@ -91,7 +87,7 @@ void check_refused(const Live& live, std::string_view bytes, int status) {
 }
 
 TEST_CASE("bad framing gets its status and the connection's end") {
-  Live live;
+  LiveServer live;
   const std::string post = "POST / HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer x\r\n";
   check_refused(live, post + "Transfer-Encoding: identity\r\n\r\n", 501);
   check_refused(live, post + "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 501);
@@ -115,7 +111,7 @@ TEST_CASE("bad framing gets its status and the connection's end") {
 }
 
 TEST_CASE("pipelined requests are answered in their order") {
-  Live live;
+  LiveServer live;
   RawClient client(live.address());
   std::string requests;
   for (int i = 0; i < 20; ++i) requests += get("/api/echo?" + std::to_string(i));
@@ -126,7 +122,7 @@ TEST_CASE("pipelined requests are answered in their order") {
 }
 
 TEST_CASE("after 64 pipelined requests the connection ends") {
-  Live live;
+  LiveServer live;
   RawClient client(live.address());
   std::string requests;
   for (int i = 0; i < 100; ++i) requests += get("/api/echo");
@@ -140,7 +136,7 @@ TEST_CASE("after 64 pipelined requests the connection ends") {
 }
 
 TEST_CASE("one after the other, a connection serves more than 64 requests") {
-  Live live;
+  LiveServer live;
   RawClient client(live.address());
   for (int i = 0; i < 100; ++i) {
     client.send(get("/api/echo"));
@@ -154,7 +150,7 @@ TEST_CASE("who is slow or silent is let go") {
   options.body_deadline = milliseconds(100);
   options.idle_deadline = milliseconds(100);
   options.linger = milliseconds(100);
-  Live live(options);
+  LiveServer live(options);
   RawClient silent(live.address());
   RawClient slow_head(live.address());
   slow_head.send("GET / HTTP/1.1\r\nHost: loc");
@@ -175,7 +171,7 @@ TEST_CASE("who is slow or silent is let go") {
 }
 
 TEST_CASE("a client that waits for 100 Continue gets it") {
-  Live live;
+  LiveServer live;
   RawClient client(live.address());
   client.send(
       "POST /api/echo HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer x\r\n"
@@ -186,7 +182,7 @@ TEST_CASE("a client that waits for 100 Continue gets it") {
 }
 
 TEST_CASE("HEAD, compression and big answers") {
-  Live live;
+  LiveServer live;
   RawClient client(live.address());
   client.send("HEAD /api/big HTTP/1.1\r\nHost: localhost\r\n\r\n");
   const RawAnswer head = client.read_answer(true);
@@ -210,7 +206,7 @@ TEST_CASE("the page is served beside the handler") {
   page.write("assets/a.js", "1");
   HttpOptions options = on_loopback();
   options.web_root = page.path();
-  Live live(options);
+  LiveServer live(options);
   RawClient client(live.address());
   client.send(get("/") + get("/hosts/x") + get("/assets/a.js") + get("/assets/b.js") +
               get("/api/echo"));
@@ -222,7 +218,7 @@ TEST_CASE("the page is served beside the handler") {
 }
 
 TEST_CASE("a failing handler is a 500 and the connection goes on") {
-  Live live;
+  LiveServer live;
   RawClient client(live.address());
   client.send(get("/api/throw") + get("/api/echo"));
   const RawAnswer failed = client.read_answer();
@@ -235,7 +231,7 @@ TEST_CASE("when workers and queue are full, more is refused at once") {
   HttpOptions options = on_loopback();
   options.worker_threads = 1;
   options.most_queued_requests = 1;
-  Live live(options);
+  LiveServer live(options);
   RawClient first(live.address());
   first.send(get("/api/wait"));
   while (live.handler.handled == 0) std::this_thread::yield();
@@ -264,7 +260,7 @@ TEST_CASE("when workers and queue are full, more is refused at once") {
 TEST_CASE("connections are capped") {
   HttpOptions options = on_loopback();
   options.most_connections = 2;
-  Live live(options);
+  LiveServer live(options);
   RawClient first(live.address());
   RawClient second(live.address());
   for (RawClient* client : {&first, &second}) {
@@ -282,7 +278,7 @@ TEST_CASE("the admin socket is for its owner, whatever the Host") {
   HttpOptions options = on_loopback();
   options.unix_socket = path;
   {
-    Live live(options);
+    LiveServer live(options);
     struct stat status {};
     REQUIRE(::stat(path.c_str(), &status) == 0);
     CHECK((status.st_mode & 0777U) == 0600U);
@@ -312,7 +308,7 @@ TEST_CASE("another user is refused on the admin socket") {
   const test::TempDir folder;
   HttpOptions options;
   options.unix_socket = folder.path() / "volta.sock";
-  Live live(options);
+  LiveServer live(options);
   ::chmod(folder.path().c_str(), 0755);
   ::chmod(options.unix_socket.c_str(), 0666);
   bool ended = false;
@@ -340,7 +336,7 @@ TEST_CASE("a stale socket is replaced, a file that is no socket is not") {
 }
 
 TEST_CASE("a busy port and a wrong address are named") {
-  Live live;
+  LiveServer live;
   HttpOptions options;
   options.listen = {live.address()};
   FakeHandler other;
@@ -360,7 +356,7 @@ TEST_CASE("a busy port and a wrong address are named") {
 }
 
 TEST_CASE("a stop answers what is being handled and ends the rest") {
-  Live live;
+  LiveServer live;
   RawClient idle(live.address());
   idle.send(get("/api/echo"));
   CHECK(idle.read_answer().status == 200);
@@ -380,7 +376,7 @@ TEST_CASE("several loop threads serve many clients") {
   HttpOptions options = on_loopback();
   options.io_threads = 3;
   options.worker_threads = 3;
-  Live live(options);
+  LiveServer live(options);
   std::atomic<int> good{0};
   std::vector<std::thread> threads;
   for (int t = 0; t < 8; ++t) {

@@ -2,12 +2,12 @@
 
 #include <catch2/catch.hpp>
 
+#include "shared.hpp"
+
 namespace volta {
 namespace {
 
-std::shared_ptr<const std::string> text(std::string content) {
-  return std::make_shared<const std::string>(std::move(content));
-}
+using test::text;
 
 struct Bench {
   explicit Bench(std::size_t most_bytes = 100)

@@ -7,6 +7,7 @@
 #include "fake_handler.hpp"
 #include "http/server.hpp"
 #include "raw_client.hpp"
+#include "shared.hpp"
 #include "support/self.hpp"
 
 namespace volta {
@@ -16,8 +17,10 @@ using Catch::Contains;
 using std::chrono::milliseconds;
 using test::FakeHandler;
 using test::Frame;
+using test::on_loopback;
 using test::RawAnswer;
 using test::RawClient;
+using test::text;
 
 constexpr int kText = 1;
 constexpr int kBinary = 2;
@@ -25,24 +28,14 @@ constexpr int kClose = 8;
 constexpr int kPing = 9;
 constexpr int kPong = 10;
 
-HttpOptions on_loopback() {
-  HttpOptions options;
-  options.listen = {"127.0.0.1:0"};
-  return options;
-}
-
-struct Live {
-  explicit Live(HttpOptions options = on_loopback()) : server(std::move(options), handler) {
+struct StreamServer {
+  explicit StreamServer(HttpOptions options = on_loopback()) : server(std::move(options), handler) {
     server.start();
   }
   [[nodiscard]] const std::string& address() const { return server.addresses().front(); }
   FakeHandler handler;
   HttpServer server;
 };
-
-std::shared_ptr<const std::string> text(std::string content) {
-  return std::make_shared<const std::string>(std::move(content));
-}
 
 std::string payload_of(const std::optional<Frame>& frame) {
   return frame ? frame->payload : "(the connection ended)";
@@ -51,7 +44,7 @@ std::string payload_of(const std::optional<Frame>& frame) {
 TEST_CASE("an upgrade is granted with our subprotocol, messages go both ways") {
   HttpOptions options = on_loopback();
   options.close_grace = milliseconds(50);  // this client says goodbye but never closes
-  Live live(options);
+  StreamServer live(options);
   RawClient client(live.address());
   const RawAnswer answer = client.upgrade(
       "/api/ws", "Sec-WebSocket-Protocol: other, volta.v1.json\r\nOrigin: http://localhost\r\n");
@@ -77,7 +70,7 @@ TEST_CASE("an upgrade is granted with our subprotocol, messages go both ways") {
   CHECK(live.handler.wait_for_open(0));
 }
 
-void check_upgrade_refused(const Live& live, std::string_view request, int status) {
+void check_upgrade_refused(const StreamServer& live, std::string_view request, int status) {
   INFO(request);
   RawClient client(live.address());
   client.send(std::string(request) + "\r\n");
@@ -85,7 +78,7 @@ void check_upgrade_refused(const Live& live, std::string_view request, int statu
 }
 
 TEST_CASE("what is no proper upgrade is answered, not upgraded") {
-  Live live;
+  StreamServer live;
   const std::string start = "GET /api/ws HTTP/1.1\r\nHost: localhost\r\n";
   const std::string upgrade = start + "Connection: Upgrade\r\nUpgrade: websocket\r\n";
   const std::string key = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
@@ -107,7 +100,7 @@ TEST_CASE("what is no proper upgrade is answered, not upgraded") {
 }
 
 TEST_CASE("a message that is too big, no text or one too many ends the socket") {
-  Live live;
+  StreamServer live;
   RawClient big(live.address());
   big.upgrade("/api/ws");
   big.send_frame(kText, std::string(64 << 10, 'x'));
@@ -128,7 +121,7 @@ TEST_CASE("a message that is too big, no text or one too many ends the socket") 
   CHECK(throwing.read_close_code() == 1011);
   HttpOptions options = on_loopback();
   options.most_messages_per_second = 5;
-  Live strict(options);
+  StreamServer strict(options);
   RawClient loud(strict.address());
   loud.upgrade("/api/ws");
   for (int i = 0; i < 20; ++i) loud.send_frame(kText, "x");
@@ -136,7 +129,7 @@ TEST_CASE("a message that is too big, no text or one too many ends the socket") 
 }
 
 TEST_CASE("api/ closes with its own code after what it has sent") {
-  Live live;
+  StreamServer live;
   RawClient client(live.address());
   client.upgrade("/api/ws");
   const auto sender = live.handler.sender();
@@ -155,7 +148,7 @@ TEST_CASE("api/ closes with its own code after what it has sent") {
 TEST_CASE("who answers pings stays, who does not is let go") {
   HttpOptions options = on_loopback();
   options.ping_period = milliseconds(50);
-  Live live(options);
+  StreamServer live(options);
   RawClient good(live.address());
   good.upgrade("/api/ws");
   for (int i = 0; i < 6; ++i) {
@@ -172,7 +165,7 @@ TEST_CASE("who answers pings stays, who does not is let go") {
 }
 
 TEST_CASE("a stop closes streams with 1001") {
-  Live live;
+  StreamServer live;
   RawClient socket(live.address());
   socket.upgrade("/api/ws");
   RawClient events(live.address());
@@ -194,7 +187,7 @@ HttpOptions impatient() {
 }
 
 TEST_CASE("a reader that stands still is closed with 1013 and told so when it reads again") {
-  Live live(impatient());
+  StreamServer live(impatient());
   RawClient client(live.address(), 4096);
   client.upgrade("/api/ws");
   const auto sender = live.handler.sender();
@@ -203,7 +196,7 @@ TEST_CASE("a reader that stands still is closed with 1013 and told so when it re
 }
 
 TEST_CASE("a blocked write closes with 1013 even if little is queued") {
-  Live live(impatient());
+  StreamServer live(impatient());
   RawClient client(live.address(), 4096);
   client.upgrade("/api/ws");
   const auto sender = live.handler.sender();
@@ -227,7 +220,7 @@ TEST_CASE("who never reads again is cut off after the grace period") {
   HttpOptions options = impatient();
   options.blocked_limit = milliseconds(50);
   options.close_grace = milliseconds(50);
-  Live live(options);
+  StreamServer live(options);
   RawClient client(live.address(), 4096);
   client.upgrade("/api/ws");
   live.handler.sender()->send("", text(std::string(8'000'000, 'x')));
@@ -237,7 +230,7 @@ TEST_CASE("who never reads again is cut off after the grace period") {
 TEST_CASE("a slow reader gets the latest of each key") {
   HttpOptions options = impatient();
   options.blocked_limit = milliseconds(20'000);
-  Live live(options);
+  StreamServer live(options);
   RawClient client(live.address(), 4096);
   client.upgrade("/api/ws");
   const auto sender = live.handler.sender();
@@ -262,7 +255,7 @@ TEST_CASE("a slow reader gets the latest of each key") {
 TEST_CASE("200 clients that stand still cost no memory and slow nobody down") {
   HttpOptions options = on_loopback();
   options.blocked_limit = milliseconds(20'000);
-  Live live(options);
+  StreamServer live(options);
   std::vector<std::unique_ptr<RawClient>> stalled;
   std::vector<std::shared_ptr<StreamSender>> senders;
   for (std::size_t i = 0; i < 200; ++i) {
@@ -287,7 +280,7 @@ TEST_CASE("200 clients that stand still cost no memory and slow nobody down") {
 TEST_CASE("server-sent events carry numbered messages") {
   HttpOptions options = on_loopback();
   options.heartbeat_period = milliseconds(50);
-  Live live(options);
+  StreamServer live(options);
   RawClient client(live.address());
   client.send("GET /api/sse HTTP/1.1\r\nHost: localhost\r\nSec-Fetch-Site: same-origin\r\n\r\n");
   const RawAnswer answer = client.read_answer();
@@ -312,7 +305,7 @@ TEST_CASE("server-sent events carry numbered messages") {
 }
 
 TEST_CASE("an event stream that its client leaves is over") {
-  Live live;
+  StreamServer live;
   {
     RawClient client(live.address());
     client.send("GET /api/sse HTTP/1.1\r\nHost: localhost\r\n\r\n");

@@ -12,6 +12,7 @@
 #include <sys/resource.h>
 
 #include "rpc/address.hpp"
+#include "rpc/any_port.hpp"
 #include "rpc/client.hpp"
 #include "rpc/fake_sink.hpp"
 #include "rpc/guarded_stream.hpp"
@@ -27,14 +28,9 @@ namespace volta {
 namespace {
 
 using namespace std::chrono_literals;
+using test::any_port;
 using test::FakeSink;
 using test::RawSocket;
-
-RpcServerOptions any_port() {
-  RpcServerOptions options;
-  options.port = 0;
-  return options;
-}
 
 // An agent that speaks the wire but keeps none of its rules. Its socket takes in little.
 class RudeAgent {

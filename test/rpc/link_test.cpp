@@ -3,6 +3,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "rpc/any_port.hpp"
 #include "rpc/client.hpp"
 #include "rpc/fake_sink.hpp"
 #include "rpc/preface.hpp"
@@ -13,13 +14,8 @@ namespace volta {
 namespace {
 
 using namespace std::chrono_literals;
+using test::any_port;
 using test::FakeSink;
-
-RpcServerOptions any_port() {
-  RpcServerOptions options;
-  options.port = 0;
-  return options;
-}
 
 RpcAgentLinkOptions to(const RpcServer& server) { return {"127.0.0.1", server.port(), false, 10s}; }
 

@@ -15,6 +15,9 @@
 
 namespace volta::test {
 
+// A whole minute: where the samples of most cases begin, ms.
+inline constexpr std::int64_t kStart = 1'795'226'940'000;
+
 inline SeriesDef gauge(const std::string& name, Labels labels = {}) {
   SeriesDef def;
   def.name = name;

@@ -24,7 +24,7 @@ namespace {
 
 using test::Agent;
 
-constexpr std::int64_t kStart = 1'795'226'940'000;
+using test::kStart;
 constexpr std::uint64_t kRuns = 3;
 constexpr int kSlots = 5;
 

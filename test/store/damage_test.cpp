@@ -18,7 +18,7 @@
 namespace volta {
 namespace {
 
-constexpr std::int64_t kStart = 1'795'226'940'000;
+using test::kStart;
 constexpr std::uint64_t kBatches = 40;
 
 std::string content(const std::filesystem::path& file) {

@@ -20,7 +20,7 @@ namespace {
 using test::Agent;
 using test::commit;
 
-constexpr std::int64_t kStart = 1'795'226'940'000;
+using test::kStart;
 
 class FileSizeLimit {
  public:

@@ -13,7 +13,7 @@ namespace volta {
 namespace {
 
 constexpr std::int64_t kMb = 1'000'000;
-constexpr std::int64_t kStart = 1'795'226'940'000;
+using test::kStart;
 
 TEST_CASE("how much of a disk is left to others") {
   const auto check = [](std::int64_t total_mb, std::int64_t reserve_mb) {

@@ -4,10 +4,12 @@
 
 #include <catch2/catch.hpp>
 
+#include "agent.hpp"
+
 namespace volta {
 namespace {
 
-constexpr std::int64_t kStart = 1'795'226'940'000;
+using test::kStart;
 constexpr HostId kHost{1};
 
 DecodedBatch batch_of(std::int64_t first_ms, std::size_t ticks, std::uint32_t slots,

@@ -11,7 +11,7 @@
 namespace volta {
 namespace {
 
-constexpr std::int64_t kStart = 1'795'226'940'000;
+using test::kStart;
 
 class HostTest {
  public:

@@ -17,7 +17,7 @@
 namespace volta {
 namespace {
 
-constexpr std::int64_t kStart = 1'795'226'940'000;
+using test::kStart;
 constexpr std::int64_t kHour = 3'600'000;
 
 class RetentionTest {

@@ -14,7 +14,7 @@
 namespace volta {
 namespace {
 
-constexpr std::int64_t kStart = 1'795'226'940'000;
+using test::kStart;
 
 Migration step(std::string_view name, std::string_view sql) { return {name, sql}; }
 

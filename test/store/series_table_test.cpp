@@ -13,8 +13,8 @@
 namespace volta {
 namespace {
 
-constexpr std::int64_t kStart = 1'795'226'940'000;
 using std::chrono::hours;
+using test::kStart;
 
 // A store whose raw data live for a day, and so do its runs.
 class SeriesLife {

@@ -18,7 +18,7 @@ namespace {
 using test::Agent;
 using test::commit;
 
-constexpr std::int64_t kStart = 1'795'226'940'000;
+using test::kStart;
 
 StoreOptions options_in(const test::TempDir& dir) {
   StoreOptions options;

@@ -7,7 +7,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-struct Fixture {
+struct BatcherFixture {
   Outbox outbox;
   BatchWishes wishes;
   Batcher batcher{outbox, wishes, 10s};
@@ -34,7 +34,7 @@ struct Fixture {
 };
 
 TEST_CASE("the first tick goes out at once, then a batch holds ten seconds of ticks") {
-  Fixture f;
+  BatcherFixture f;
   CHECK(f.add(1s));
   for (int batch = 0; batch < 3; ++batch) {
     for (int i = 0; i < 9; ++i) CHECK_FALSE(f.add(1s));
@@ -47,21 +47,21 @@ TEST_CASE("the first tick goes out at once, then a batch holds ten seconds of ti
 }
 
 TEST_CASE("ticks that come a little early or late do not change the batches") {
-  Fixture f;
+  BatcherFixture f;
   f.add(1s);
   for (int i = 0; i < 9; ++i) CHECK_FALSE(f.add(i % 2 == 0 ? 999ms : 1001ms));
   CHECK(f.add(995ms));
 }
 
 TEST_CASE("ticks rarer than the flush are a batch each") {
-  Fixture f;
+  BatcherFixture f;
   f.add(60s);
   CHECK(f.add(60s));
   CHECK(f.add(60s));
 }
 
 TEST_CASE("while somebody watches, every tick goes out, but not a thousand a second") {
-  Fixture f;
+  BatcherFixture f;
   f.add(1s);
   f.add(1s);
   f.wishes.live = true;
@@ -76,7 +76,7 @@ TEST_CASE("while somebody watches, every tick goes out, but not a thousand a sec
 }
 
 TEST_CASE("a wished keyframe is made once") {
-  Fixture f;
+  BatcherFixture f;
   f.wishes.live = true;
   for (int i = 0; i < 3; ++i) f.add(1s);
   CHECK(f.outbox.after(2)->key_seq == 1);
@@ -88,7 +88,7 @@ TEST_CASE("a wished keyframe is made once") {
 }
 
 TEST_CASE("a batch never has more values than the server takes") {
-  Fixture f;
+  BatcherFixture f;
   f.add(1s, 20'000);
   f.add(1s, 20'000);
   f.add(1s, 20'000);
@@ -106,7 +106,7 @@ TEST_CASE("a batch never has more values than the server takes") {
 }
 
 TEST_CASE("a growing layout never makes a batch that the decoder refuses") {
-  Fixture f;
+  BatcherFixture f;
   f.add(1s);
   for (int i = 0; i < 400; ++i) f.add(10ms);
   f.add(10ms, 30'000);
@@ -115,7 +115,7 @@ TEST_CASE("a growing layout never makes a batch that the decoder refuses") {
 }
 
 TEST_CASE("series past the most that a run may have are left out") {
-  Fixture f;
+  BatcherFixture f;
   f.add(1s, kMostSlots + 5);
   std::size_t points = 0;
   for (BatchPtr b = f.outbox.after(0); b; b = f.outbox.after(b->seq)) {
@@ -128,7 +128,7 @@ TEST_CASE("series past the most that a run may have are left out") {
 }
 
 TEST_CASE("flushing nothing makes no batch") {
-  Fixture f;
+  BatcherFixture f;
   CHECK_FALSE(f.batcher.flush(f.now));
   f.add(1s);
   CHECK_FALSE(f.batcher.flush(f.now));

@@ -10,8 +10,8 @@ using namespace std::chrono_literals;
 using test::check_content;
 using test::Seqs;
 
-struct Fixture : test::SenderFixture {
-  explicit Fixture(OutboxLimits limits = {}) : SenderFixture(limits) { random = 0; }
+struct DrainFixture : test::SenderFixture {
+  explicit DrainFixture(OutboxLimits limits = {}) : SenderFixture(limits) { random = 0; }
 
   // Four batches are sent and not acknowledged, more are made while the server is away.
   void outage(int more) {
@@ -34,7 +34,7 @@ struct Fixture : test::SenderFixture {
 };
 
 TEST_CASE("after an outage the newest goes first, in a new run, and the rest follows in the old") {
-  Fixture f;
+  DrainFixture f;
   f.outage(5);
   CHECK(f.link.hellos.back().run == RunId{2});
   CHECK(f.link.hellos.back().last_seq == 1);
@@ -63,7 +63,7 @@ TEST_CASE("after an outage the newest goes first, in a new run, and the rest fol
 }
 
 TEST_CASE("batches of an old run are some time apart, unless the agent is about to end") {
-  Fixture f;
+  DrainFixture f;
   f.outage(5);
   f.step();
   f.hear(BacklogOpened{0});
@@ -87,7 +87,7 @@ TEST_CASE("batches of an old run are some time apart, unless the agent is about 
 }
 
 TEST_CASE("a short outage goes on in its run") {
-  Fixture f;
+  DrainFixture f;
   f.connect();
   f.add(1);
   f.step();
@@ -101,7 +101,7 @@ TEST_CASE("a short outage goes on in its run") {
 }
 
 TEST_CASE("a refused attempt changes nothing: the outage goes on") {
-  Fixture f;
+  DrainFixture f;
   f.connect();
   f.hear(LinkClosed{"cut"});
   f.add(4);
@@ -117,7 +117,7 @@ TEST_CASE("a refused attempt changes nothing: the outage goes on") {
 }
 
 TEST_CASE("outages one after the other leave several old runs, and the oldest is first") {
-  Fixture f;
+  DrainFixture f;
   f.outage(4);  // run 1: 1 to 7, run 2: 8
   f.step();
   f.hear(BacklogOpened{0});
@@ -145,7 +145,7 @@ TEST_CASE("outages one after the other leave several old runs, and the oldest is
 }
 
 TEST_CASE("a server that puts the old run off, or does not open it, does not stop the new one") {
-  Fixture f;
+  DrainFixture f;
   f.outage(5);
   f.step();
   f.hear(RetryAfter{0ms, 0, Lane::backlog});
@@ -171,7 +171,7 @@ TEST_CASE("a server that puts the old run off, or does not open it, does not sto
 }
 
 TEST_CASE("a pause that the server asks for holds for both runs") {
-  Fixture f;
+  DrainFixture f;
   f.outage(5);
   f.step();
   f.hear(BacklogOpened{0});
@@ -189,7 +189,7 @@ TEST_CASE("a pause that the server asks for holds for both runs") {
 }
 
 TEST_CASE("an old run that the server will not have goes on under another id") {
-  Fixture f;
+  DrainFixture f;
   f.outage(5);
   f.step();
   const bool at_once = GENERATE(true, false);
@@ -213,7 +213,7 @@ TEST_CASE("an old run that the server will not have goes on under another id") {
 
 TEST_CASE(
     "a batch of an old run that is refused is dropped alone; one without keyframe stands up") {
-  Fixture f;
+  DrainFixture f;
   f.outage(5);
   f.wishes.keyframe = false;
   f.step();
@@ -231,7 +231,7 @@ TEST_CASE(
 }
 
 TEST_CASE("an old run whose batches are all dropped meanwhile is forgotten") {
-  Fixture f(OutboxLimits{10min, 2000});
+  DrainFixture f(OutboxLimits{10min, 2000});
   f.outage(5);
   f.step();
   f.hear(BacklogOpened{0});
@@ -248,7 +248,7 @@ TEST_CASE("an old run whose batches are all dropped meanwhile is forgotten") {
 }
 
 TEST_CASE("a server that never opens the old run is given up after a minute") {
-  Fixture f;
+  DrainFixture f;
   f.outage(5);
   f.step();
   f.hear(Acknowledged{1});
@@ -259,7 +259,7 @@ TEST_CASE("a server that never opens the old run is given up after a minute") {
 }
 
 TEST_CASE("answers for a run that is not open are ignored") {
-  Fixture f;
+  DrainFixture f;
   f.outage(5);
   f.step();
   f.hear(Acknowledged{8, Lane::backlog});

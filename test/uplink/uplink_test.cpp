@@ -73,14 +73,14 @@ class EchoLink final : public AgentLink {
   bool awake_ = false;
 };
 
-struct Fixture {
+struct UplinkFixture {
   Guarded<Seen> seen;
   Uplink uplink;
   Layout layout;
   Tick tick{layout};
   std::chrono::nanoseconds now = 1000s;
 
-  explicit Fixture(bool away = false, bool mute = false)
+  explicit UplinkFixture(bool away = false, bool mute = false)
       : uplink(std::make_unique<EchoLink>(seen, away, mute), system_clock(), options()) {}
   static UplinkOptions options() {
     UplinkOptions out;
@@ -100,7 +100,7 @@ struct Fixture {
 };
 
 TEST_CASE("everything that was ticked has arrived when stop() returns") {
-  Fixture f;
+  UplinkFixture f;
   f.uplink.start();
   f.add(25);
   f.uplink.stop();
@@ -122,7 +122,7 @@ TEST_CASE("everything that was ticked has arrived when stop() returns") {
 
 TEST_CASE("stop() does not wait long for a server that is away or does not answer") {
   const bool away = GENERATE(true, false);
-  Fixture f(away, !away);
+  UplinkFixture f(away, !away);
   f.uplink.start();
   f.add(25);
   const auto before = system_clock().monotonic();
@@ -132,7 +132,7 @@ TEST_CASE("stop() does not wait long for a server that is away or does not answe
 }
 
 TEST_CASE("an uplink that was never started stops") {
-  Fixture f;
+  UplinkFixture f;
   f.add(1);
   f.uplink.stop();
   CHECK(f.seen.with([](const Seen& seen) { return seen.opens; }) == 0);
