@@ -92,22 +92,22 @@ void read_caches(const fs::path& cpu, HostFacts& facts) {
 
 // Counts what the topology of the CPUs that are on-line says. False if it says nothing.
 bool read_topology(const HostRoots& roots, HostFacts& facts) {
-  using Number = std::int64_t;
-  std::set<Number> packages;
-  std::set<std::pair<Number, Number>> dies;
-  std::set<std::tuple<Number, Number, Number>> cores;
+  using Index = std::int64_t;
+  std::set<Index> packages;
+  std::set<std::pair<Index, Index>> dies;
+  std::set<std::tuple<Index, Index, Index>> cores;
   const fs::path cpus = roots.sys / "devices/system/cpu";
   for (const std::string& name : list_folder(cpus)) {
     if (!name.starts_with("cpu") || !parse_integer<std::uint32_t>(name.substr(3))) continue;
     const fs::path folder = cpus / name / "topology";
     const auto number = [&](const char* file) {
-      return parse_integer<Number>(read_trimmed(folder / file));
+      return parse_integer<Index>(read_trimmed(folder / file));
     };
     const auto core = number("core_id");
     if (!core) continue;  // off-line
     // -1 where firmware does not say it (ARM, some VMs): all in one.
-    const Number package = std::max<Number>(0, number("physical_package_id").value_or(0));
-    const Number die = std::max<Number>(0, number("die_id").value_or(0));
+    const Index package = std::max<Index>(0, number("physical_package_id").value_or(0));
+    const Index die = std::max<Index>(0, number("die_id").value_or(0));
     packages.insert(package);
     dies.insert({package, die});
     cores.insert({package, die, *core});

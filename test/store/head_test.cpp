@@ -34,10 +34,10 @@ TEST_CASE("a block gives back every value of every width") {
   const unsigned seed = std::random_device{}();
   CAPTURE(seed);
   std::mt19937_64 random(seed);
-  constexpr std::uint32_t kSlots = 12;
+  constexpr std::uint32_t kWidth = 12;
   HeadBlockBuilder builder;
-  DecodedBatch all = batch_of(kStart, kBlockTicks, kSlots, 0);
-  for (Slot slot = 0; slot < kSlots; ++slot) {
+  DecodedBatch all = batch_of(kStart, kBlockTicks, kWidth, 0);
+  for (Slot slot = 0; slot < kWidth; ++slot) {
     const std::uint64_t base = random();
     for (std::size_t tick = 0; tick < kBlockTicks; ++tick) {
       const unsigned bits = slot * 6;  // 0 to 66: constant to all 64
@@ -51,11 +51,11 @@ TEST_CASE("a block gives back every value of every width") {
     builder.add(all, first, count, static_cast<std::int64_t>(first));
     first += count;
   }
-  const auto block = builder.build(5, 9, series_list(kSlots));
+  const auto block = builder.build(5, 9, series_list(kWidth));
   CHECK(block->times_ms == all.times_ms);
   CHECK(block->min_ms == kStart);
   CHECK(block->max_ms == kStart + 63'000);
-  for (Slot slot = 0; slot < kSlots; ++slot) {
+  for (Slot slot = 0; slot < kWidth; ++slot) {
     const HeadBlock::Column& column = block->columns[slot];
     for (std::size_t tick = 0; tick < kBlockTicks; ++tick) {
       const bool there = (column.present >> tick & 1U) != 0;
