@@ -36,14 +36,25 @@ def wait_until(what, condition, seconds=10.0):
         time.sleep(0.02)
 
 
+def kill_leftovers():
+    """What a case that failed did not stop."""
+    for volta in Volta.begun:
+        if volta.process.poll() is None:
+            volta.kill()
+    Volta.begun.clear()
+
+
 class Volta:
     """A running role. Its stderr is read by a thread; `ready` holds the ready line's key=value pairs."""
+
+    begun = []
 
     def __init__(self, *arguments, env=None, wait=True):
         self.lines = []
         environment = {**os.environ, "HOME": "/nonexistent", **(env or {})}
         self.process = subprocess.Popen([BINARY, *map(str, arguments)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                                         errors="replace", env=environment)
+        Volta.begun.append(self)
         self.reader = threading.Thread(target=self._read, daemon=True)
         self.reader.start()
         self.ready = {}

@@ -40,6 +40,8 @@ def main():
                 failed += 1
                 outcome = "FAILED"
                 traceback.print_exc(file=sys.stdout)
+            finally:
+                lib.kill_leftovers()
             print(f"  {file.stem}.{name}: {outcome} ({time.monotonic() - begun:.1f} s)", flush=True)
     print(f"{passed} passed, {failed} failed" + (f", {skipped} skipped" if skipped else ""))
     sys.exit(1 if failed else 0)
