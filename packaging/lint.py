@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """packaging/lint.py BUILD [PART ...]: clang-tidy over every source that BUILD compiles from src/, or those whose path holds a PART.
 
-BUILD may compile them in groups (CMAKE_UNITY_BUILD); then a group is one case and is looked at as one, which takes a third of the time.
+BUILD may compile them in groups (CMAKE_UNITY_BUILD); then a group is one case and is looked at as one.
 The checks stand in .clang-tidy, the nearest above the sources. A file that was clean is looked at again only when it, a source or header
 of ours that it includes, its flags, the tool or the checks changed: what was clean is remembered in $XDG_CACHE_HOME/volta/lint, for all
 checkouts of this user.

@@ -7,7 +7,7 @@ import sqlite3
 import time
 
 import lib
-from lib import Folder, Volta, WebSocket, get, raw, request, run, wait_until
+from lib import Folder, Ticker, Volta, WebSocket, get, raw, request, run, wait_until
 
 FAST = {"VOLTA_GROUPS_CPU_PERIOD": "100ms"}
 
@@ -65,7 +65,7 @@ def case_kill_9_of_the_server_loses_nothing():
         token = token_for(folder, "n")
         key = key_of(folder)
         rpc, http = hub.ready["rpc"], hub.ready["http"]
-        with agent(folder, rpc, token, env={**FAST, "VOLTA_GROUPS_SELF_PERIOD": "1s"}) as sender:
+        with agent(folder, rpc, token, env=FAST) as sender, Ticker(0.1) as ticker:
             wait_until("live", lambda: host_named(hub.port(), key, "n")["state"] == "live")
             begun = time.time() * 1000
             for _ in range(6 if lib.SLOW == 1 else 3):
@@ -80,15 +80,14 @@ def case_kill_9_of_the_server_loses_nothing():
             host = host_named(hub.port(), key, "n")["id"]
             answer = get(hub.port(), f"/api/v1/series?host={host}&name=volta_load1&start={int(begun)}&end={int(ended)}&step=100ms&agg=last", key)
             missing = [t for t, v in zip(answer["timestamps"], answer["series"][0]["values"]) if v is None]
-            # What the agent itself was too late for was never there, and a late tick is not where it should be. Where that is much, the
-            # clock is no ledger; the numbers of the batches below are one always.
-            late = sum(item["value"] for item in get(hub.port(), f"/api/v1/latest?host={host}&name=volta_self_late_ticks_total", key)["items"])
-            ticks = len(answer["timestamps"])
-            if late > ticks // 10:
-                print(f"  the machine is too busy for ten ticks a second: {late} of {ticks} were late")
+            ticks, ours = len(answer["timestamps"]), ticker.missed
+            # A busy machine skips a tick here and there, of ours too; what is lost with a batch is half a second in a row. Where the machine
+            # gives no time to anybody the clock is no ledger, and the numbers of the batches below are the one that is left.
+            if ours > ticks // 10:
+                print(f"  the machine is too busy for ten ticks a second: a thread of this test missed {ours} of {ticks}")
             else:
-                assert len(missing) <= late + max(1, ticks // 10), f"{len(missing)} of {ticks} ticks missing, {late} late: {missing}"
-                assert late >= 5 or not any(y - x == 400 for x, y in zip(missing, missing[4:])), f"five in a row are missing: {missing}"
+                assert len(missing) <= max(1, ticks // 10) + 2 * ours, f"{len(missing)} of {ticks} ticks missing, {ours} of ours: {missing}"
+                assert ours >= 5 or not any(y - x == 400 for x, y in zip(missing, missing[4:])), f"five in a row are missing: {missing}"
         hub.stop()
         with sqlite3.connect(next((folder / "server").glob("*.db"))) as db:
             assert db.execute("PRAGMA integrity_check").fetchone()[0] == "ok"

@@ -36,6 +36,29 @@ def wait_until(what, condition, seconds=10.0):
         time.sleep(0.02)
 
 
+class Ticker:
+    """Wants to wake at every multiple of `period_s` inside of the `with` block; `missed`: how many passed while it could not."""
+
+    def __init__(self, period_s):
+        self.period_s, self.missed, self.ended = period_s, 0, threading.Event()
+        self.thread = threading.Thread(target=self._run, daemon=True)
+
+    def _run(self):
+        due = time.time() // self.period_s + 1
+        while not self.ended.wait(max(0, due * self.period_s - time.time())):
+            now = time.time() // self.period_s
+            self.missed += max(0, int(now - due))
+            due = max(due, now) + 1
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.ended.set()
+        self.thread.join()
+
+
 def kill_leftovers():
     """What a case that failed did not stop."""
     for volta in Volta.begun:
