@@ -10,7 +10,7 @@ export CCACHE_BASEDIR="${CCACHE_BASEDIR:-$TOP}" CCACHE_NOHASHDIR=1
 
 BUILD_PACKAGES="g++ cmake ninja-build ccache pkg-config python3 ca-certificates dpkg-dev make
   libboost1.81-dev libboost-json1.81-dev capnproto libcapnp-dev libsqlite3-dev libssl-dev libzstd-dev zlib1g-dev
-  libcli11-dev libtomlplusplus-dev libfmt-dev"
+  libcli11-dev libtomlplusplus-dev libfmt-dev libre2-dev libsnappy-dev"
 
 say() { printf '\033[1m==>\033[0m %s\n' "$*" >&2; }
 fail() { printf 'volta: %s\n' "$*" >&2; exit 1; }

@@ -17,7 +17,7 @@ LIBRARIES = {
     "sqlite3.h": ["store"], "capnp/": ["rpc"], "kj/": ["rpc"], "rpc/volta.capnp.h": ["rpc"], "boost/asio": ["http"],
     "boost/beast": ["http"], "boost/json": ["api", "app", "fleet"], "curl/": ["outbound"], "CLI/": ["app"], "toml++/": ["app"],
     "openssl/": ["base", "http", "rpc"], "zstd.h": ["model", "store"], "zlib.h": ["http"], "argon2.h": ["base"],
-    "re2/": ["query"], "snappy": ["prom"], "catch2/": [],
+    "re2/": ["model", "query", "prom"], "snappy": ["prom"], "catch2/": [],
 }
 BANNED = {
     r"(?<![\w.:>])system\(": "the one bounded runner, never a shell",
