@@ -20,6 +20,7 @@
 #include "base/text.hpp"
 #include "model/metric_ids.hpp"
 #include "support/fake_clock.hpp"
+#include "support/fixtures.hpp"
 
 namespace volta::test {
 
@@ -321,7 +322,7 @@ inline std::string header_of(const HttpResponse& response, std::string_view name
 
 // Compares with test/fixtures/api/NAME; VOLTA_UPDATE_GOLDEN=1 writes it instead.
 inline void check_golden(const std::string& name, const std::string& got) {
-  const auto path = std::filesystem::path(VOLTA_TEST_DIR) / "fixtures" / "api" / name;
+  const auto path = test::fixtures() / "api" / name;
   if (std::getenv("VOLTA_UPDATE_GOLDEN") != nullptr) {  // NOLINT(concurrency-mt-unsafe)
     std::ofstream(path, std::ios::binary) << got << '\n';
     return;

@@ -6,6 +6,7 @@
 #include <glob.h>
 
 #include "collect/host_probe.hpp"
+#include "support/fixtures.hpp"
 #include "support/root.hpp"
 #include "support/temp_dir.hpp"
 
@@ -92,7 +93,7 @@ TEST_CASE("a machine without powercap has no such collector") {
 TEST_CASE("counters are given as they are, wrapped or not") {
   const test::TempDir dir;
   fs::create_directories(dir.path() / "sys/class");
-  const fs::path laptop = fs::path(VOLTA_TEST_DIR) / "fixtures/host/laptop-i7";
+  const fs::path laptop = test::fixtures() / "host/laptop-i7";
   fs::copy(laptop / "sys/class/powercap", dir.path() / "sys/class/powercap",
            fs::copy_options::recursive);
   const auto collector = open_powercap(test::host_in(dir.path()), {});
@@ -186,7 +187,7 @@ TEST_CASE("the command that mends permissions names every unreadable counter") {
   if (test::skipped_if(test::is_root(), "root may read everything")) return;
   const test::TempDir dir;
   fs::create_directories(dir.path() / "sys/class");
-  const fs::path server = fs::path(VOLTA_TEST_DIR) / "fixtures/host/server-2s";
+  const fs::path server = test::fixtures() / "host/server-2s";
   fs::copy(server / "sys/class/powercap", dir.path() / "sys/class/powercap",
            fs::copy_options::recursive);
   const HostRoots roots = test::host_in(dir.path());

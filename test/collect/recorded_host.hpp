@@ -5,12 +5,12 @@
 #include <string>
 
 #include "collect/collector.hpp"
+#include "support/fixtures.hpp"
 
 namespace volta::test {
 
 inline HostRoots recorded_host(const std::string& machine) {
-  const std::filesystem::path folder =
-      std::filesystem::path(VOLTA_TEST_DIR) / "fixtures/host" / machine;
+  const std::filesystem::path folder = fixtures() / "host" / machine;
   return {folder / "proc", folder / "sys", folder / "root"};
 }
 

@@ -9,6 +9,7 @@
 #include "store/agent.hpp"
 #include "store/store.hpp"
 #include "support/fake_clock.hpp"
+#include "support/fixtures.hpp"
 #include "support/temp_dir.hpp"
 
 namespace volta {
@@ -148,8 +149,7 @@ TEST_CASE("a store with a broken page is refused or read, never a crash") {
 TEST_CASE("a store of schema 1 opens and answers as it was written") {
   const test::TempDir dir;
   std::filesystem::create_directories(dir.path() / "data");
-  std::filesystem::copy(std::filesystem::path(VOLTA_TEST_DIR) / "fixtures/store/v1.sqlite",
-                        dir.path() / "data" / "volta.db");
+  std::filesystem::copy(test::fixtures() / "store/v1.sqlite", dir.path() / "data" / "volta.db");
   const test::FakeClock clock(kStart + 60'000);
   StoreOptions options;
   options.directory = dir.path() / "data";
