@@ -165,6 +165,39 @@ void add_host(CLI::App& app, Run& run) {
       "--json\n  volta host disable web-1");
 }
 
+void add_query(CLI::App& app, Run& run) {
+  CLI::App* command =
+      app.add_subcommand("query", "Asks PromQL of a running volta or of a data directory");
+  auto options = std::make_shared<QueryOptions>();
+  auto data = std::make_shared<std::string>();
+  command->add_option("EXPR", options->expression, "A PromQL expression")->required();
+  CLI::Option* server =
+      command->add_option("--server", options->server, "Whom to ask [http://127.0.0.1:8420]")
+          ->type_name("URL");
+  command->add_option("--data", *data, "Ask this data directory, served or not")
+      ->type_name("DIR")
+      ->excludes(server);
+  command->add_option("--key-file", options->key_file, "File with the access key, mode 0600")
+      ->type_name("FILE");
+  command->add_option("--time", options->time, "When: RFC 3339, unix seconds, now-1h [now]")
+      ->type_name("TIME");
+  command->add_option("--range", options->range, "Evaluate over this long before the time")
+      ->type_name("DURATION");
+  command->add_option("--step", options->step, "Between the points of a range [range / 250]")
+      ->type_name("DURATION");
+  command->add_option("--format", options->format, "table, csv or json [table]")
+      ->check(CLI::IsMember({"table", "csv", "json"}))
+      ->type_name("FORMAT");
+  command->footer(
+      "Examples:\n  volta query 'volta_power_watts{zone=\"host\"}'\n  volta query 'sum by (mode) "
+      "(rate(volta_cpu_seconds_total[1m]))' --range 1h --step 1m --format csv\n"
+      "  volta query 'topk(3, volta_power_watts)' --server https://volta.example --key-file key");
+  command->callback([&run, options, data] {
+    if (!data->empty()) options->data = *data;
+    run = [options] { return run_query(*options); };
+  });
+}
+
 void add_small(CLI::App& app, Run& run) {
   CLI::App* metrics = app.add_subcommand("metrics", "The metric catalogue: names, units, meaning");
   auto json = std::make_shared<bool>(false);
@@ -269,6 +302,7 @@ int run_command_line(int argc, char** argv) {
   add_server(app, run);
   add_agent(app, run);
   add_host(app, run);
+  add_query(app, run);
   add_small(app, run);
   try {
     app.parse(argc, argv);

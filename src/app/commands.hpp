@@ -45,6 +45,18 @@ struct HostOptions {
 };
 int run_host(const HostOptions& options);
 
+struct QueryOptions {
+  std::string expression;
+  std::string server = "http://127.0.0.1:8420";
+  std::optional<std::string> data;  // a directory in place of the server
+  std::string key_file;             // with the access key; "": none is sent
+  std::string time = "now";
+  std::string range;  // duration; "": an instant query
+  std::string step;   // duration; "": some 250 steps
+  std::string format = "table";
+};
+int run_query(const QueryOptions& options);
+
 struct ConfigOptions {
   std::string action;  // check, show, init
   std::string role = "local";

@@ -5,70 +5,16 @@
 
 #include <boost/json.hpp>
 
+#include "app/admin_door.hpp"
 #include "app/commands.hpp"
-#include "app/hub.hpp"
 #include "app/process.hpp"
-#include "base/error.hpp"
 #include "base/json_writer.hpp"
-#include "outbound/curl_client.hpp"
 #include "store/store.hpp"
 
 namespace volta {
 namespace {
 
-struct Answer {
-  int status;
-  std::string body;
-};
-
-class AdminDoor {
- public:
-  explicit AdminDoor(std::filesystem::path data) : data_(std::move(data)) {
-    if (!lock_holder(data_)) {
-      HubOptions options;
-      options.role = "server";
-      options.store.directory = data_;
-      options.store.size_bytes = 0;  // what the server keeps is the server's business
-      options.store.raw_age = std::chrono::milliseconds(0);
-      hub_ = std::make_unique<Hub>(options, system_clock());
-      hub_->open_api({});
-    }
-  }
-
-  Answer ask(const std::string& method, const std::string& path, const std::string& body = "") {
-    if (hub_) {
-      HttpRequest request;
-      request.method = method;
-      request.path = path;
-      request.body = body;
-      if (!body.empty()) request.headers = {{"content-type", "application/json"}};
-      request.peer.address = "unix";
-      request.peer.unix_socket = true;
-      const HttpResponse response = hub_->administer(request);
-      return {response.status, response.body};
-    }
-    CurlClient client(std::string("volta/") + kVersion);
-    OutboundRequest request;
-    request.method = method;
-    request.url = "http://localhost" + path;
-    request.unix_socket = data_ / "volta.sock";
-    request.body = body;
-    if (!body.empty()) request.headers = {{"Content-Type", "application/json"}};
-    try {
-      const OutboundResponse response = client.perform(request);
-      return {response.status, response.body};
-    } catch (const Failure& failure) {
-      throw StartFailure(Exit::unreachable, "the server that owns " + data_.string() +
-                                                " does not answer: " + failure.what());
-    }
-  }
-
- private:
-  std::filesystem::path data_;
-  std::unique_ptr<Hub> hub_;  // null: somebody serves
-};
-
-[[noreturn]] void fail_with(const Answer& answer) {
+[[noreturn]] void fail_with(const DoorAnswer& answer) {
   boost::system::error_code error;
   const boost::json::value problem = boost::json::parse(answer.body, error);
   std::string text = "the request was refused with status " + std::to_string(answer.status);
@@ -101,7 +47,7 @@ void print_table(const boost::json::array& items) {
 }
 
 // The body as an object, or the end: nobody but volta should answer there.
-boost::json::object object_of(const Answer& answer) {
+boost::json::object object_of(const DoorAnswer& answer) {
   boost::system::error_code error;
   boost::json::value value = boost::json::parse(answer.body, error);
   if (error || !value.is_object())
@@ -113,8 +59,8 @@ boost::json::array all_hosts(AdminDoor& door) {
   boost::json::array hosts;
   std::string cursor;
   do {
-    const Answer answer =
-        door.ask("GET", "/api/v1/hosts" + (cursor.empty() ? "" : "?cursor=" + cursor));
+    const DoorAnswer answer =
+        door.ask({"GET", "/api/v1/hosts", cursor.empty() ? "" : "cursor=" + cursor});
     if (answer.status != 200) fail_with(answer);
     const boost::json::object page = object_of(answer);
     const auto* items = page.if_contains("items");
@@ -143,7 +89,7 @@ int list(AdminDoor& door, const HostOptions& options) {
   return code(Exit::done);
 }
 
-int show_token(const Answer& answer, const HostOptions& options) {
+int show_token(const DoorAnswer& answer, const HostOptions& options) {
   if (answer.status != 200 && answer.status != 201) fail_with(answer);
   if (options.json) {
     std::cout << answer.body << '\n';
@@ -177,17 +123,18 @@ int run_host(const HostOptions& options) {
     throw StartFailure(Exit::failed, "there is no store in " + data.string() +
                                          "; name the server's with --data, or begin one with: "
                                          "volta host add NAME");
-  AdminDoor door(data);
+  AdminDoor door("server", data);
   if (options.action == "list") return list(door, options);
   if (options.action == "add") {
     std::string body;
     JsonWriter(body).begin_object().member("name", options.name).end_object();
-    return show_token(door.ask("POST", "/api/v1/hosts", body), options);
+    return show_token(door.ask({"POST", "/api/v1/hosts", "", body, "application/json"}), options);
   }
   const std::string path = "/api/v1/hosts/" + id_of(door, options.name);
-  if (options.action == "rotate") return show_token(door.ask("POST", path + "/rotate"), options);
-  const Answer answer = options.action == "remove" ? door.ask("DELETE", path)
-                                                   : door.ask("POST", path + "/" + options.action);
+  if (options.action == "rotate") return show_token(door.ask({"POST", path + "/rotate"}), options);
+  const DoorAnswer answer = options.action == "remove"
+                                ? door.ask({"DELETE", path})
+                                : door.ask({"POST", path + "/" + options.action});
   if (answer.status >= 300) fail_with(answer);
   if (options.json && !answer.body.empty()) std::cout << answer.body << '\n';
   return code(Exit::done);

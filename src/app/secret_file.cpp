@@ -86,6 +86,22 @@ std::string load_or_make_access_key(const std::filesystem::path& dir) {
   return ours ? key : existing_key(path).value();
 }
 
+std::string read_key_file(const std::filesystem::path& path) {
+  const std::string name = path.string();
+  const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  if (!file)
+    throw StartFailure(Exit::configuration,
+                       "cannot read the key file " + name + ": " + error_text(errno));
+  std::string key = read_secret(file.get(), "key file", name);
+  const bool printable_key = !key.empty() && std::all_of(key.begin(), key.end(), [](char c) {
+    return c > ' ' && c < '\x7f';
+  });
+  if (!printable_key)
+    throw StartFailure(Exit::configuration,
+                       name + " does not hold a key: one word of visible ASCII");
+  return key;
+}
+
 HostToken read_token_file(const std::filesystem::path& path) {
   const std::string name = path.string();
   const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));

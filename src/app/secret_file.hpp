@@ -14,6 +14,10 @@ namespace volta {
 // or StartFailure with what to do: others may read it, not a key.
 std::string load_or_make_access_key(const std::filesystem::path& dir);
 
+// A key in a file of the user's own, mode 0600, white space around it cut: to be sent as Bearer.
+// Throws StartFailure with what to do.
+std::string read_key_file(const std::filesystem::path& path);
+
 // The token in the file: 64 hex digits, white space around them allowed. Throws StartFailure with
 // what to do: no such file, others may read it, not a token.
 HostToken read_token_file(const std::filesystem::path& path);

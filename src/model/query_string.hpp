@@ -21,4 +21,7 @@ Result<QueryParameters> parse_query(std::string_view query);
 // Undoes %XX once; empty if a '%' is not followed by two hexadecimal digits.
 std::optional<std::string> percent_decode(std::string_view text);
 
+// %XX for all but letters, digits and `-._~`.
+std::string percent_encode(std::string_view text);
+
 }  // namespace volta

@@ -1,0 +1,55 @@
+#include "app/admin_door.hpp"
+
+#include "app/commands.hpp"
+#include "app/hub.hpp"
+#include "app/process.hpp"
+#include "base/error.hpp"
+#include "outbound/curl_client.hpp"
+
+namespace volta {
+
+AdminDoor::AdminDoor(const std::string& role, std::filesystem::path data) : data_(std::move(data)) {
+  if (lock_holder(data_)) return;
+  HubOptions options;
+  options.role = role;
+  options.store.directory = data_;
+  options.store.size_bytes = 0;  // what the role keeps is the role's business
+  options.store.raw_age = std::chrono::milliseconds(0);
+  hub_ = std::make_unique<Hub>(options, system_clock());
+  hub_->open_api({});
+}
+
+AdminDoor::~AdminDoor() = default;
+
+DoorAnswer AdminDoor::ask(const DoorRequest& asked) {
+  if (hub_) {
+    HttpRequest request;
+    request.method = asked.method;
+    request.path = asked.path;
+    request.query = asked.query;
+    request.body = asked.body;
+    if (!asked.body.empty()) request.headers = {{"content-type", asked.content_type}};
+    request.peer.address = "unix";
+    request.peer.unix_socket = true;
+    const HttpResponse response = hub_->administer(request);
+    return {response.status, response.body};
+  }
+  CurlClient client(std::string("volta/") + kVersion);
+  OutboundRequest request;
+  request.method = asked.method;
+  request.url = "http://localhost" + asked.path + (asked.query.empty() ? "" : "?" + asked.query);
+  request.unix_socket = data_ / "volta.sock";
+  request.body = asked.body;
+  request.timeout_ms = asked.timeout_ms;
+  request.most_bytes = asked.most_bytes;
+  if (!asked.body.empty()) request.headers = {{"Content-Type", asked.content_type}};
+  try {
+    const OutboundResponse response = client.perform(request);
+    return {response.status, response.body};
+  } catch (const Failure& failure) {
+    throw StartFailure(Exit::unreachable, "the role that owns " + data_.string() +
+                                              " does not answer: " + failure.what());
+  }
+}
+
+}  // namespace volta
