@@ -21,7 +21,7 @@ namespace volta {
 
 constexpr std::size_t kPackTargetBytes = 64U << 10U;
 // Bounds of every pack, checked when it is opened. The writer keeps them.
-constexpr std::size_t kMostPackBytes = 16U << 20U;
+constexpr std::size_t kMostPackBytes = 32U << 20U;
 constexpr std::size_t kMostPackColumns = 1U << 16U;
 constexpr std::size_t kMostPackTicks = 1U << 20U;  // of all its time columns together
 // The first bytes of a pack, from which one knows how long its head is.
