@@ -37,6 +37,20 @@ bool is_label_word(TokenKind kind) {
   return keyword || is_metric_name(kind) || kind == TokenKind::atan2;
 }
 
+// The usual order, as printed: which matcher was written first means nothing.
+void sort_by_text(Matchers& matchers) {
+  std::vector<std::pair<std::string, LabelMatcher>> by_text;
+  by_text.reserve(matchers.size());
+  for (LabelMatcher& matcher : matchers) {
+    std::string text = matcher.text();
+    by_text.emplace_back(std::move(text), std::move(matcher));
+  }
+  std::stable_sort(by_text.begin(), by_text.end(),
+                   [](const auto& a, const auto& b) { return a.first < b.first; });
+  matchers.clear();
+  for (auto& [text, matcher] : by_text) matchers.push_back(std::move(matcher));
+}
+
 // One label of a list; false after an error.
 bool grouping_label(TokenStream& tokens, std::vector<std::string>& out) {
   const TokenKind kind = tokens.kind();
@@ -123,14 +137,13 @@ VectorSelector SelectorParser::without_name() {
 
 void SelectorParser::matchers(Matchers& out) {
   tokens_.take();  // {
-  if (tokens_.accept(TokenKind::right_brace)) return;
-  do {
-    if (!out.empty() && tokens_.accept(TokenKind::right_brace)) return;  // after a last comma
+  while (!tokens_.accept(TokenKind::right_brace)) {
     matcher(out);
     if (tokens_.failed()) return;
-  } while (tokens_.accept(TokenKind::comma));
-  if (!tokens_.accept(TokenKind::right_brace))
-    tokens_.unexpected("label matching", R"("," or "}")");
+    if (tokens_.accept(TokenKind::comma) || tokens_.kind() == TokenKind::right_brace) continue;
+    return tokens_.unexpected("label matching", R"("," or "}")");
+  }
+  sort_by_text(out);
 }
 
 void SelectorParser::matcher(Matchers& out) {
@@ -169,12 +182,12 @@ std::vector<std::string> parse_grouping_labels(TokenStream& tokens) {
     tokens.unexpected("grouping opts", R"("(")");
     return labels;
   }
-  if (tokens.accept(TokenKind::right_paren)) return labels;
-  do {
-    if (!labels.empty() && tokens.accept(TokenKind::right_paren)) return labels;
-    if (!grouping_label(tokens, labels)) return labels;
-  } while (tokens.accept(TokenKind::comma));
-  if (!tokens.accept(TokenKind::right_paren)) tokens.unexpected("grouping opts", "\",\" or \")\"");
+  while (!tokens.accept(TokenKind::right_paren)) {
+    if (!grouping_label(tokens, labels)) break;
+    if (tokens.accept(TokenKind::comma) || tokens.kind() == TokenKind::right_paren) continue;
+    tokens.unexpected("grouping opts", "\",\" or \")\"");
+    break;
+  }
   return labels;
 }
 
