@@ -2,10 +2,12 @@
 // by evaluator.hpp. Values; nothing in it knows the text it came from but for positions in errors.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -67,6 +69,14 @@ enum class AggregateOp : std::uint8_t {
   limitk,
   limit_ratio
 };
+inline constexpr std::array kAggregateOps{
+    AggregateOp::sum,    AggregateOp::avg,        AggregateOp::min,      AggregateOp::max,
+    AggregateOp::count,  AggregateOp::group,      AggregateOp::stddev,   AggregateOp::stdvar,
+    AggregateOp::topk,   AggregateOp::bottomk,    AggregateOp::quantile, AggregateOp::count_values,
+    AggregateOp::limitk, AggregateOp::limit_ratio};
+constexpr bool has_parameter(AggregateOp op) { return op >= AggregateOp::topk; }
+std::string_view to_text(AggregateOp op);  // "sum"
+
 struct Aggregate {
   AggregateOp op = AggregateOp::sum;
   ExprPtr inner;
@@ -97,6 +107,7 @@ constexpr bool is_comparison(BinaryOp op) {
   return op >= BinaryOp::equal && op <= BinaryOp::greater_equal;
 }
 constexpr bool is_set(BinaryOp op) { return op >= BinaryOp::set_and; }
+std::string_view to_text(BinaryOp op);  // "+", "unless"
 
 struct VectorMatching {
   enum class Cardinality : std::uint8_t { one_to_one, many_to_one, one_to_many, many_to_many };
@@ -120,9 +131,13 @@ struct Parenthesis {
   ExprPtr inner;
 };
 
+// No tree that the parser hands out is higher, so that whoever walks it may recurse.
+constexpr std::uint32_t kMostTreeLevels = 500;
+
 struct Expr {
   std::uint32_t begin = 0;  // bytes of the text that it was parsed from
   std::uint32_t end = 0;
+  std::uint32_t levels = 1;  // of the tree from here down
   std::variant<NumberLiteral, StringLiteral, VectorSelector, MatrixSelector, Subquery, Call,
                Aggregate, Binary, Unary, Parenthesis>
       node;
