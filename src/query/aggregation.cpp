@@ -2,7 +2,8 @@
 
 #include <algorithm>
 #include <charconv>
-#include <cstring>
+#include <cmath>
+#include <cstdlib>
 
 #include "base/assert.hpp"
 #include "query/grouping.hpp"
@@ -250,10 +251,23 @@ SeriesMatrix counted_values(const AggregationInput& input, const SeriesMatrix& m
 std::string label_of_number(double value) {
   if (std::isnan(value)) return "NaN";
   if (std::isinf(value)) return value > 0 ? "+Inf" : "-Inf";
-  char buffer[400];  // the least subnormal has 324 digits behind the point and some more
-  char* const end = buffer + sizeof buffer;
-  const auto written = std::to_chars(buffer, end, value, std::chars_format::fixed);
-  return std::string(buffer, written.ptr);
+  // The shortest digits that read back as the value, then zeros: to_chars' own fixed form would
+  // give large numbers all their digits.
+  char buffer[40] = {};
+  const auto written = std::to_chars(buffer, buffer + sizeof buffer - 1, std::abs(value),
+                                     std::chars_format::scientific);
+  const std::string_view text(buffer, static_cast<std::size_t>(written.ptr - buffer));
+  const std::size_t e = text.find('e');
+  const int exponent = std::atoi(text.data() + e + (text[e + 1] == '+' ? 2 : 1));
+  std::string digits(1, text[0]);
+  if (e > 2) digits += text.substr(2, e - 2);
+  std::string out = std::signbit(value) ? "-" : "";
+  if (exponent < 0) {
+    return out + "0." + std::string(static_cast<std::size_t>(-exponent - 1), '0') + digits;
+  }
+  const std::size_t whole = static_cast<std::size_t>(exponent) + 1;
+  if (digits.size() <= whole) return out + digits + std::string(whole - digits.size(), '0');
+  return out + digits.substr(0, whole) + '.' + digits.substr(whole);
 }
 
 SeriesMatrix aggregate(const AggregationInput& input, SeriesMatrix matrix) {

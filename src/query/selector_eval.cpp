@@ -25,11 +25,11 @@ bool keeps_name(FunctionId function) {
 class Living {
  public:
   SampleSlice of(const SampleSlice& all) {
-    if (std::none_of(all.values.begin(), all.values.end(), is_absent)) return all;
+    if (std::none_of(all.values.begin(), all.values.end(), is_stale_marker)) return all;
     times_.clear();
     values_.clear();
     for (std::size_t i = 0; i < all.values.size(); ++i) {
-      if (is_absent(all.values[i])) continue;
+      if (is_stale_marker(all.values[i])) continue;
       times_.push_back(all.times_ms[i]);
       values_.push_back(all.values[i]);
     }
@@ -51,7 +51,7 @@ void fill_instants(const SampleSlice& samples, const WindowTimes& windows, bool 
     const std::int64_t end_ms = windows.end(step);
     while (next < times.size() && times[next] <= end_ms) ++next;
     if (next == 0 || times[next - 1] <= end_ms - windows.range_ms) continue;
-    if (is_absent(values[next - 1])) continue;
+    if (is_stale_marker(values[next - 1])) continue;
     out[step] = shows_time ? static_cast<double>(times[next - 1]) / 1000 : values[next - 1];
   }
 }
@@ -208,11 +208,15 @@ std::vector<MatrixValue::Row> Evaluator::samples_of(const Expr& expression, std:
   const auto& node = std::get<Subquery>(inner.node);
   Grid at;
   const SeriesMatrix values = subquery_values(node, windows_of(node.time, node.range_ms, grid), at);
-  std::vector<std::int64_t> times(values.columns());
-  for (std::size_t i = 0; i < times.size(); ++i) times[i] = at.time(i);
-  Living living;
   for (std::size_t r = 0; r < values.rows(); ++r) {
-    add(finished(values.labels(r)), living.of({times, values.row(r)}));
+    std::vector<std::int64_t> times;
+    std::vector<double> present;
+    for (std::size_t i = 0; i < values.columns(); ++i) {
+      if (is_absent(values.row(r)[i])) continue;
+      times.push_back(at.time(i));
+      present.push_back(values.row(r)[i]);
+    }
+    add(finished(values.labels(r)), {times, present});
   }
   return rows;
 }

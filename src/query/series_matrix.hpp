@@ -16,10 +16,15 @@
 
 namespace volta::promql {
 
-// The stale marker's bits: no sample that a query sees has them, and as they are a signalling NaN
-// no arithmetic makes them.
-inline constexpr double kAbsent = std::bit_cast<double>(kStaleBits);
-inline bool is_absent(double value) { return std::bit_cast<std::uint64_t>(value) == kStaleBits; }
+// One quiet NaN among 2^51. Operands that are absent make results that are: the processor hands a
+// NaN's bits on. A sample that has just these bits is not seen, which harms nobody.
+inline constexpr std::uint64_t kAbsentBits = 0x7ffc'5a1d'0b5e'47e1;
+inline constexpr double kAbsent = std::bit_cast<double>(kAbsentBits);
+inline bool is_absent(double value) { return std::bit_cast<std::uint64_t>(value) == kAbsentBits; }
+// Of samples: "the series ends here". Never among the values of a SeriesMatrix.
+inline bool is_stale_marker(double value) {
+  return std::bit_cast<std::uint64_t>(value) == kStaleBits;
+}
 
 using LabelsPtr = std::shared_ptr<const Labels>;
 

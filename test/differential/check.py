@@ -19,7 +19,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 
-from queries import FAILING, QUERIES, SORTED
+from queries import FAILING, INSTANT_ONLY, QUERIES, SORTED
 
 START = 1_700_000_000
 SPAN = 7200
@@ -27,7 +27,7 @@ INTERVAL = 15
 TOLERANCE = 1e-5
 # Half seconds: samples have fractions of 0.1 to 0.4 s, ranges are whole seconds.
 INSTANTS = [START + 3600.5, START + 5412.5]
-RANGES = [(START + 600.5, START + 6900.5, 60), (START + 2000.5, START + 4000.5, 37)]
+RANGES = [(START + 1500.5, START + 6900.5, 60), (START + 2000.5, START + 4000.5, 37)]
 
 
 class Data:
@@ -125,7 +125,7 @@ def generate(seed):
         data.choice(f'odd_values{{kind="{kind}"}}', values)
     for sign, name in ((1, "up"), (-1, "down")):
         data.choice(f'huge{{side="{name}"}}', [sign * 1.5e308, sign * 1.7e308, sign * 1e300])
-    data.choice('huge{side="small"}', [1e-300, 2.5e-310])
+    data.choice("tiny", [1e-300, 2.5e-310])
     data.gauge('gappy{x="1"}', 10, 4, holes=[(600, 1300), (2000, 2290), (3300, 4400), (5200, 5230)])
     data.counter('starts_late{job="api"}', 2, begin=3210)
     data.counter('ends_early{job="api"}', 2, end=4200)
@@ -251,6 +251,7 @@ def queries_to_ask():
     for expression in [*QUERIES, *FAILING]:
         asked += [{"expression": expression, "time": at} for at in INSTANTS]
         asked += [{"expression": expression, "start": a, "end": b, "step": step} for a, b, step in RANGES]
+    asked += [{"expression": expression, "time": at} for expression in INSTANT_ONLY for at in INSTANTS]
     asked += [{"expression": expression, "time": at, "in_order": True} for expression in SORTED for at in INSTANTS]
     asked.append({"expression": "workers", "start": START, "end": START + 12000, "step": 1})
     asked.append({"expression": "workers", "start": START + 100, "end": START, "step": 1})
