@@ -1,0 +1,309 @@
+#include "query/aggregation.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <cstdlib>
+
+#include "base/assert.hpp"
+#include "query/grouping.hpp"
+#include "query/label_functions.hpp"
+#include "query/numeric.hpp"
+
+namespace volta::promql {
+namespace {
+
+struct Groups {
+  std::vector<std::uint32_t> of_row;
+  std::vector<RowLabels> labels;
+};
+
+Groups groups_of(const Aggregate& clause, const SeriesMatrix& matrix) {
+  Signatures signatures(clause.labels, !clause.without);
+  Groups groups;
+  groups.of_row.reserve(matrix.rows());
+  for (std::size_t r = 0; r < matrix.rows(); ++r) {
+    const std::uint32_t group = signatures.of(matrix.labels(r));
+    groups.of_row.push_back(group);
+    if (group == groups.labels.size()) {
+      groups.labels.push_back(signatures.counted(matrix.labels(r)));
+    }
+  }
+  return groups;
+}
+
+// What a group knows at a step while its rows pass by. value(): only after an add().
+struct Summing {
+  KahanSum sum;
+  void add(double value) { sum.add(value); }
+  [[nodiscard]] double value() const { return std::isinf(sum.sum) ? sum.sum : sum.value(); }
+};
+struct Minimum {
+  double best = kNaN;
+  void add(double value) {
+    if (best > value || std::isnan(best)) best = value;
+  }
+  [[nodiscard]] double value() const { return best; }
+};
+struct Maximum {
+  double best = kNaN;
+  void add(double value) {
+    if (best < value || std::isnan(best)) best = value;
+  }
+  [[nodiscard]] double value() const { return best; }
+};
+struct Counting {
+  double count = 0;
+  void add(double /*value*/) { ++count; }
+  [[nodiscard]] double value() const { return count; }
+};
+struct Grouping {
+  void add(double /*value*/) {}
+  [[nodiscard]] double value() const { return 1; }
+};
+struct Deviation : Variance {
+  [[nodiscard]] double value() const { return std::sqrt(Variance::value()); }
+};
+
+template <typename State>
+SeriesMatrix fold(const Groups& groups, const SeriesMatrix& matrix) {
+  struct Cell {
+    State state;
+    bool seen = false;
+  };
+  const std::size_t columns = matrix.columns();
+  Charge charge(matrix.budget());
+  charge.add(groups.labels.size() * columns * sizeof(Cell));
+  std::vector<Cell> cells(groups.labels.size() * columns);
+  for (std::size_t r = 0; r < matrix.rows(); ++r) {
+    if (r % 64 == 0) matrix.budget().check();
+    const auto row = matrix.row(r);
+    const auto to = std::span(cells).subspan(groups.of_row[r] * columns, columns);
+    for (std::size_t step = 0; step < columns; ++step) {
+      if (is_absent(row[step])) continue;
+      to[step].state.add(row[step]);
+      to[step].seen = true;
+    }
+  }
+  SeriesMatrix out(matrix.budget(), groups.labels.size(), columns);
+  for (std::size_t g = 0; g < groups.labels.size(); ++g) {
+    out.labels(g) = groups.labels[g];
+    const auto row = out.row(g);
+    for (std::size_t step = 0; step < columns; ++step) {
+      const Cell& cell = cells[g * columns + step];
+      if (cell.seen) row[step] = cell.state.value();
+    }
+  }
+  out.drop_empty_rows();
+  return out;
+}
+
+std::vector<std::vector<std::size_t>> rows_by_group(const Groups& groups) {
+  std::vector<std::vector<std::size_t>> rows(groups.labels.size());
+  for (std::size_t r = 0; r < groups.of_row.size(); ++r) rows[groups.of_row[r]].push_back(r);
+  return rows;
+}
+
+SeriesMatrix quantiles(const ScalarColumn& q, const Groups& groups, const SeriesMatrix& matrix) {
+  SeriesMatrix out(matrix.budget(), groups.labels.size(), matrix.columns());
+  const auto members = rows_by_group(groups);
+  std::vector<double> values;
+  for (std::size_t g = 0; g < members.size(); ++g) {
+    matrix.budget().check();
+    out.labels(g) = groups.labels[g];
+    for (std::size_t step = 0; step < matrix.columns(); ++step) {
+      values.clear();
+      for (const std::size_t r : members[g]) {
+        if (!is_absent(matrix.row(r)[step])) values.push_back(matrix.row(r)[step]);
+      }
+      if (!values.empty()) out.row(g)[step] = quantile_of(q.at(step), values);
+    }
+  }
+  out.drop_empty_rows();
+  return out;
+}
+
+// How many a group keeps at a step.
+std::size_t whole_number(double value, std::size_t most) {
+  if (!(std::abs(value) < 9.2e18)) {
+    throw Stop("Scalar value " + label_of_number(value) + " overflows int64");
+  }
+  if (value < 1) return 0;
+  return value >= static_cast<double>(most) ? most : static_cast<std::size_t>(value);
+}
+
+struct Candidate {
+  double value;
+  std::size_t row;
+};
+
+// FNV-1a with a last mix, as a share of 1: the same for the same labels on every machine.
+double sampling_offset(const RowLabels& labels) {
+  std::string key;
+  append_key(labels, key);
+  std::uint64_t hash = 0xcbf2'9ce4'8422'2325;
+  for (const char c : key) {
+    hash = (hash ^ static_cast<unsigned char>(c)) * 0x100'0000'01b3;
+  }
+  hash = (hash ^ (hash >> 33U)) * 0xff51'afd7'ed55'8ccd;
+  hash ^= hash >> 33U;
+  return static_cast<double>(hash >> 11U) * 0x1p-53;
+}
+
+bool ranks_before(AggregateOp op, const Candidate& a, const Candidate& b) {
+  if (op == AggregateOp::limitk) return a.row < b.row;
+  const bool a_nan = std::isnan(a.value);
+  if (a_nan || std::isnan(b.value)) return a_nan == std::isnan(b.value) ? a.row < b.row : !a_nan;
+  if (a.value != b.value) return op == AggregateOp::topk ? a.value > b.value : a.value < b.value;
+  return a.row < b.row;
+}
+
+// topk, bottomk, limitk: of each group and step the first k by rank; ties go to the earlier row.
+SeriesMatrix best_of(const AggregationInput& input, const Groups& groups,
+                     const SeriesMatrix& matrix) {
+  const AggregateOp op = input.clause.op;
+  SeriesMatrix out(matrix.budget(), matrix.rows(), matrix.columns());
+  out.one_name = matrix.one_name;
+  std::vector<std::size_t> order;
+  std::vector<Candidate> candidates;
+  for (const auto& members : rows_by_group(groups)) {
+    matrix.budget().check();
+    for (std::size_t step = 0; step < matrix.columns(); ++step) {
+      candidates.clear();
+      for (const std::size_t r : members) {
+        if (!is_absent(matrix.row(r)[step])) candidates.push_back({matrix.row(r)[step], r});
+      }
+      if (candidates.empty()) continue;
+      const std::size_t k = whole_number(input.parameter.at(step), candidates.size());
+      const auto end = candidates.begin() + static_cast<std::ptrdiff_t>(k);
+      std::partial_sort(candidates.begin(), end, candidates.end(),
+                        [&](const auto& a, const auto& b) { return ranks_before(op, a, b); });
+      for (auto c = candidates.begin(); c != end; ++c) {
+        out.row(c->row)[step] = c->value;
+        order.push_back(c->row);
+      }
+    }
+  }
+  for (std::size_t r = 0; r < matrix.rows(); ++r) out.labels(r) = matrix.labels(r);
+  if (matrix.columns() == 1 && op != AggregateOp::limitk) {
+    SeriesMatrix ranked = out.picked(order);
+    ranked.ordered = true;
+    return ranked;
+  }
+  out.drop_empty_rows();
+  return out;
+}
+
+SeriesMatrix share_of(const ScalarColumn& ratio, SeriesMatrix matrix) {
+  for (std::size_t r = 0; r < matrix.rows(); ++r) {
+    const double offset = sampling_offset(matrix.labels(r));
+    const auto row = matrix.row(r);
+    for (std::size_t step = 0; step < row.size(); ++step) {
+      const double share = ratio.at(step);
+      if (std::isnan(share)) throw Stop("Ratio value is NaN");
+      const bool taken = share >= 0 ? offset < share : offset >= 1 + share;
+      if (!taken) row[step] = kAbsent;
+    }
+  }
+  matrix.drop_empty_rows();
+  return matrix;
+}
+
+SeriesMatrix counted_values(const AggregationInput& input, const SeriesMatrix& matrix) {
+  const std::string& name = input.text;
+  if (!is_label_name(name)) throw Stop("invalid label name \"" + name + "\"");
+  // The new label overwrites one of its name, so that one is no part of the groups.
+  Aggregate clause;
+  clause.labels = input.clause.labels;
+  clause.without = input.clause.without;
+  const auto listed = std::find(clause.labels.begin(), clause.labels.end(), name);
+  const bool adds = !clause.without || listed == clause.labels.end();
+  if (clause.without) {
+    if (adds) clause.labels.push_back(name);
+  } else {
+    std::erase(clause.labels, name);
+  }
+  const Groups groups = groups_of(clause, matrix);
+  SeriesMatrix out(matrix.budget(), matrix.columns());
+  std::unordered_map<std::string, std::size_t> places;
+  std::string key;
+  for (std::size_t r = 0; r < matrix.rows(); ++r) {
+    matrix.budget().check();
+    for (std::size_t step = 0; step < matrix.columns(); ++step) {
+      const double value = matrix.row(r)[step];
+      if (is_absent(value)) continue;
+      const std::string text = label_of_number(value);
+      key = std::to_string(groups.of_row[r]) + (adds ? ' ' + text : std::string());
+      const auto [place, is_new] = places.try_emplace(key, out.rows());
+      if (is_new) {
+        const RowLabels& group = groups.labels[groups.of_row[r]];
+        out.append(adds ? with_label(group, name, text) : group);
+      }
+      double& count = out.row(place->second)[step];
+      count = is_absent(count) ? 1 : count + 1;
+    }
+  }
+  return out;
+}
+
+}  // namespace
+
+std::string label_of_number(double value) {
+  if (std::isnan(value)) return "NaN";
+  if (std::isinf(value)) return value > 0 ? "+Inf" : "-Inf";
+  // The shortest digits that read back as the value, then zeros: to_chars' own fixed form would
+  // give large numbers all their digits.
+  char buffer[40] = {};
+  const auto written = std::to_chars(buffer, buffer + sizeof buffer - 1, std::abs(value),
+                                     std::chars_format::scientific);
+  const std::string_view text(buffer, static_cast<std::size_t>(written.ptr - buffer));
+  const std::size_t e = text.find('e');
+  const int exponent = std::atoi(text.data() + e + (text[e + 1] == '+' ? 2 : 1));
+  std::string digits(1, text[0]);
+  if (e > 2) digits += text.substr(2, e - 2);
+  std::string out = std::signbit(value) ? "-" : "";
+  if (exponent < 0) {
+    return out + "0." + std::string(static_cast<std::size_t>(-exponent - 1), '0') + digits;
+  }
+  const std::size_t whole = static_cast<std::size_t>(exponent) + 1;
+  if (digits.size() <= whole) return out + digits + std::string(whole - digits.size(), '0');
+  return out + digits.substr(0, whole) + '.' + digits.substr(whole);
+}
+
+SeriesMatrix aggregate(const AggregationInput& input, SeriesMatrix matrix) {
+  const AggregateOp op = input.clause.op;
+  if (op == AggregateOp::count_values) return counted_values(input, matrix);
+  if (op == AggregateOp::limit_ratio) return share_of(input.parameter, std::move(matrix));
+  const Groups groups = groups_of(input.clause, matrix);
+  const auto& by = input.clause.labels;
+  const bool named =
+      !input.clause.without && std::find(by.begin(), by.end(), kNameLabel) != by.end();
+  const auto finish = [&](SeriesMatrix out) {
+    out.one_name = !named;
+    return out;
+  };
+  switch (op) {
+    case AggregateOp::sum:
+      return finish(fold<Summing>(groups, matrix));
+    case AggregateOp::avg:
+      return finish(fold<Mean>(groups, matrix));
+    case AggregateOp::min:
+      return finish(fold<Minimum>(groups, matrix));
+    case AggregateOp::max:
+      return finish(fold<Maximum>(groups, matrix));
+    case AggregateOp::count:
+      return finish(fold<Counting>(groups, matrix));
+    case AggregateOp::group:
+      return finish(fold<Grouping>(groups, matrix));
+    case AggregateOp::stdvar:
+      return finish(fold<Variance>(groups, matrix));
+    case AggregateOp::stddev:
+      return finish(fold<Deviation>(groups, matrix));
+    case AggregateOp::quantile:
+      return finish(quantiles(input.parameter, groups, matrix));
+    default:
+      return best_of(input, groups, matrix);
+  }
+}
+
+}  // namespace volta::promql

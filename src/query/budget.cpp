@@ -1,0 +1,36 @@
+#include "query/budget.hpp"
+
+namespace volta::promql {
+
+void Budget::check() const {
+  if (cancel_ != nullptr && cancel_->load(std::memory_order_relaxed)) {
+    throw Stop("query was canceled in expression evaluation", QueryFailure::Kind::canceled);
+  }
+  if (std::chrono::steady_clock::now() >= deadline_) {
+    throw Stop(
+        "query timed out in expression evaluation after " +
+            std::to_string(limits_.timeout.count()) +
+            " ms; narrow it: a shorter range, a longer step, or matchers that select fewer series",
+        QueryFailure::Kind::timeout);
+  }
+}
+
+void Budget::read_samples(std::size_t count) {
+  samples_ += count;
+  if (samples_ <= limits_.most_samples) return;
+  throw Stop(
+      "query processing would load too many samples into memory in query execution: more than " +
+      std::to_string(limits_.most_samples) +
+      "; narrow it: a shorter range, or matchers that select fewer series");
+}
+
+void Budget::take_bytes(std::size_t bytes) {
+  if (bytes > limits_.most_bytes || bytes_ > limits_.most_bytes - bytes) {
+    throw Stop("query needs more than " + std::to_string(limits_.most_bytes >> 20U) +
+               " MiB for its intermediate results; narrow it: a longer step, a shorter range, or "
+               "matchers that select fewer series");
+  }
+  bytes_ += bytes;
+}
+
+}  // namespace volta::promql

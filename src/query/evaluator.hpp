@@ -1,0 +1,78 @@
+// Evaluates a checked tree column by column: each sub-expression yields its values for all steps at
+// once, sub-expressions that are the same at every step are evaluated once, and the samples of a
+// series are dropped as soon as its row is computed.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <unordered_set>
+
+#include "query/ast.hpp"
+#include "query/grid.hpp"
+#include "query/range_functions.hpp"
+#include "query/series_matrix.hpp"
+
+namespace volta::promql {
+
+// For one query on one thread. All that evaluates throws Stop. Source, budget and tree outlive it.
+class Evaluator {
+ public:
+  // `query`: what @ start() and @ end() mean.
+  Evaluator(const SeriesSource& source, Budget& budget, TimeSpan query)
+      : source_(source), budget_(budget), query_(query) {}
+
+  // A scalar (one row without labels) or an instant vector, with a column per step.
+  SeriesMatrix evaluate(const Expr& expression, const Grid& grid);
+  // Of a range vector what an instant query answers: its samples.
+  std::vector<MatrixValue::Row> samples_of(const Expr& expression, std::int64_t time_ms);
+  [[nodiscard]] Tier coarsest() const { return coarsest_; }
+
+ private:
+  // As evaluate, but with one column where the value is the same at all steps.
+  SeriesMatrix folded(const Expr& expression, const Grid& grid);
+  SeriesMatrix dispatch(const Expr& expression, const Grid& grid);
+  [[nodiscard]] bool is_constant(const Expr& expression) const;
+
+  SeriesMatrix unary(const Unary& node, const Grid& grid);
+  SeriesMatrix binary(const Binary& node, const Grid& grid);
+  SeriesMatrix aggregation(const Aggregate& node, const Grid& grid);
+
+  // calls.cpp
+  SeriesMatrix call(const Call& node, const Grid& grid);
+  SeriesMatrix label_call(const Call& node, const Grid& grid);
+  SeriesMatrix absent_call(const Call& node, const Grid& grid);
+  SeriesMatrix value_call(const Call& node, const Grid& grid);
+  SeriesMatrix timestamp_call(const Call& node, const Grid& grid);
+  // A call's scalar arguments; `held` keeps their values alive.
+  std::vector<ScalarColumn> scalars(const Call& node, const Grid& grid,
+                                    std::vector<SeriesMatrix>& held);
+
+  // selector_eval.cpp
+  enum class Shows : std::uint8_t { value, time };
+  SeriesMatrix vector_selector(const VectorSelector& node, const Grid& grid, Shows shows);
+  SeriesMatrix range_call(FunctionId function, const Expr& range, const Grid& grid,
+                          std::span<const ScalarColumn> parameters);
+  SeriesMatrix over_selector(FunctionId function, const MatrixSelector& node, const Grid& grid,
+                             std::span<const ScalarColumn> parameters);
+  SeriesMatrix over_subquery(FunctionId function, const Subquery& node, const Grid& grid,
+                             std::span<const ScalarColumn> parameters);
+  // Of a subquery the values that any step's window sees; `at` is their grid. Empty: none.
+  SeriesMatrix subquery_values(const Subquery& node, const WindowTimes& windows, Grid& at);
+  [[nodiscard]] WindowTimes windows_of(const TimeModifier& time, std::int64_t range_ms,
+                                       const Grid& grid) const;
+  std::vector<QuerySeries> select(const VectorSelector& node, TimeSpan span);
+  // Calls visit(index, samples without stale markers' neighbours dropped) for each series.
+  using VisitSeries = std::function<void(std::size_t, const SampleSlice&)>;
+  void read(std::span<const QuerySeries> series, TimeSpan span, const VisitSeries& visit);
+
+  const SeriesSource& source_;
+  Budget& budget_;
+  TimeSpan query_;
+  Tier coarsest_ = Tier::raw;
+  std::size_t depth_ = 0;
+};
+
+// Without the parentheses around it.
+const Expr& inside(const Expr& expression);
+
+}  // namespace volta::promql

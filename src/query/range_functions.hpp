@@ -1,0 +1,58 @@
+// Functions of a range vector, for one series and all steps at once: the samples pass by once, two
+// positions slide over them. Formulas and the order of additions are Prometheus 3's.
+#pragma once
+
+#include <span>
+
+#include "query/function_table.hpp"
+#include "query/grid.hpp"
+#include "query/series_matrix.hpp"
+
+namespace volta::promql {
+
+// A scalar argument: one value for all steps, or one a step.
+struct ScalarColumn {
+  std::span<const double> values;
+  [[nodiscard]] double at(std::size_t step) const {
+    return values.size() == 1 ? values[0] : values[step];
+  }
+};
+
+struct RangeInput {
+  SampleSlice samples;  // of one series; without stale markers
+  WindowTimes windows;
+  std::span<const ScalarColumn> parameters;  // the function's scalar arguments in their order
+};
+
+// Fills `out`, one value a step; kAbsent where the window holds too few samples. For every function
+// of one range vector but absent_over_time. Throws Stop for parameters out of range.
+void range_function(FunctionId function, const RangeInput& input, std::span<double> out);
+// The part of it that looks at a window's values without their times.
+void values_function(FunctionId function, const RangeInput& input, std::span<double> out);
+
+// What rate, increase and delta make of the first and last sample of a window and the (reset
+// corrected) difference between them.
+struct Extrapolation {
+  std::int64_t first_ms = 0, last_ms = 0;
+  std::int64_t count = 0;  // of samples, >= 2
+  double first = 0;
+  double difference = 0;
+};
+double extrapolated(const Extrapolation& samples, TimeSpan window, FunctionId function);
+
+// Calls f(step, begin, end) for each step whose window holds the samples [begin, end), begin < end.
+template <typename Function>
+void slide(const RangeInput& input, const Function& f) {
+  const auto times = input.samples.times_ms;
+  std::size_t begin = 0;
+  std::size_t end = 0;
+  for (std::size_t step = 0; step < input.windows.grid.steps; ++step) {
+    const std::int64_t last_ms = input.windows.end(step);
+    const std::int64_t before_ms = last_ms - input.windows.range_ms;
+    while (end < times.size() && times[end] <= last_ms) ++end;
+    while (begin < end && times[begin] <= before_ms) ++begin;
+    if (begin < end) f(step, begin, end);
+  }
+}
+
+}  // namespace volta::promql

@@ -1,0 +1,128 @@
+// The *_over_time functions.
+#include <algorithm>
+#include <numeric>
+
+#include "base/assert.hpp"
+#include "query/numeric.hpp"
+#include "query/range_functions.hpp"
+
+namespace volta::promql {
+namespace {
+
+using Values = std::span<const double>;
+
+double sum_of_window(Values values) {
+  KahanSum sum;
+  for (const double value : values) sum.add(value);
+  return std::isinf(sum.sum) ? sum.sum : sum.value();
+}
+
+double mean_of_window(Values values) {
+  Mean mean;
+  for (const double value : values) mean.add(value);
+  return mean.value();
+}
+
+double variance_of_window(Values values) {
+  KahanSum mean, squares;
+  double count = 0;
+  for (const double value : values) {
+    ++count;
+    const double delta = value - mean.value();
+    mean.add(delta / count);
+    squares.add(delta * (value - mean.value()));
+  }
+  return squares.value() / count;
+}
+
+// The median of the distances from the median.
+double deviation_of_window(Values window, std::vector<double>& scratch) {
+  scratch.assign(window.begin(), window.end());
+  const double median = quantile_of(0.5, scratch);
+  for (double& value : scratch) value = std::abs(value - median);
+  return quantile_of(0.5, scratch);
+}
+
+// Calls f with each window's values.
+template <typename Function>
+void each_window(const RangeInput& input, std::span<double> out, const Function& f) {
+  slide(input, [&](std::size_t step, std::size_t begin, std::size_t end) {
+    out[step] = f(input.samples.values.subspan(begin, end - begin));
+  });
+}
+
+// The least (or largest) of each window in one pass: candidates that a later sample beats are
+// forgotten. NaN counts only where there is nothing else.
+template <typename Better>
+void extreme_of_windows(const RangeInput& input, std::span<double> out, const Better& better) {
+  const auto values = input.samples.values;
+  std::vector<std::size_t> candidates;  // of which the first `head` left the window
+  std::size_t head = 0;
+  std::size_t seen = 0;
+  slide(input, [&](std::size_t step, std::size_t begin, std::size_t end) {
+    for (seen = std::max(seen, begin); seen < end; ++seen) {
+      if (std::isnan(values[seen])) continue;
+      while (candidates.size() > head && better(values[seen], values[candidates.back()])) {
+        candidates.pop_back();
+      }
+      candidates.push_back(seen);
+    }
+    while (head < candidates.size() && candidates[head] < begin) ++head;
+    out[step] = head < candidates.size() ? values[candidates[head]] : kNaN;
+  });
+}
+
+}  // namespace
+
+double quantile_of(double q, std::vector<double>& values) {
+  if (values.empty() || std::isnan(q)) return kNaN;
+  if (q < 0) return -kInfinity;
+  if (q > 1) return kInfinity;
+  std::sort(values.begin(), values.end(),
+            [](double a, double b) { return std::isnan(a) ? !std::isnan(b) : a < b; });
+  const auto most = static_cast<double>(values.size() - 1);
+  const double rank = q * most;
+  const double lower = std::max(0.0, std::floor(rank));
+  const double upper = std::min(most, lower + 1);
+  const double weight = rank - std::floor(rank);
+  return values[static_cast<std::size_t>(lower)] * (1 - weight) +
+         values[static_cast<std::size_t>(upper)] * weight;
+}
+
+void values_function(FunctionId function, const RangeInput& input, std::span<double> out) {
+  std::vector<double> scratch;
+  switch (function) {
+    case FunctionId::avg_over_time:
+      return each_window(input, out, mean_of_window);
+    case FunctionId::sum_over_time:
+      return each_window(input, out, sum_of_window);
+    case FunctionId::stdvar_over_time:
+      return each_window(input, out, variance_of_window);
+    case FunctionId::stddev_over_time:
+      return each_window(input, out, [](Values w) { return std::sqrt(variance_of_window(w)); });
+    case FunctionId::min_over_time:
+      return extreme_of_windows(input, out, std::less_equal<double>{});
+    case FunctionId::max_over_time:
+      return extreme_of_windows(input, out, std::greater_equal<double>{});
+    case FunctionId::count_over_time:
+      return each_window(input, out, [](Values w) { return static_cast<double>(w.size()); });
+    case FunctionId::last_over_time:
+      return each_window(input, out, [](Values w) { return w.back(); });
+    case FunctionId::first_over_time:
+      return each_window(input, out, [](Values w) { return w.front(); });
+    case FunctionId::present_over_time:
+      return each_window(input, out, [](Values) { return 1.0; });
+    case FunctionId::mad_over_time:
+      return each_window(input, out, [&](Values w) { return deviation_of_window(w, scratch); });
+    case FunctionId::quantile_over_time:
+      return slide(input, [&](std::size_t step, std::size_t begin, std::size_t end) {
+        const auto window = input.samples.values.subspan(begin, end - begin);
+        scratch.assign(window.begin(), window.end());
+        out[step] = quantile_of(input.parameters[0].at(step), scratch);
+      });
+    default:
+      VOLTA_ASSERT(false, "not a function of one range");
+  }
+}
+
+}  // namespace volta::promql
