@@ -14,8 +14,9 @@ constexpr std::array<double, 16> kTens = {1e0, 1e1, 1e2,  1e3,  1e4,  1e5,  1e6,
 constexpr std::array<double, 16> kTenths = {1e0,  1e-1, 1e-2,  1e-3,  1e-4,  1e-5,  1e-6,  1e-7,
                                             1e-8, 1e-9, 1e-10, 1e-11, 1e-12, 1e-13, 1e-14, 1e-15};
 constexpr std::int64_t kNanos = 1'000'000'000;
-// Beyond it llround has no answer.
-constexpr double kLargestInteger = 9.2e18;
+// Integers beyond 2^53 say nothing that the bits do not say, but for clocks in nanoseconds.
+constexpr double kLargestInteger = 9'007'199'254'740'992.0;
+constexpr double kLargestNanos = 9.2e18;
 constexpr std::size_t kSampleValues = 24;
 
 // One struct per mode: the decoder's arithmetic, each operation rounded once, and the encoder's
@@ -25,6 +26,7 @@ struct Quotient {
   explicit Quotient(std::uint8_t exponent) : tens(kTens.at(exponent)) {}
   [[nodiscard]] double value(std::int64_t k) const { return static_cast<double>(k) / tens; }
   [[nodiscard]] double guess(double value) const { return value * tens; }
+  [[nodiscard]] double largest() const { return tens == 1e9 ? kLargestNanos : kLargestInteger; }
 };
 struct Product {
   double tenths;
@@ -33,6 +35,7 @@ struct Product {
       : tenths(kTenths.at(exponent)), tens(kTens.at(exponent)) {}
   [[nodiscard]] double value(std::int64_t k) const { return static_cast<double>(k) * tenths; }
   [[nodiscard]] double guess(double value) const { return value * tens; }
+  [[nodiscard]] static double largest() { return kLargestInteger; }
 };
 struct TwoQuotients {
   double rest;
@@ -41,6 +44,7 @@ struct TwoQuotients {
       : rest(kTens.at(exponent - 3U)), tens(kTens.at(exponent)) {}
   [[nodiscard]] double value(std::int64_t k) const { return static_cast<double>(k) / 1e3 / rest; }
   [[nodiscard]] double guess(double value) const { return value * tens; }
+  [[nodiscard]] static double largest() { return kLargestInteger; }
 };
 struct TwoProducts {
   double rest;
@@ -49,6 +53,7 @@ struct TwoProducts {
       : rest(kTenths.at(exponent - 3U)), tens(kTens.at(exponent)) {}
   [[nodiscard]] double value(std::int64_t k) const { return static_cast<double>(k) * 1e-3 * rest; }
   [[nodiscard]] double guess(double value) const { return value * tens; }
+  [[nodiscard]] static double largest() { return kLargestInteger; }
 };
 struct SecondsAndNanos {
   explicit SecondsAndNanos(std::uint8_t /*exponent*/) {}
@@ -56,6 +61,7 @@ struct SecondsAndNanos {
     return static_cast<double>(k / kNanos) + static_cast<double>(k % kNanos) * 1e-9;
   }
   [[nodiscard]] double guess(double value) const { return value * 1e9; }
+  [[nodiscard]] static double largest() { return kLargestNanos; }
 };
 
 // Calls use(arithmetic) with the mode's struct. Requires mode != 0.
@@ -79,7 +85,7 @@ auto with_mode(FloatMode mode, Use use) {
 template <typename Arithmetic>
 bool integer_of(const Arithmetic& arithmetic, std::uint64_t raw, std::int64_t& k) {
   const double guess = arithmetic.guess(std::bit_cast<double>(raw));
-  if (!(std::fabs(guess) < kLargestInteger)) return false;  // NaN too
+  if (!(std::fabs(guess) < arithmetic.largest())) return false;  // NaN too
   // Half away from zero would do as well; this is a few instructions, and the check decides.
   k = static_cast<std::int64_t>(guess + (guess < 0 ? -0.5 : 0.5));
   if (std::bit_cast<std::uint64_t>(arithmetic.value(k)) == raw) return true;
@@ -92,19 +98,22 @@ bool integer_of(const Arithmetic& arithmetic, std::uint64_t raw, std::int64_t& k
   return false;
 }
 
-constexpr std::array<FloatMode, 51> make_mode_order() {
-  std::array<FloatMode, 51> order{};
+constexpr std::array<FloatMode, 56> make_mode_order() {
+  std::array<FloatMode, 56> order{};
   std::size_t next = 0;
-  for (std::uint8_t e = 0; e < 16; ++e) order[next++] = {1, e};
-  for (std::uint8_t e = 1; e < 16; ++e) order[next++] = {2, e};
-  order[next++] = {5, 0};
-  for (std::uint8_t e = 4; e < 14; ++e) order[next++] = {3, e};
-  for (std::uint8_t e = 4; e < 13; ++e) order[next++] = {4, e};
+  for (std::uint8_t e = 0; e < 16; ++e) {
+    order[next++] = {1, e};
+    if (e > 0) order[next++] = {2, e};
+    if (e > 3) order[next++] = {3, e};
+    if (e > 3) order[next++] = {4, e};
+    if (e == 9) order[next++] = {5, 0};
+  }
   return order;
 }
 // In the order in which they are tried. The first that fits is taken: a decimal fits all larger
-// exponents too, with larger integers.
+// exponents too, with larger integers, and the largest fit nearly everything.
 constexpr auto kModeOrder = make_mode_order();
+static_assert(kModeOrder.back().mode == 4);
 
 template <typename T>
 void values_of(FloatMode mode, std::span<const std::uint64_t> integers, std::span<T> out) {
