@@ -29,6 +29,8 @@ DoorAnswer AdminDoor::ask(const DoorRequest& asked) {
     request.query = asked.query;
     request.body = asked.body;
     if (!asked.body.empty()) request.headers = {{"content-type", asked.content_type}};
+    if (!asked.content_encoding.empty())
+      request.headers.emplace_back("content-encoding", asked.content_encoding);
     request.peer.address = "unix";
     request.peer.unix_socket = true;
     const HttpResponse response = hub_->administer(request);
@@ -43,6 +45,8 @@ DoorAnswer AdminDoor::ask(const DoorRequest& asked) {
   request.timeout_ms = asked.timeout_ms;
   request.most_bytes = asked.most_bytes;
   if (!asked.body.empty()) request.headers = {{"Content-Type", asked.content_type}};
+  if (!asked.content_encoding.empty())
+    request.headers.emplace_back("Content-Encoding", asked.content_encoding);
   try {
     const OutboundResponse response = client.perform(request);
     return {response.status, response.body};

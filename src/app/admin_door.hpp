@@ -22,6 +22,7 @@ struct DoorRequest {
   std::string query = {};  // percent-encoded, without '?'
   std::string body = {};
   std::string content_type = {};  // of the body
+  std::string content_encoding = {};
   int timeout_ms = 10'000;
   std::size_t most_bytes = 4U << 20U;  // of the answer
 };

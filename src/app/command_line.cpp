@@ -198,6 +198,22 @@ void add_query(CLI::App& app, Run& run) {
   });
 }
 
+void add_import(CLI::App& app, Run& run) {
+  CLI::App* command =
+      app.add_subcommand("import", "Samples from a file into a store, also while it is served");
+  auto options = std::make_shared<ImportOptions>();
+  command
+      ->add_option("FILE", options->file,
+                   "OpenMetrics or JSON lines, plain or zstd; - for standard input")
+      ->required();
+  command->add_option("--data", options->data, "The data directory")->required()->type_name("DIR");
+  command->add_flag("--json", options->json, "JSON on stdout");
+  command->footer(
+      "Examples:\n  volta import --data /var/lib/volta/server node.jsonl.zst\n  volta import "
+      "--data DIR metrics.om");
+  command->callback([&run, options] { run = [options] { return run_import(*options); }; });
+}
+
 void add_small(CLI::App& app, Run& run) {
   CLI::App* metrics = app.add_subcommand("metrics", "The metric catalogue: names, units, meaning");
   auto json = std::make_shared<bool>(false);
@@ -303,6 +319,7 @@ int run_command_line(int argc, char** argv) {
   add_agent(app, run);
   add_host(app, run);
   add_query(app, run);
+  add_import(app, run);
   add_small(app, run);
   try {
     app.parse(argc, argv);

@@ -57,6 +57,13 @@ struct QueryOptions {
 };
 int run_query(const QueryOptions& options);
 
+struct ImportOptions {
+  std::string data;
+  std::string file;  // "-": standard input
+  bool json = false;
+};
+int run_import(const ImportOptions& options);
+
 struct ConfigOptions {
   std::string action;  // check, show, init
   std::string role = "local";

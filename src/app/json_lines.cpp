@@ -1,0 +1,211 @@
+#include "app/json_lines.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <limits>
+#include <numeric>
+#include <optional>
+
+#include <boost/json/basic_parser_impl.hpp>
+
+#include "base/json_writer.hpp"
+#include "base/text.hpp"
+
+namespace volta {
+namespace {
+
+namespace json = boost::json;
+
+std::optional<double> double_of(std::string_view text) {
+  if (text == "NaN") return std::numeric_limits<double>::quiet_NaN();
+  if (text == "+Inf" || text == "Inf") return std::numeric_limits<double>::infinity();
+  if (text == "-Inf") return -std::numeric_limits<double>::infinity();
+  double value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
+// Boost.JSON finds the tokens; numbers are read from their text, since its own conversion may be
+// off by the last bit.
+class LineHandler {
+ public:
+  static constexpr std::size_t max_array_size = std::size_t{1} << 30U;
+  static constexpr std::size_t max_object_size = 1024;
+  static constexpr std::size_t max_string_size = std::size_t{1} << 20U;
+  static constexpr std::size_t max_key_size = std::size_t{1} << 16U;
+  using Code = boost::system::error_code;
+
+  Labels labels;
+  std::vector<std::int64_t> times;
+  std::vector<double> values;
+  std::string problem;
+
+  bool on_document_begin(Code&) { return true; }
+  bool on_document_end(Code&) { return true; }
+  bool on_object_begin(Code& error) {
+    ++depth_;
+    if (depth_ == 1 || (depth_ == 2 && key_ == "metric")) return true;
+    return refuse("an object stands where none may", error);
+  }
+  bool on_object_end(std::size_t, Code&) {
+    --depth_;
+    return true;
+  }
+  bool on_array_begin(Code& error) {
+    ++depth_;
+    if (depth_ == 2 && (key_ == "values" || key_ == "timestamps")) return true;
+    return refuse("an array stands where none may", error);
+  }
+  bool on_array_end(std::size_t, Code&) {
+    --depth_;
+    return true;
+  }
+  bool on_key_part(json::string_view text, std::size_t, Code&) {
+    text_.append(text.data(), text.size());
+    return true;
+  }
+  bool on_key(json::string_view text, std::size_t, Code&) {
+    text_.append(text.data(), text.size());
+    (depth_ == 1 ? key_ : label_) = std::move(text_);
+    text_.clear();
+    return true;
+  }
+  bool on_string_part(json::string_view text, std::size_t, Code&) { return keep(text); }
+  bool on_string(json::string_view text, std::size_t, Code& error) {
+    text_.append(text.data(), text.size());
+    const std::string whole = std::move(text_);
+    text_.clear();
+    if (depth_ == 2 && key_ == "metric") {
+      labels.emplace_back(label_, whole);
+      return true;
+    }
+    if (depth_ == 2 && key_ == "values" && (whole == "NaN" || whole.ends_with("Inf")))
+      return add_number(whole, error);
+    return depth_ == 1 || refuse("a text stands where none may: " + whole, error);
+  }
+  bool on_number_part(json::string_view text, Code&) { return keep(text); }
+  bool on_int64(std::int64_t, json::string_view text, Code& error) { return number(text, error); }
+  bool on_uint64(std::uint64_t, json::string_view text, Code& error) { return number(text, error); }
+  bool on_double(double, json::string_view text, Code& error) { return number(text, error); }
+  bool on_bool(bool, Code& error) {
+    return depth_ == 1 || refuse("a boolean stands where none may", error);
+  }
+  bool on_null(Code& error) { return depth_ == 1 || refuse("a null stands where none may", error); }
+  bool on_comment_part(json::string_view, Code&) { return true; }
+  bool on_comment(json::string_view, Code&) { return true; }
+
+ private:
+  bool keep(json::string_view text) {
+    text_.append(text.data(), text.size());
+    return true;
+  }
+  bool number(json::string_view text, Code& error) {
+    text_.append(text.data(), text.size());
+    const std::string whole = std::move(text_);
+    text_.clear();
+    return depth_ == 1 || add_number(whole, error);
+  }
+  bool add_number(const std::string& text, Code& error) {
+    if (key_ == "timestamps") {
+      const auto time = parse_integer<std::int64_t>(text);
+      if (!time) return refuse(text + " is no unix time in milliseconds", error);
+      times.push_back(*time);
+      return true;
+    }
+    const auto value = double_of(text);
+    if (key_ != "values" || !value) return refuse(text + " is no value", error);
+    values.push_back(*value);
+    return true;
+  }
+  bool refuse(std::string text, Code& error) {
+    problem = std::move(text);
+    error = json::error::syntax;
+    return false;
+  }
+
+  int depth_ = 0;
+  std::string key_, label_, text_;
+};
+
+// Rising times, the last of equals.
+void order(LabeledSamples& series) {
+  if (std::adjacent_find(series.times_ms.begin(), series.times_ms.end(), std::greater_equal<>()) ==
+      series.times_ms.end()) {
+    return;
+  }
+  std::vector<std::size_t> places(series.times_ms.size());
+  std::iota(places.begin(), places.end(), std::size_t{0});
+  std::stable_sort(places.begin(), places.end(), [&](std::size_t a, std::size_t b) {
+    return series.times_ms[a] < series.times_ms[b];
+  });
+  LabeledSamples ordered;
+  for (const std::size_t place : places) {
+    if (!ordered.times_ms.empty() && ordered.times_ms.back() == series.times_ms[place]) {
+      ordered.values.back() = series.values[place];
+      continue;
+    }
+    ordered.times_ms.push_back(series.times_ms[place]);
+    ordered.values.push_back(series.values[place]);
+  }
+  series.times_ms = std::move(ordered.times_ms);
+  series.values = std::move(ordered.values);
+}
+
+}  // namespace
+
+Result<LabeledSamples> parse_json_line(std::string_view line) {
+  json::basic_parser<LineHandler> parser{json::parse_options{}};
+  boost::system::error_code error;
+  const std::size_t used = parser.write_some(false, line.data(), line.size(), error);
+  LineHandler& found = parser.handler();
+  if (error) return Error{found.problem.empty() ? "no JSON: " + error.message() : found.problem};
+  if (used != line.size()) return Error{"something stands behind the object"};
+  if (found.values.size() != found.times.size()) {
+    return Error{std::to_string(found.values.size()) + " values stand with " +
+                 std::to_string(found.times.size()) + " timestamps"};
+  }
+  if (found.labels.empty()) return Error{"\"metric\" with the labels is missing"};
+  std::sort(found.labels.begin(), found.labels.end());
+  std::erase_if(found.labels, [](const auto& label) { return label.second.empty(); });
+  for (std::size_t i = 1; i < found.labels.size(); ++i) {
+    if (found.labels[i].first == found.labels[i - 1].first)
+      return Error{"the label " + found.labels[i].first + " comes twice"};
+  }
+  LabeledSamples out;
+  out.labels = std::make_shared<const Labels>(std::move(found.labels));
+  out.times_ms = std::move(found.times);
+  out.values = std::move(found.values);
+  order(out);
+  return out;
+}
+
+void append_json_line(std::string& out, const LabeledSamples& series) {
+  out += R"({"metric":{)";
+  for (const auto& [key, value] : *series.labels) {
+    if (out.back() != '{') out += ',';
+    append_json_string(out, key);
+    out += ':';
+    append_json_string(out, value);
+  }
+  out += R"(},"values":[)";
+  for (const double value : series.values) {
+    if (out.back() != '[') out += ',';
+    if (std::isnan(value)) {
+      out += R"("NaN")";
+    } else if (std::isinf(value)) {
+      out += value > 0 ? R"("+Inf")" : R"("-Inf")";
+    } else {
+      append_json_number(out, value);
+    }
+  }
+  out += R"(],"timestamps":[)";
+  for (const std::int64_t time : series.times_ms) {
+    if (out.back() != '[') out += ',';
+    out += std::to_string(time);
+  }
+  out += "]}\n";
+}
+
+}  // namespace volta

@@ -1,0 +1,23 @@
+// Series as JSON lines, the format that VictoriaMetrics imports and exports: one object a line,
+//   {"metric":{"__name__":"up","job":"a"},"values":[1,0.5],"timestamps":[1795226940123,1795226941123]}
+// Timestamps are unix milliseconds. Values are exact: the shortest decimal text of the double; what
+// JSON has no number for is the string "NaN", "+Inf" or "-Inf".
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "base/result.hpp"
+#include "model/sample_sink.hpp"
+
+namespace volta {
+
+// Labels come out sorted, times rising; of two samples for one time the later one stays. An Error:
+// not such an object, a label twice or empty, or not as many values as timestamps.
+Result<LabeledSamples> parse_json_line(std::string_view line);
+
+// Appends the line with its LF. Other NaNs than the one of arithmetic are written as "NaN" too;
+// which one it was (a stale marker, say) is lost.
+void append_json_line(std::string& out, const LabeledSamples& series);
+
+}  // namespace volta

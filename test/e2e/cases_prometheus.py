@@ -1,0 +1,197 @@
+"""PromQL and Prometheus' HTTP API of a running volta: what it measured itself, what others write, what `volta query` and `volta import` make of it."""
+import json
+import shutil
+import subprocess
+import time
+import urllib.parse
+
+import remote_write
+from lib import Folder, Skip, Volta, get, request, run, wait_until
+
+
+def local(folder, *more):
+    return Volta("local", "--listen", "127.0.0.1:0", "--data", folder, *more)
+
+
+def server(folder):
+    return Volta("server", "--listen", "127.0.0.1:0", "--rpc-listen", "127.0.0.1:0", "--data", folder)
+
+
+def access_key(folder):
+    return (folder / "access-key").read_text().strip()
+
+
+def prometheus(port, path, key=None, **parameters):
+    """The status and the envelope of a GET below /prometheus/api/v1/."""
+    query = urllib.parse.urlencode(parameters, doseq=True)
+    status, _, text = request(port, f"/prometheus/api/v1/{path}" + (f"?{query}" if query else ""), key=key)
+    return status, json.loads(text)
+
+
+def data(port, path, key=None, **parameters):
+    status, answer = prometheus(port, path, key, **parameters)
+    assert status == 200 and answer["status"] == "success", (path, parameters, status, answer)
+    return answer["data"]
+
+
+def values(port, expression, key=None, **parameters):
+    return data(port, "query", key, query=expression, **parameters)["result"]
+
+
+def write(port, key, series, expected=204):
+    status, _, text = request(port, "/prometheus/api/v1/write", "POST", remote_write.snappy(remote_write.write_request(series)),
+                              remote_write.HEADERS, key)
+    assert status == expected, (status, text[:300])
+    return text
+
+
+def case_promql_of_this_machine():
+    with Folder() as folder, local(folder / "d") as volta:
+        port = volta.port()
+        assert values(port, "1+1")[1] == "2"
+        total = wait_until("memory", lambda: values(port, "volta_memory_total_bytes"))
+        kernel = int(next(line for line in open("/proc/meminfo") if line.startswith("MemTotal")).split()[1]) * 1024
+        assert len(total) == 1 and float(total[0]["value"][1]) == kernel, total
+        assert total[0]["metric"]["__name__"] == "volta_memory_total_bytes" and total[0]["metric"]["host"], total
+        # All modes of all CPUs together run as fast as the clock.
+        rate = wait_until("rates", lambda: values(port, "sum(rate(volta_cpu_seconds_total[5s])) / sum(volta_cpus_online)"))
+        assert 0.5 < float(rate[0]["value"][1]) < 1.5, rate
+        time.sleep(2)
+        now = time.time()
+        matrix = data(port, "query_range", query="volta_uptime_seconds", start=now - 5, end=now, step=1)["result"]
+        assert len(matrix) == 1 and len(matrix[0]["values"]) >= 2, matrix
+
+
+def case_labels_series_and_metadata():
+    with Folder() as folder, local(folder / "d") as volta:
+        port = volta.port()
+        wait_until("series", lambda: values(port, "volta_uptime_seconds"))
+        names = data(port, "labels")
+        assert "__name__" in names and "host" in names and names == sorted(names), names
+        metrics = data(port, "label/__name__/values")
+        assert "volta_memory_total_bytes" in metrics and metrics == sorted(metrics)
+        modes = data(port, "label/mode/values", **{"match[]": "volta_cpu_seconds_total"})
+        assert "idle" in modes and "user" in modes, modes
+        series = data(port, "series", **{"match[]": ["volta_cpu_seconds_total{mode='idle'}", "volta_uptime_seconds"]})
+        assert {s["__name__"] for s in series} == {"volta_cpu_seconds_total", "volta_uptime_seconds"}, series
+        meta = data(port, "metadata", metric="volta_memory_total_bytes")
+        assert meta["volta_memory_total_bytes"][0]["type"] == "gauge" and meta["volta_memory_total_bytes"][0]["help"], meta
+        assert data(port, "status/buildinfo")["version"]
+        assert data(port, "rules") == {"groups": []}
+        status, _, text = request(port, "/prometheus/federate?" + urllib.parse.urlencode({"match[]": "volta_uptime_seconds"}))
+        assert status == 200 and "volta_uptime_seconds{host=" in text, text
+
+
+def case_promql_errors_are_prometheus_own():
+    with Folder() as folder, local(folder / "d") as volta:
+        port = volta.port()
+        for path, parameters, want, kind, text in [
+            ("query", {"query": "sum("}, 400, "bad_data", "parse error"),
+            ("query", {}, 400, "bad_data", ""),
+            ("query", {"query": "1", "time": "x"}, 400, "bad_data", 'invalid parameter "time"'),
+            ("query_range", {"query": "1", "start": 10, "end": 1, "step": 1}, 400, "bad_data", "end timestamp must not be before start time"),
+            ("query_range", {"query": "1", "start": 0, "end": 1e6, "step": 1}, 400, "bad_data", "exceeded maximum resolution of 11,000 points"),
+            ("query_range", {"query": "1", "start": 0, "end": 10, "step": 0}, 400, "bad_data", "zero or negative query resolution step widths are not accepted"),
+            ("series", {}, 400, "bad_data", "no match[] parameter provided"),
+            ("series", {"match[]": "{a=''}"}, 400, "bad_data", ""),
+            ("nothing", {}, 404, "not_found", ""),
+        ]:
+            status, answer = prometheus(port, path, **parameters)
+            assert status == want and answer["status"] == "error" and answer["errorType"] == kind and text in answer["error"], (path, parameters, status, answer)
+
+
+def case_what_others_write_is_kept():
+    """Acknowledged by 204 means committed: kill -9 right behind it loses nothing, and nothing comes twice."""
+    with Folder() as folder:
+        begin = int(time.time() * 1000) - 600_000
+        volta = server(folder / "d")
+        key = access_key(folder / "d")
+        for i in range(20):
+            write(volta.port(), key, [({"__name__": "outside_total", "job": "a", "Rack": "r1"}, [(begin + 1000 * (5 * i + j), 5.0 * i + j) for j in range(5)]),
+                                      ({"__name__": "outside", "job": "b"}, [(begin + 5000 * i, float("nan"))])])
+        volta.kill()
+        with server(folder / "d") as volta:
+            port = volta.port()
+            end = (begin + 99_000) / 1000
+            got = values(port, "outside_total[10m]", key, time=end)
+            assert len(got) == 1 and got[0]["metric"] == {"__name__": "outside_total", "job": "a", "Rack": "r1"}, got
+            assert [(round(t * 1000), float(v)) for t, v in got[0]["values"]] == [(begin + 1000 * i, float(i)) for i in range(100)]
+            assert float(values(port, "count_over_time(outside[10m])", key, time=end)[0]["value"][1]) == 20
+            # Once more, and late: of two for one time the later accepted wins.
+            write(port, key, [({"__name__": "outside_total", "job": "a", "Rack": "r1"}, [(begin + 50_000, 7.0), (begin - 1000, -1.0)])])
+            got = values(port, "outside_total[11m]", key, time=end)[0]["values"]
+            assert len(got) == 101 and float(got[0][1]) == -1 and float(got[51][1]) == 7, got[:3]
+
+
+def case_remote_write_refusals():
+    with Folder() as folder, server(folder / "d") as volta:
+        port, key = volta.port(), access_key(folder / "d")
+        now = int(time.time() * 1000)
+        body = remote_write.write_request([({"__name__": "m"}, [(now, 1.0)])])
+        for content, headers, credentials, want in [
+            (remote_write.snappy(body), {}, None, 401),
+            (remote_write.snappy(body), {"Content-Type": "text/plain"}, key, 415),
+            (remote_write.snappy(body), {"Content-Encoding": "gzip"}, key, 415),
+            (b"\xff\xff\xff\xff\x7f", {}, key, 413),  # a bomb by its word
+            (b"nonsense", {}, key, 400),
+            (remote_write.snappy(b"\x0a\xff"), {}, key, 400),
+            (remote_write.snappy(remote_write.write_request([({"job": "nameless"}, [(now, 1.0)])])), {}, key, 400),
+        ]:
+            status, _, text = request(port, "/prometheus/api/v1/write", "POST", content, {**remote_write.HEADERS, **headers}, credentials)
+            assert status == want, (content[:20], headers, status, text[:200])
+        # A bad series costs only itself.
+        write(port, key, [({"__name__": "good"}, [(now, 1.0)]), ({"bad": "x"}, [(now, 1.0)])], expected=400)
+        assert len(values(port, "good", key)) == 1
+
+
+def case_query_command():
+    with Folder() as folder:
+        with local(folder / "d") as volta:
+            url = f"http://127.0.0.1:{volta.port()}"
+            wait_until("series", lambda: values(volta.port(), "volta_uptime_seconds"))
+            assert run("query", "1 + 1", "--server", url) == "2\n"
+            table = run("query", "volta_memory_total_bytes", "--server", url)
+            assert table.startswith("volta_memory_total_bytes{host="), table
+            csv = run("query", "volta_memory_total_bytes", "--server", url, "--range", "10s", "--step", "1s", "--format", "csv").splitlines()
+            assert csv[0] == "timestamp,__name__,host,value" and len(csv) >= 2, csv
+            assert json.loads(run("query", "1", "--server", url, "--format", "json"))["status"] == "success"
+            assert run("query", "volta_uptime_seconds", "--data", folder / "d").startswith("volta_uptime_seconds{")
+            code, _, err = run("query", "sum(", "--server", url, expected=None)
+            assert code == 1 and "parse error" in err, (code, err)
+        # The same of the directory when nobody serves it.
+        assert run("query", "count_over_time(volta_uptime_seconds[1h])", "--data", folder / "d").startswith("{host=")
+        code, _, err = run("query", "1", "--server", url, expected=None)
+        assert code == 5, (code, err)
+
+
+def case_import_command():
+    with Folder() as folder:
+        begin = int(time.time() * 1000) - 3_600_000
+        lines = [{"metric": {"__name__": "brought_total", "n": str(n)}, "values": [n + i / 10 for i in range(100)],
+                  "timestamps": [begin + 1000 * i for i in range(100)]} for n in range(3)]
+        (folder / "f.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+        (folder / "f.om").write_text(f"# TYPE brought gauge\nbrought{{k=\"v\"}} 1.5 {begin / 1000:.3f}\nbrought{{k=\"v\"}} 2.5 {begin / 1000 + 1:.3f}\n# EOF\n")
+        (folder / "bad.jsonl").write_text(json.dumps(lines[0]) + "\n{\"metric\":{}}\n")
+        assert run("import", "--data", folder / "d", folder / "f.jsonl") == "300 samples imported\n"
+        code, out, err = run("import", "--data", folder / "d", folder / "bad.jsonl", expected=None)
+        assert code == 1 and "line 2" in err and out.startswith("100 samples imported"), (code, out, err)
+        with server(folder / "d") as volta:
+            key = access_key(folder / "d")
+            assert json.loads(run("import", "--json", "--data", folder / "d", folder / "f.om")) == {"samples": 2, "refused": 0}
+            got = {s["metric"]["n"]: [float(v) for _, v in s["values"]] for s in values(volta.port(), "brought_total[5m]", key, time=(begin + 99_000) / 1000)}
+            assert got == {str(n): [n + i / 10 for i in range(100)] for n in range(3)}, got
+            assert values(volta.port(), "brought", key, time=begin / 1000 + 1)[0]["value"][1] == "2.5"
+            assert not get(volta.port(), "/api/v1/hosts", key)["items"]
+
+
+def case_promtool_reads_it():
+    if not shutil.which("promtool"):
+        raise Skip("promtool is not installed")
+    with Folder() as folder, local(folder / "d") as volta:
+        url = f"http://127.0.0.1:{volta.port()}/prometheus"
+        wait_until("series", lambda: values(volta.port(), "volta_uptime_seconds"))
+        for arguments, want in [(("instant", url, "1+1"), "2"), (("labels", url, "mode"), "idle"),
+                                (("series", "--match=volta_uptime_seconds", url), "volta_uptime_seconds"),
+                                (("range", url, "volta_uptime_seconds"), "volta_uptime_seconds")]:
+            done = subprocess.run(["promtool", "query", *arguments], capture_output=True, text=True, timeout=30)
+            assert done.returncode == 0 and want in done.stdout, (arguments, done.stdout, done.stderr)
