@@ -181,6 +181,13 @@ void HostTable::saw(HostId id, const std::string& agent_version, const std::stri
   seen_.insert(id);
 }
 
+std::map<HostId, std::string> HostTable::names() const {
+  const std::lock_guard lock(mutex_);
+  std::map<HostId, std::string> names;
+  for (const auto& [id, entry] : hosts_) names.emplace(id, entry.record.name);
+  return names;
+}
+
 bool HostTable::exists(HostId id) const {
   const std::lock_guard lock(mutex_);
   return hosts_.contains(id);

@@ -39,6 +39,8 @@ class HostTable final : public HostDirectory {
   void saw(HostId id, const std::string& agent_version, const std::string& facts_json,
            std::int64_t clock_offset_ms, std::int64_t now_ms) override;
 
+  [[nodiscard]] std::map<HostId, std::string> names() const;
+
   // For the writer.
   [[nodiscard]] bool exists(HostId id) const;
   [[nodiscard]] std::size_t size() const;

@@ -248,6 +248,22 @@ std::optional<std::int64_t> StoreReader::oldest_ms(HostId host) const {
   return query.integer(0);
 }
 
+std::optional<std::int64_t> StoreReader::oldest_ms() const {
+  auto connection = readers_.take();
+  Query query = (*connection).query("SELECT min_ms FROM keyframe ORDER BY min_ms LIMIT 1");
+  if (!query.step()) return std::nullopt;
+  return query.integer(0);
+}
+
+std::uint64_t StoreReader::samples_at_most(HostId host, TimeSpan span) const {
+  auto connection = readers_.take();
+  Query query =
+      (*connection)
+          .query("SELECT total(points) FROM keyframe WHERE host_id=? AND min_ms<=? AND max_ms>=?");
+  query.with(std::int64_t{static_cast<std::uint32_t>(host)}, span.end_ms, span.start_ms);
+  return query.step() ? static_cast<std::uint64_t>(query.integer(0)) : 0;
+}
+
 namespace {
 
 std::vector<std::shared_ptr<const HeadBlock>> blocks_of_group(Connection& connection,

@@ -20,6 +20,10 @@ class StoreReader final : public RangeReader {
                                                std::int64_t end_ms) const override;
   [[nodiscard]] std::vector<LatestSample> latest(HostId host) const override;
   [[nodiscard]] std::optional<std::int64_t> oldest_ms(HostId host) const override;
+  // About how many samples all series of the host have there: at least as many as it has.
+  [[nodiscard]] std::uint64_t samples_at_most(HostId host, TimeSpan span) const;
+  // Of all hosts.
+  [[nodiscard]] std::optional<std::int64_t> oldest_ms() const;
 
  private:
   const SeriesTable& series_;

@@ -1,6 +1,7 @@
 #include "store/series_table.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <tuple>
 
 #include "base/assert.hpp"
@@ -69,7 +70,7 @@ bool SeriesTable::Before::operator()(const SeriesDef& a, const Record& b) const 
 void SeriesTable::load(Connection& connection) {
   const std::lock_guard lock(mutex_);
   Query query = connection.query(
-      "SELECT id, host_id, name, labels, kind, type, scale, unit, quality FROM series");
+      "SELECT id, host_id, name, labels, kind, type, scale, unit, quality FROM series ORDER BY id");
   while (query.step()) {
     auto record = std::make_shared<SeriesRecord>();
     record->id = SeriesId(static_cast<std::uint32_t>(query.integer(0)));
@@ -81,12 +82,23 @@ void SeriesTable::load(Connection& connection) {
     record->def.scale = static_cast<std::int8_t>(query.integer(6));
     record->def.unit = query.text(7);
     record->def.quality = Quality(static_cast<std::uint8_t>(query.integer(8)));
-    by_id_.emplace(record->id, record);
     HostSeries& of_host = by_host_[record->host];
-    of_host.insert(std::move(record));
+    add(of_host, record);
   }
   last_id_ = static_cast<std::uint32_t>(
       connection.number("SELECT seq FROM sqlite_sequence WHERE name='series'"));
+}
+
+void SeriesTable::add(HostSeries& of_host, const Record& record) {
+  const SeriesId hidden = remaining(of_host, record->def);
+  of_host.insert(record);
+  by_id_.emplace(record->id, record);
+  index_.add(record, hidden);
+}
+
+SeriesId SeriesTable::remaining(const HostSeries& of_host, const SeriesDef& def) {
+  const auto [first, last] = of_host.equal_range(def);
+  return first == last ? SeriesId{} : (*std::prev(last))->id;
 }
 
 SeriesId SeriesTable::resolve(HostId host, const SeriesDef& series) {
@@ -101,8 +113,7 @@ SeriesId SeriesTable::resolve(HostId host, const SeriesDef& series) {
   }
   const SeriesId id{++last_id_};
   const Record record = std::make_shared<SeriesRecord>(SeriesRecord{id, host, series});
-  known.insert(record);
-  by_id_.emplace(id, record);
+  add(known, record);
   unstored_.insert(id);
   given_out_[id] = clock_.monotonic();
   return id;
@@ -147,6 +158,12 @@ std::size_t SeriesTable::size() const {
   return by_id_.size();
 }
 
+std::size_t SeriesTable::size(HostId host) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = by_host_.find(host);
+  return found == by_host_.end() ? 0 : found->second.size();
+}
+
 std::vector<SeriesTable::Record> SeriesTable::unstored(std::span<const SeriesId> ids) const {
   const std::lock_guard lock(mutex_);
   std::vector<Record> found;
@@ -177,6 +194,7 @@ void SeriesTable::forget(HostId host) {
   const std::lock_guard lock(mutex_);
   const auto found = by_host_.find(host);
   if (found == by_host_.end()) return;
+  index_.remove(std::vector<Record>(found->second.begin(), found->second.end()), {});
   for (const Record& record : found->second) {
     by_id_.erase(record->id);
     unstored_.erase(record->id);
@@ -193,6 +211,8 @@ bool SeriesTable::knows(std::span<const SeriesId> ids) const {
 std::vector<SeriesId> SeriesTable::forget_idle(std::span<const SeriesId> ids, std::size_t most) {
   const std::lock_guard lock(mutex_);
   std::vector<SeriesId> forgotten;
+  std::vector<Record> records;
+  std::vector<SeriesId> shown;
   for (const SeriesId id : ids) {
     if (forgotten.size() == most) break;
     const auto given = given_out_.find(id);
@@ -203,10 +223,15 @@ std::vector<SeriesId> SeriesTable::forget_idle(std::span<const SeriesId> ids, st
     forgotten.push_back(id);
     const auto found = by_id_.find(id);
     if (found == by_id_.end()) continue;  // forgotten before, when its row could not be deleted
-    by_host_.at(found->second->host).erase(found->second);
+    const Record record = found->second;
+    HostSeries& of_host = by_host_.at(record->host);
+    of_host.erase(record);
     by_id_.erase(found);
     unstored_.erase(id);
+    shown.push_back(remaining(of_host, record->def));
+    records.push_back(record);
   }
+  if (!records.empty()) index_.remove(records, shown);
   return forgotten;
 }
 

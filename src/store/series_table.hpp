@@ -16,6 +16,7 @@
 
 #include "base/clock.hpp"
 #include "model/store.hpp"
+#include "store/series_index.hpp"
 #include "store/sqlite.hpp"
 
 namespace volta {
@@ -37,6 +38,9 @@ class SeriesTable final : public SeriesIndex {
   // All variants of the series, the newest last; empty if it is not this host's.
   [[nodiscard]] std::vector<Record> variants(HostId host, SeriesId id) const;
   [[nodiscard]] std::size_t size() const;
+  [[nodiscard]] std::size_t size(HostId host) const;  // variants count, too
+  // Kept in step with the table.
+  [[nodiscard]] const LabelIndex& index() const { return index_; }
 
   // For the writer. Those among the ids that have no row yet; unknown ones are a mistake of ours.
   [[nodiscard]] std::vector<Record> unstored(std::span<const SeriesId> ids) const;
@@ -58,7 +62,12 @@ class SeriesTable final : public SeriesIndex {
   };
   using HostSeries = std::set<Record, Before>;
 
+  void add(HostSeries& of_host, const Record& record);  // under mutex_
+  // What is shown in place of a forgotten record: the newest variant that is left.
+  static SeriesId remaining(const HostSeries& of_host, const SeriesDef& def);
+
   const Clock& clock_;
+  LabelIndex index_;  // has a lock of its own, taken after mutex_
   mutable std::mutex mutex_;
   std::map<HostId, HostSeries> by_host_;
   std::unordered_map<SeriesId, Record> by_id_;

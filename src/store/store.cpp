@@ -7,6 +7,7 @@
 #include "model/metric_ids.hpp"
 #include "store/range_reader.hpp"
 #include "store/schema.hpp"
+#include "store/series_source.hpp"
 #include "store/writer.hpp"
 
 namespace volta {
@@ -50,7 +51,8 @@ struct Store::Parts {
         hosts(clock),
         series(clock),
         head({options.head_bytes, options.head_span.count()}),
-        reader(series, head, readers) {
+        reader(series, head, readers),
+        source(hosts, series, reader) {
     load(clock.wall_ms() - options.head_span.count());
     const Committer::Parts parts{clock, hosts, series, runs, head};
     writer.emplace(Writer::Database{*connection, directory}, parts, readers,
@@ -84,6 +86,7 @@ struct Store::Parts {
   RunTable runs;
   Head head;
   StoreReader reader;
+  StoreSeriesSource source;
   std::optional<Writer> writer;
 };
 
@@ -109,6 +112,7 @@ HostDirectory& Store::hosts() { return parts_->hosts; }
 Journal& Store::journal() { return *parts_->writer; }
 SeriesIndex& Store::series() { return parts_->series; }
 RangeReader& Store::reader() { return parts_->reader; }
+SeriesSource& Store::source() { return parts_->source; }
 const std::filesystem::path& Store::directory() const { return parts_->directory.path(); }
 void Store::announce(const std::string& text) const { parts_->directory.announce(text); }
 bool Store::writable() const { return !parts_->writer->read_only(); }

@@ -13,6 +13,7 @@
 #include "base/clock.hpp"
 #include "model/exposition.hpp"
 #include "model/store.hpp"
+#include "model/time_series.hpp"
 #include "store/data_directory.hpp"
 #include "store/disk_space.hpp"
 #include "store/store_error.hpp"
@@ -49,6 +50,7 @@ class Store final : public SelfMetrics {
   [[nodiscard]] Journal& journal();
   [[nodiscard]] SeriesIndex& series();
   [[nodiscard]] RangeReader& reader();
+  [[nodiscard]] SeriesSource& source();
   void append_to(std::vector<MetricFamily>& families) const override;
 
   // Canonical path of the data directory.

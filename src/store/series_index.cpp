@@ -1,0 +1,272 @@
+#include "store/series_index.hpp"
+
+#include <algorithm>
+#include <iterator>
+#include <mutex>
+#include <optional>
+#include <set>
+
+#include "base/assert.hpp"
+
+namespace volta {
+namespace {
+
+using IdList = std::vector<std::uint32_t>;
+
+std::uint32_t number_of(SeriesId id) { return static_cast<std::uint32_t>(id); }
+
+// One list out of many. Those of one label share no ids.
+IdList merged(const std::vector<const IdList*>& lists) {
+  if (lists.size() == 1) return *lists.front();
+  IdList all;
+  for (const IdList* list : lists) all.insert(all.end(), list->begin(), list->end());
+  std::sort(all.begin(), all.end());
+  return all;
+}
+
+IdList common(const IdList& a, const IdList& b) {
+  IdList both;
+  std::set_intersection(a.begin(), a.end(), b.begin(), b.end(), std::back_inserter(both));
+  return both;
+}
+
+IdList without(const IdList& from, const IdList& what) {
+  IdList rest;
+  std::set_difference(from.begin(), from.end(), what.begin(), what.end(), std::back_inserter(rest));
+  return rest;
+}
+
+std::shared_ptr<const Labels> labels_of(const SeriesDef& def, const std::string* host) {
+  auto labels = std::make_shared<Labels>();
+  labels->reserve(def.labels.size() + (host == nullptr ? 1 : 2));
+  *labels = def.labels;
+  const auto put = [&](std::string_view name, const std::string& value) {
+    const auto at =
+        std::lower_bound(labels->begin(), labels->end(), name,
+                         [](const auto& label, std::string_view key) { return label.first < key; });
+    labels->emplace(at, name, value);
+  };
+  put(kNameLabel, def.name);
+  if (host != nullptr) put(kHostLabel, *host);
+  return labels;
+}
+
+// Null: the series is of no host.
+const std::string* host_name(const SeriesRecord& record, const HostNames& hosts) {
+  return record.host == kNoHost ? nullptr : &hosts.at(record.host);
+}
+
+bool visible(const SeriesRecord& record, const HostNames& hosts) {
+  return record.host == kNoHost || hosts.contains(record.host);
+}
+
+template <typename Visit>
+void each_label(const SeriesDef& def, const Visit& visit) {
+  visit(kNameLabel, std::string_view(def.name));
+  for (const auto& [name, value] : def.labels) visit(name, std::string_view(value));
+}
+
+}  // namespace
+
+void LabelIndex::add(const Record& record, SeriesId hidden) {
+  const std::unique_lock lock(mutex_);
+  const std::uint32_t id = number_of(record->id);
+  entries_[id] = Entry{record, nullptr, true};
+  if (const auto old = entries_.find(number_of(hidden)); old != entries_.end()) {
+    old->second.shown = false;
+  }
+  Ids& of_host = by_host_[record->host];
+  VOLTA_ASSERT(of_host.empty() || of_host.back() < id);
+  of_host.push_back(id);
+  each_label(record->def, [&](std::string_view name, std::string_view value) {
+    auto label = labels_.find(name);
+    if (label == labels_.end()) label = labels_.emplace(name, Values()).first;
+    auto ids = label->second.find(value);
+    if (ids == label->second.end()) ids = label->second.emplace(value, Ids()).first;
+    ids->second.push_back(id);
+  });
+}
+
+void LabelIndex::remove(std::span<const Record> records, std::span<const SeriesId> shown) {
+  const std::unique_lock lock(mutex_);
+  Ids gone;
+  std::set<std::pair<std::string_view, std::string_view>> touched;
+  std::set<HostId> hosts;
+  for (const Record& record : records) {
+    if (entries_.erase(number_of(record->id)) == 0) continue;
+    gone.push_back(number_of(record->id));
+    hosts.insert(record->host);
+    each_label(record->def, [&](std::string_view name, std::string_view value) {
+      touched.emplace(name, value);
+    });
+  }
+  std::sort(gone.begin(), gone.end());
+  for (const auto& [name, value] : touched) {
+    const auto label = labels_.find(name);
+    const auto ids = label->second.find(value);
+    ids->second = without(ids->second, gone);
+    if (ids->second.empty()) label->second.erase(ids);
+    if (label->second.empty()) labels_.erase(label);
+  }
+  for (const HostId host : hosts) {
+    Ids& ids = by_host_.at(host);
+    ids = without(ids, gone);
+    if (ids.empty()) by_host_.erase(host);
+  }
+  for (const SeriesId id : shown) {
+    if (const auto entry = entries_.find(number_of(id)); entry != entries_.end()) {
+      entry->second.shown = true;
+    }
+  }
+}
+
+void LabelIndex::add_values(std::string_view label,
+                            const std::function<bool(std::string_view)>& wanted,
+                            std::vector<const Ids*>& found) const {
+  const auto values = labels_.find(label);
+  if (values == labels_.end()) return;
+  for (const auto& [value, ids] : values->second) {
+    if (wanted(value)) found.push_back(&ids);
+  }
+}
+
+// The series that have the label, with a value that matches (`wanted`) or does not.
+LabelIndex::Ids LabelIndex::having(const LabelMatcher& matcher, bool wanted,
+                                   const HostNames& hosts) const {
+  std::vector<const Ids*> found;
+  const auto fits = [&](std::string_view value) { return matcher.matches(value) == wanted; };
+  const auto exact = matcher.exact_values();
+  if (wanted && !exact.empty()) {
+    const auto values = labels_.find(matcher.name());
+    for (const std::string& value : exact) {
+      if (values == labels_.end()) break;
+      const auto ids = values->second.find(value);
+      if (ids != values->second.end()) found.push_back(&ids->second);
+    }
+  } else {
+    add_values(matcher.name(), fits, found);
+  }
+  if (matcher.name() == kHostLabel) {
+    for (const auto& [id, name] : hosts) {
+      const auto ids = by_host_.find(id);
+      if (ids != by_host_.end() && fits(name)) found.push_back(&ids->second);
+    }
+  }
+  return merged(found);
+}
+
+LabelIndex::Ids LabelIndex::candidates(std::span<const LabelMatcher> matchers,
+                                       const HostNames& hosts) const {
+  std::optional<Ids> ids;
+  for (const LabelMatcher& matcher : matchers) {
+    if (matcher.matches("")) continue;  // a series without the label fits too: see below
+    Ids found = having(matcher, true, hosts);
+    ids = ids ? common(*ids, found) : std::move(found);
+    if (ids->empty()) return {};
+  }
+  if (!ids) {
+    std::vector<const Ids*> all;
+    for (const auto& [host, of_host] : by_host_) all.push_back(&of_host);
+    ids = merged(all);
+  }
+  for (const LabelMatcher& matcher : matchers) {
+    if (matcher.matches("")) ids = without(*ids, having(matcher, false, hosts));
+  }
+  std::erase_if(*ids, [&](std::uint32_t id) {
+    const Entry& entry = entries_.at(id);
+    return !entry.shown || !visible(*entry.record, hosts);
+  });
+  return std::move(*ids);
+}
+
+bool LabelIndex::current(const Entry& entry, const HostNames& hosts) {
+  if (entry.labels == nullptr) return false;
+  const std::string* host = host_name(*entry.record, hosts);
+  return host == nullptr || label_value(*entry.labels, kHostLabel) == *host;
+}
+
+void LabelIndex::make_labels(const Ids& ids, const HostNames& hosts) const {
+  const std::unique_lock lock(mutex_);
+  for (const std::uint32_t id : ids) {
+    const auto found = entries_.find(id);
+    if (found == entries_.end() || current(found->second, hosts)) continue;
+    const SeriesRecord& record = *found->second.record;
+    found->second.labels = labels_of(record.def, host_name(record, hosts));
+  }
+}
+
+Result<std::vector<QuerySeries>> LabelIndex::select(std::span<const LabelMatcher> matchers,
+                                                    const HostNames& hosts,
+                                                    std::size_t most) const {
+  Ids ids;
+  Ids bare;
+  {
+    const std::shared_lock lock(mutex_);
+    ids = candidates(matchers, hosts);
+    if (ids.size() <= most) {
+      std::copy_if(ids.begin(), ids.end(), std::back_inserter(bare),
+                   [&](std::uint32_t id) { return !current(entries_.at(id), hosts); });
+    }
+  }
+  if (ids.size() > most) {
+    return Error{"the selector matches " + std::to_string(ids.size()) + " series, more than the " +
+                 std::to_string(most) +
+                 " that one query may select; add matchers, such as the name or the host"};
+  }
+  if (!bare.empty()) make_labels(bare, hosts);
+  std::vector<QuerySeries> found;
+  found.reserve(ids.size());
+  std::vector<QuerySeries> foreign;
+  {
+    const std::shared_lock lock(mutex_);
+    for (const std::uint32_t id : ids) {
+      const auto entry = entries_.find(id);  // it may have been forgotten in between
+      if (entry == entries_.end() || entry->second.labels == nullptr) continue;
+      const SeriesRecord& record = *entry->second.record;
+      auto& series = record.host == kNoHost ? foreign : found;
+      series.push_back({id, entry->second.labels, record.def.kind});
+    }
+  }
+  std::move(foreign.begin(), foreign.end(), std::back_inserter(found));
+  std::stable_sort(found.begin(), found.end(), [](const QuerySeries& a, const QuerySeries& b) {
+    return *a.labels < *b.labels;
+  });
+  const auto same = [](const QuerySeries& a, const QuerySeries& b) {
+    return *a.labels == *b.labels;
+  };
+  found.erase(std::unique(found.begin(), found.end(), same), found.end());
+  return found;
+}
+
+std::vector<std::string> LabelIndex::label_names(const HostNames& hosts) const {
+  const std::shared_lock lock(mutex_);
+  std::set<std::string> names;
+  for (const auto& [name, values] : labels_) names.insert(name);
+  const bool any = std::any_of(by_host_.begin(), by_host_.end(),
+                               [&](const auto& host) { return hosts.contains(host.first); });
+  if (any) names.emplace(kHostLabel);
+  return {names.begin(), names.end()};
+}
+
+std::vector<std::string> LabelIndex::label_values(std::string_view name,
+                                                  const HostNames& hosts) const {
+  const std::shared_lock lock(mutex_);
+  std::set<std::string> found;
+  if (const auto values = labels_.find(name); values != labels_.end()) {
+    for (const auto& [value, ids] : values->second) found.insert(value);
+  }
+  if (name == kHostLabel) {
+    for (const auto& [id, host] : hosts) {
+      if (by_host_.contains(id)) found.insert(host);
+    }
+  }
+  return {found.begin(), found.end()};
+}
+
+bool LabelIndex::has_name(std::string_view metric) const {
+  const std::shared_lock lock(mutex_);
+  const auto names = labels_.find(kNameLabel);
+  return names != labels_.end() && names->second.contains(metric);
+}
+
+}  // namespace volta

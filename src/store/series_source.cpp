@@ -1,0 +1,134 @@
+#include "store/series_source.hpp"
+
+#include <algorithm>
+#include <limits>
+#include <set>
+
+#include "base/assert.hpp"
+#include "store/window_builder.hpp"
+
+namespace volta {
+namespace {
+
+// Raw columns in the making take 24 bytes a sample: about 50 MB.
+constexpr std::uint64_t kSamplesAtOnce = 2'000'000;
+constexpr std::size_t kNoLimit = std::numeric_limits<std::size_t>::max();
+
+SeriesId id_of(const QuerySeries& series) {
+  return SeriesId(static_cast<std::uint32_t>(series.ref));
+}
+
+// Never fails: there is no limit to exceed.
+std::vector<QuerySeries> select_all(const LabelIndex& index, const Matchers& matchers,
+                                    const HostNames& hosts) {
+  return index.select(matchers, hosts, kNoLimit).value();
+}
+
+MetricMetadata metadata_of(const Metric& metric) {
+  return {std::string(metric.name), std::string(to_text(metric.kind)), std::string(metric.help),
+          std::string(metric.unit)};
+}
+
+}  // namespace
+
+Result<std::vector<QuerySeries>> StoreSeriesSource::select(std::span<const LabelMatcher> matchers,
+                                                           TimeSpan /*span*/,
+                                                           std::size_t most) const {
+  return series_.index().select(matchers, hosts_.names(), most);
+}
+
+void StoreSeriesSource::read(std::span<const QuerySeries> series, TimeSpan span,
+                             const VisitSamples& visit) const {
+  std::map<HostId, Places> by_host;
+  Places gone;
+  for (std::size_t place = 0; place < series.size(); ++place) {
+    const auto record = series_.record(id_of(series[place]));
+    (record == nullptr ? gone : by_host[record->host]).push_back(place);
+  }
+  for (const auto& [host, places] : by_host) {
+    if (!read_host(host, series, places, span, visit)) return;
+  }
+  for (const std::size_t place : gone) {
+    if (!visit(place, {})) return;
+  }
+}
+
+std::size_t StoreSeriesSource::series_at_once(HostId host, std::size_t asked, TimeSpan span) const {
+  // Few series over a short time need no look at the disk: no sensor is read much faster.
+  const double seconds =
+      (static_cast<double>(span.end_ms) - static_cast<double>(span.start_ms)) / 1000 + 1;
+  if (seconds * static_cast<double>(asked) <= kSamplesAtOnce) return asked;
+  const std::uint64_t samples = reader_.samples_at_most(host, span);
+  const std::uint64_t each = samples / std::max<std::uint64_t>(series_.size(host), 1) + 1;
+  return static_cast<std::size_t>(std::max<std::uint64_t>(kSamplesAtOnce / each, 1));
+}
+
+bool StoreSeriesSource::read_host(HostId host, std::span<const QuerySeries> series,
+                                  const Places& places, TimeSpan span,
+                                  const VisitSamples& visit) const {
+  const std::size_t at_once = series_at_once(host, places.size(), span);
+  for (std::size_t first = 0; first < places.size(); first += at_once) {
+    const auto part = std::span(places).subspan(first, std::min(at_once, places.size() - first));
+    std::vector<SeriesId> ids;
+    ids.reserve(part.size());
+    for (const std::size_t place : part) ids.push_back(id_of(series[place]));
+    std::vector<SampleColumn> columns = reader_.read(host, ids, span.start_ms, span.end_ms);
+    for (std::size_t i = 0; i < part.size(); ++i) {
+      if (!visit(part[i], {columns[i].times_ms, columns[i].values})) return false;
+      columns[i] = {};
+    }
+  }
+  return true;
+}
+
+void StoreSeriesSource::read_windows(std::span<const QuerySeries> series, Tier tier, TimeSpan span,
+                                     const VisitWindows& visit) const {
+  const std::int64_t step = tier_step_ms(tier);
+  VOLTA_ASSERT(step > 0);
+  read(series, samples_of_windows(span, step), [&](std::size_t place, const SampleSlice& samples) {
+    return visit(place, build_windows(samples, step));
+  });
+}
+
+std::optional<std::int64_t> StoreSeriesSource::oldest_ms(Tier /*tier*/) const {
+  return reader_.oldest_ms();
+}
+
+std::vector<std::string> StoreSeriesSource::label_names(std::span<const Matchers> any_of,
+                                                        TimeSpan /*span*/) const {
+  const HostNames hosts = hosts_.names();
+  if (any_of.empty()) return series_.index().label_names(hosts);
+  std::set<std::string> names;
+  for (const Matchers& matchers : any_of) {
+    for (const QuerySeries& series : select_all(series_.index(), matchers, hosts)) {
+      for (const auto& [name, value] : *series.labels) names.insert(name);
+    }
+  }
+  return {names.begin(), names.end()};
+}
+
+std::vector<std::string> StoreSeriesSource::label_values(std::string_view name,
+                                                         std::span<const Matchers> any_of,
+                                                         TimeSpan /*span*/) const {
+  const HostNames hosts = hosts_.names();
+  if (any_of.empty()) return series_.index().label_values(name, hosts);
+  std::set<std::string, std::less<>> values;
+  for (const Matchers& matchers : any_of) {
+    for (const QuerySeries& series : select_all(series_.index(), matchers, hosts)) {
+      const std::string_view value = label_value(*series.labels, name);
+      if (!value.empty()) values.emplace(value);
+    }
+  }
+  return {values.begin(), values.end()};
+}
+
+std::vector<MetricMetadata> StoreSeriesSource::metadata(std::string_view name) const {
+  std::vector<MetricMetadata> found;
+  for (const Metric& metric : catalogue()) {
+    const bool wanted = name.empty() ? series_.index().has_name(metric.name) : metric.name == name;
+    if (wanted) found.push_back(metadata_of(metric));
+  }
+  return found;
+}
+
+}  // namespace volta

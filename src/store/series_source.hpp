@@ -1,0 +1,46 @@
+// The store as queries see it: all series by their labels, whoever they came from.
+#pragma once
+
+#include "store/host_table.hpp"
+#include "store/range_reader.hpp"
+#include "store/series_table.hpp"
+
+namespace volta {
+
+// Thread-safe. A series of a host has its labels and `host`, the name that the host has now; of its
+// variants there is one. The ref of a series is its id.
+class StoreSeriesSource final : public SeriesSource {
+ public:
+  StoreSeriesSource(const HostTable& hosts, const SeriesTable& series, const StoreReader& reader)
+      : hosts_(hosts), series_(series), reader_(reader) {}
+
+  [[nodiscard]] Result<std::vector<QuerySeries>> select(std::span<const LabelMatcher> matchers,
+                                                        TimeSpan span,
+                                                        std::size_t most) const override;
+  // Host by host; of each host as many series at a time as have about two million samples, so that
+  // what is held at once does not depend on how much is asked for.
+  void read(std::span<const QuerySeries> series, TimeSpan span,
+            const VisitSamples& visit) const override;
+  void read_windows(std::span<const QuerySeries> series, Tier tier, TimeSpan span,
+                    const VisitWindows& visit) const override;
+  [[nodiscard]] std::optional<std::int64_t> oldest_ms(Tier tier) const override;
+  [[nodiscard]] std::vector<std::string> label_names(std::span<const Matchers> any_of,
+                                                     TimeSpan span) const override;
+  [[nodiscard]] std::vector<std::string> label_values(std::string_view name,
+                                                      std::span<const Matchers> any_of,
+                                                      TimeSpan span) const override;
+  [[nodiscard]] std::vector<MetricMetadata> metadata(std::string_view name) const override;
+
+ private:
+  // Indexes into what was asked for.
+  using Places = std::vector<std::size_t>;
+  [[nodiscard]] std::size_t series_at_once(HostId host, std::size_t asked, TimeSpan span) const;
+  bool read_host(HostId host, std::span<const QuerySeries> series, const Places& places,
+                 TimeSpan span, const VisitSamples& visit) const;
+
+  const HostTable& hosts_;
+  const SeriesTable& series_;
+  const StoreReader& reader_;
+};
+
+}  // namespace volta

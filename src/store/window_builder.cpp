@@ -1,0 +1,84 @@
+#include "store/window_builder.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <limits>
+
+#include "base/assert.hpp"
+
+namespace volta {
+namespace {
+
+constexpr std::int64_t kLastMs = std::numeric_limits<std::int64_t>::max();
+constexpr std::int64_t kFirstMs = std::numeric_limits<std::int64_t>::min();
+
+bool is_stale_marker(double value) { return std::bit_cast<std::uint64_t>(value) == kStaleBits; }
+
+// The greatest multiple of the step that is not above the time.
+std::int64_t rounded_down(std::int64_t time_ms, std::int64_t step_ms) {
+  const std::int64_t rest = time_ms % step_ms;
+  if (rest >= 0) return time_ms - rest;
+  const std::int64_t below = step_ms + rest;
+  return time_ms < kFirstMs + below ? kFirstMs : time_ms - below;
+}
+
+void begin_window(WindowColumn& out, std::int64_t end_ms, std::int64_t time_ms, double value) {
+  out.end_ms.push_back(end_ms);
+  out.first_ms.push_back(time_ms);
+  out.last_ms.push_back(time_ms);
+  for (auto* column : {&out.first, &out.last, &out.min, &out.max, &out.sum}) {
+    column->push_back(value);
+  }
+  out.increase.push_back(0);
+  out.count.push_back(1);
+  out.ends_stale.push_back(0);
+}
+
+void add_to_window(WindowColumn& out, std::int64_t time_ms, double value) {
+  const double before = out.last.back();
+  out.last_ms.back() = time_ms;
+  out.last.back() = value;
+  // Written so that a NaN that stands there gives way to any number, and none takes its place.
+  if (!(out.min.back() <= value) && !std::isnan(value)) out.min.back() = value;
+  if (!(out.max.back() >= value) && !std::isnan(value)) out.max.back() = value;
+  out.sum.back() += value;
+  out.increase.back() += value < before ? value : value - before;
+  ++out.count.back();
+  out.ends_stale.back() = 0;
+}
+
+}  // namespace
+
+std::int64_t window_end_ms(std::int64_t time_ms, std::int64_t step_ms) {
+  VOLTA_ASSERT(step_ms > 0);
+  const std::int64_t rest = time_ms % step_ms;
+  if (rest <= 0) return time_ms - rest;
+  return time_ms > kLastMs - (step_ms - rest) ? kLastMs : time_ms + (step_ms - rest);
+}
+
+TimeSpan samples_of_windows(TimeSpan ends, std::int64_t step_ms) {
+  const std::int64_t first_end = window_end_ms(ends.start_ms, step_ms);
+  const std::int64_t last_end = rounded_down(ends.end_ms, step_ms);
+  if (first_end > last_end) return {1, 0};
+  return {first_end < kFirstMs + step_ms ? kFirstMs : first_end - step_ms + 1, last_end};
+}
+
+WindowColumn build_windows(const SampleSlice& samples, std::int64_t step_ms) {
+  WindowColumn out;
+  for (std::size_t i = 0; i < samples.times_ms.size(); ++i) {
+    const std::int64_t time = samples.times_ms[i];
+    const double value = samples.values[i];
+    const bool inside = out.size() != 0 && time <= out.end_ms.back();
+    if (is_stale_marker(value)) {
+      if (inside) out.ends_stale.back() = 1;
+    } else if (inside) {
+      add_to_window(out, time, value);
+    } else {
+      begin_window(out, window_end_ms(time, step_ms), time, value);
+    }
+  }
+  return out;
+}
+
+}  // namespace volta
