@@ -51,7 +51,7 @@ struct ApiParts {
   LiveHub& live;
   std::vector<const SelfMetrics*> self;
   std::vector<ReadinessProbe> probes;
-  PrometheusParts prometheus;
+  PrometheusParts prometheus = {};
 };
 
 struct ApiSettings {
