@@ -42,12 +42,45 @@ std::optional<std::string_view> sent_cookie(const HttpRequest& request) {
   return std::nullopt;
 }
 
-bool is_bearer(std::string_view scheme) {
-  static constexpr std::string_view kBearer = "bearer";
-  return scheme.size() == kBearer.size() &&
-         std::equal(scheme.begin(), scheme.end(), kBearer.begin(), [](char a, char b) {
+bool is_scheme(std::string_view given, std::string_view lower) {
+  return given.size() == lower.size() &&
+         std::equal(given.begin(), given.end(), lower.begin(), [](char a, char b) {
            return (a >= 'A' && a <= 'Z' ? static_cast<char>(a - 'A' + 'a') : a) == b;
          });
+}
+
+// RFC 4648 section 4, padding optional; empty if anything else stands there.
+std::optional<std::string> decode_base64(std::string_view text) {
+  static constexpr std::string_view kDigits =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  for (int i = 0; i < 2 && text.ends_with('='); ++i) text.remove_suffix(1);
+  if (text.size() % 4 == 1) return std::nullopt;
+  std::string out;
+  unsigned bits = 0;
+  unsigned held = 0;
+  for (const char c : text) {
+    const auto digit = kDigits.find(c);
+    if (digit == std::string_view::npos) return std::nullopt;
+    bits = (bits << 6U | static_cast<unsigned>(digit)) & 0xffffU;
+    held += 6;
+    if (held < 8) continue;
+    held -= 8;
+    out += static_cast<char>(bits >> held & 0xffU);
+  }
+  return out;
+}
+
+// The key that an Authorization header carries; empty if it carries none.
+std::optional<std::string> sent_key(std::string_view authorization) {
+  const auto blank = authorization.find(' ');
+  if (blank == std::string_view::npos) return std::nullopt;
+  const std::string_view rest = trim(authorization.substr(blank));
+  if (is_scheme(authorization.substr(0, blank), "bearer")) return std::string(rest);
+  if (!is_scheme(authorization.substr(0, blank), "basic")) return std::nullopt;
+  const auto pair = decode_base64(rest);
+  const auto colon = pair ? pair->find(':') : std::string::npos;
+  if (colon == std::string::npos) return std::nullopt;
+  return pair->substr(colon + 1);
 }
 
 Declined wrong_key(std::string detail) {
@@ -99,6 +132,8 @@ bool may(const Who& who, Action action, std::optional<HostId> /*host*/) {
       return true;
     case Action::read:
       return who.role >= Role::viewer;
+    case Action::write:
+      return who.role >= Role::fleet_operator;
     case Action::administer:
       return who.role == Role::admin;
   }
@@ -152,11 +187,12 @@ std::variant<Who, Declined> Access::identify(const HttpRequest& request) {
   if (request.peer.unix_socket) return Who{Role::admin, How::unix_socket, {}};
   const std::string_view authorization = trim(request.header("authorization"));
   if (settings_.key && !authorization.empty()) {
-    const auto blank = authorization.find(' ');
-    if (blank == std::string_view::npos || !is_bearer(authorization.substr(0, blank))) {
-      return wrong_key("give the access key as 'Authorization: Bearer KEY'");
+    const auto key = sent_key(authorization);
+    if (!key) {
+      return wrong_key(
+          "give the access key as 'Authorization: Bearer KEY' or as the password of Basic");
     }
-    if (auto declined = check_key(request, trim(authorization.substr(blank)))) return *declined;
+    if (auto declined = check_key(request, *key)) return *declined;
     return Who{Role::admin, How::access_key, {}};
   }
   if (const auto id = sent_cookie(request); id && settings_.key) {

@@ -1,7 +1,9 @@
 // Who asks and what they may. One function, may(), decides for REST, WebSocket and SSE alike.
 //
 // The ways to be somebody: the admin socket (the kernel vouches), `volta local` on loopback, the
-// access key as Bearer, or a session cookie that was got for the access key.
+// access key as Bearer or as the password of Basic (for programs that know nothing else; the user's
+// name is not looked at), or a session cookie that was got for the access key. Nobody is ever
+// challenged for Basic, so no browser keeps a key by itself.
 #pragma once
 
 #include <chrono>
@@ -33,7 +35,8 @@ struct Who {
   std::optional<Sha256> session;  // hash of the session's id, where how == session
 };
 
-enum class Action : std::uint8_t { open, read, administer };
+// write: samples that no agent sends (remote write).
+enum class Action : std::uint8_t { open, read, write, administer };
 
 // `host`: the one it concerns, if any. Every role sees every host as yet.
 bool may(const Who& who, Action action, std::optional<HostId> host = std::nullopt);

@@ -58,12 +58,30 @@ void add_stream_routes(Router& router) {
 }
 
 Api::Api(ApiParts parts, ApiSettings settings, const AccessSettings& access)
-    : parts_(std::move(parts)), settings_(std::move(settings)), access_(access, parts_.clock) {
+    : parts_(std::move(parts)),
+      settings_(std::move(settings)),
+      access_(access, parts_.clock),
+      prometheus_(parts_, settings_) {
   add_system_routes(router_, parts_, settings_, access_);
   add_session_routes(router_, access_);
   add_host_routes(router_, parts_);
   add_data_routes(router_, parts_);
   add_stream_routes(router_);
+  add_prometheus_routes(router_, prometheus_);
+}
+
+std::vector<std::string> Api::asking_posts() {
+  std::vector<std::string> paths;
+  for (const std::string_view name :
+       {"query", "query_range", "query_exemplars", "series", "labels", "format_query", "read"}) {
+    paths.push_back("/prometheus/api/v1/" + std::string(name));
+  }
+  return paths;
+}
+
+std::vector<std::pair<std::string, std::size_t>> Api::body_limits() {
+  return {{"/prometheus/api/v1/write", kMostWriteBytes},
+          {"/prometheus/api/v1/read", kMostReadBytes}};
 }
 
 HttpResponse Api::handle(const HttpRequest& request) { return router_.dispatch(request, access_); }

@@ -1,11 +1,16 @@
 // What each route does, on plain request and response values: the HttpHandler that http/ calls.
 #pragma once
 
+#include <cstddef>
 #include <memory>
+#include <string>
+#include <utility>
 #include <variant>
+#include <vector>
 
 #include "api/access.hpp"
 #include "api/api_parts.hpp"
+#include "api/prometheus_context.hpp"
 #include "api/router.hpp"
 #include "model/http.hpp"
 
@@ -26,6 +31,14 @@ class Api final : public HttpHandler {
       const HttpRequest& request, std::shared_ptr<StreamSender> sender) override;
 
   [[nodiscard]] const Router& router() const { return router_; }
+  // Queries that run end early, and so do all that come from now on. Any thread; before http/
+  // stops.
+  void cancel_queries() { prometheus_.cancel = true; }
+
+  // For http/'s options. POSTs that only ask, so that no page of another origin can do harm by
+  // them; and routes whose bodies may be large.
+  static std::vector<std::string> asking_posts();
+  static std::vector<std::pair<std::string, std::size_t>> body_limits();
 
  private:
   std::variant<std::unique_ptr<StreamReceiver>, Declined> open(
@@ -34,6 +47,7 @@ class Api final : public HttpHandler {
   const ApiParts parts_;
   const ApiSettings settings_;
   Access access_;
+  PrometheusContext prometheus_;
   Router router_;
 };
 

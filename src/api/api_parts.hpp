@@ -10,7 +10,11 @@
 #include "base/clock.hpp"
 #include "model/exposition.hpp"
 #include "model/fleet_view.hpp"
+#include "model/prometheus_formats.hpp"
 #include "model/query.hpp"
+#include "model/query_engine.hpp"
+#include "model/sample_sink.hpp"
+#include "model/scrape_targets.hpp"
 #include "model/store.hpp"
 
 namespace volta {
@@ -19,6 +23,21 @@ namespace volta {
 struct ReadinessProbe {
   std::string name;
   std::function<std::optional<std::string>()> problem;
+};
+
+// What /prometheus stands on. A null part: this role has none, and its routes say so with 503.
+struct PrometheusParts {
+  const QueryEngine* engine = nullptr;
+  const SeriesSource* source = nullptr;
+  SampleSink* sink = nullptr;
+  const PrometheusFormats* formats = nullptr;
+  const ScrapeTargets* targets = nullptr;  // null: none are scraped
+  QueryLimits limits;
+  // Each of these holds one of http/'s workers, those that wait too.
+  std::size_t most_queries = 4;
+  std::size_t most_waiting_queries = 24;
+  std::size_t most_writes = 4;
+  std::size_t most_waiting_writes = 4;
 };
 
 struct ApiParts {
@@ -32,6 +51,7 @@ struct ApiParts {
   LiveHub& live;
   std::vector<const SelfMetrics*> self;
   std::vector<ReadinessProbe> probes;
+  PrometheusParts prometheus = {};
 };
 
 struct ApiSettings {

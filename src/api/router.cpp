@@ -109,21 +109,31 @@ Reply Router::find_and_run(const HttpRequest& request, Access& access) const {
   }
   auto who = admit(request, chosen->action, access);
   if (auto* declined = std::get_if<Declined>(&who)) return std::move(*declined);
+  if (chosen->free_query) {
+    const QueryParameters unread;
+    return chosen->handler({request, std::get<Who>(who), unread, id});
+  }
   auto query = known_query(request, chosen->parameters);
   if (auto* declined = std::get_if<Declined>(&query)) return std::move(*declined);
   return chosen->handler({request, std::get<Who>(who), std::get<QueryParameters>(query), id});
+}
+
+HttpResponse Router::refuse(const HttpRequest& request, const Declined& declined) const {
+  if (refusal_writer_ != nullptr && request.path.starts_with(refusal_prefix_)) {
+    return refusal_writer_(declined, request.request_id);
+  }
+  return to_response(declined, request.request_id);
 }
 
 HttpResponse Router::dispatch(const HttpRequest& request, Access& access) const {
   try {
     Reply reply = find_and_run(request, access);
     if (auto* response = std::get_if<HttpResponse>(&reply)) return std::move(*response);
-    return to_response(std::get<Declined>(reply), request.request_id);
+    return refuse(request, std::get<Declined>(reply));
   } catch (const std::exception& failure) {
     log::error("request failed",
                {{"path", request.path}, {"id", request.request_id}, {"why", failure.what()}});
-    return to_response(decline(500, "internal", "volta failed here; its log has the reason"),
-                       request.request_id);
+    return refuse(request, decline(500, "internal", "volta failed here; its log has the reason"));
   }
 }
 

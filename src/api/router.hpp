@@ -28,19 +28,35 @@ struct Route {
   std::vector<std::string_view>
       parameters;  // known query parameters; one ending in '.' is a prefix
   std::function<Reply(const Call&)> handler;  // many threads at once; may throw
+  // The handler reads the query itself: unknown and repeated parameters are its business, and the
+  // Call's `query` is empty.
+  bool free_query = false;
 };
+
+// Writes a refusal in the way that the clients of some paths expect.
+using RefusalWriter = HttpResponse (*)(const Declined& declined, std::string_view request_id);
 
 class Router {
  public:
   void add(Route route) { routes_.push_back(std::move(route)); }
   [[nodiscard]] const std::vector<Route>& routes() const { return routes_; }
+  // Every refusal under the prefix ("/prometheus/") is written so, those of the router itself too;
+  // elsewhere they are problem details.
+  void write_refusals(std::string prefix, RefusalWriter writer) {
+    refusal_prefix_ = std::move(prefix);
+    refusal_writer_ = writer;
+  }
   // Never throws. HEAD gets what GET gets; http/ leaves the body out.
   HttpResponse dispatch(const HttpRequest& request, Access& access) const;
 
  private:
   Reply find_and_run(const HttpRequest& request, Access& access) const;
 
+  [[nodiscard]] HttpResponse refuse(const HttpRequest& request, const Declined& declined) const;
+
   std::vector<Route> routes_;
+  std::string refusal_prefix_;
+  RefusalWriter refusal_writer_ = nullptr;
 };
 
 // The request's query, or the refusal that names what is wrong in it (and the nearest known name).

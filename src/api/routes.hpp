@@ -3,6 +3,7 @@
 
 #include "api/access.hpp"
 #include "api/api_parts.hpp"
+#include "api/prometheus_context.hpp"
 #include "api/router.hpp"
 
 namespace volta {
@@ -14,6 +15,9 @@ void add_host_routes(Router& router, const ApiParts& parts);
 void add_data_routes(Router& router, const ApiParts& parts);
 // /api/v1/ws and /api/v1/stream as they answer to plain requests; streams go through Api itself.
 void add_stream_routes(Router& router);
+
+// Everything under /prometheus.
+void add_prometheus_routes(Router& router, PrometheusContext& context);
 
 // Query parameters of GET /api/v1/stream.
 inline const std::vector<std::string_view> kStreamParameters = {"host", "names", "interval_ms",

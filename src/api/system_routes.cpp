@@ -104,12 +104,15 @@ std::string version_json(const ApiSettings& settings) {
   return out;
 }
 
-std::string capabilities_json(const ApiSettings& settings, const Access& access) {
+std::string capabilities_json(const ApiParts& parts, const ApiSettings& settings,
+                              const Access& access) {
   std::string out;
   JsonWriter json(out);
   json.begin_object().member("role", settings.role).member("login", access.login_possible());
   json.member("insecure_http", settings.insecure_http)
       .member("insecure_plaintext", settings.insecure_plaintext);
+  json.member("promql", parts.prometheus.engine != nullptr)
+      .member("remote_write", parts.prometheus.sink != nullptr);
   json.key("live").begin_array().value("ws").value("sse").end_array();
   json.key("aggregations").begin_array();
   for (const char* name : {"avg", "min", "max", "last", "rate"}) json.value(name);
@@ -151,7 +154,7 @@ void add_system_routes(Router& router, const ApiParts& parts, const ApiSettings&
               "/api/v1/system/capabilities",
               Action::read,
               {},
-              fixed(capabilities_json(settings, access))});
+              fixed(capabilities_json(parts, settings, access))});
   router.add({"GET", "/api/v1/catalog", Action::read, {}, fixed(catalogue_json())});
   router.add(
       {"GET", "/api/openapi.json", Action::read, {}, fixed(std::string(kDocuments[0].bytes))});

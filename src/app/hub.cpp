@@ -9,6 +9,10 @@
 namespace volta {
 namespace {
 
+// Queries and writes hold one each while they run and while they wait their turn (PrometheusParts:
+// 36 at most), and the rest of the API must answer meanwhile. A thread that waits costs some 20 KB.
+constexpr unsigned kWorkers = 40;
+
 std::unique_ptr<Store> open_store(const StoreOptions& options, const Clock& clock) {
   try {
     return std::make_unique<Store>(options, clock);
@@ -78,6 +82,7 @@ void Hub::open_api(const AccessSettings& access, const std::string& local_host) 
   ApiParts parts{hosts_,   store_->hosts(), store_->series(), store_->reader(),
                  queries_, exposition_,     clock_,           live_,
                  self_,    probes()};
+  parts.prometheus.formats = &formats_;
   api_ = std::make_unique<Api>(std::move(parts),
                                ApiSettings{options_.role, kVersion, local_host,
                                            options_.insecure_http, options_.insecure_plaintext},
@@ -90,6 +95,9 @@ void Hub::listen(const ListenOptions& options) {
   http.unix_socket = data() / "volta.sock";
   for (const std::string& name : options.allowed_hosts)
     http.rules.host_names.push_back(to_lower(name));
+  http.rules.asking_posts = Api::asking_posts();
+  http.body_limits = Api::body_limits();
+  http.worker_threads = kWorkers;
   struct stat owner {};
   if (::stat(data().c_str(), &owner) == 0) http.unix_owner = owner.st_uid;
   try {
@@ -105,6 +113,7 @@ void Hub::listen(const ListenOptions& options) {
 }
 
 void Hub::stop() {
+  if (api_) api_->cancel_queries();
   if (server_) server_->stop();
   store_->close();
 }

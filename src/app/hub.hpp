@@ -16,6 +16,7 @@
 #include "fleet/ingest.hpp"
 #include "http/server.hpp"
 #include "prom/exposition.hpp"
+#include "prom/prometheus_formats.hpp"
 #include "query/range.hpp"
 #include "store/store.hpp"
 
@@ -75,6 +76,7 @@ class Hub {
   Ingest ingest_;
   Range queries_;
   PrometheusExposition exposition_;
+  PrometheusWireFormats formats_;
   std::vector<const SelfMetrics*> self_;
   std::unique_ptr<Api> api_;
   std::unique_ptr<LateMetrics> http_metrics_;

@@ -159,10 +159,12 @@ class Connection final : public Session, public std::enable_shared_from_this<Con
     judged_ = std::get<JudgedHead>(std::move(verdict));
     request_.path = judged_.path;
     request_.query = judged_.query;
-    if (judged_.content_length > state_.options.most_body_bytes) {
+    if (judged_.content_length > most_body_bytes()) {
       return refuse({413, "body_too_large", "the body is longer than this server accepts"});
     }
-    if (!lease_.take(state_.body_bytes, judged_.content_length, state_.options.most_bodies_bytes)) {
+    const bool large = judged_.content_length > state_.options.most_body_bytes;
+    const std::size_t most_bodies = state_.options.most_bodies_bytes / 4 * (large ? 3 : 4);
+    if (!lease_.take(state_.body_bytes, judged_.content_length, most_bodies)) {
       return refuse({503, "busy", "too many bodies are being received"});
     }
     arm(state_.options.body_deadline, &Connection::on_late_request);
@@ -170,6 +172,13 @@ class Connection final : public Session, public std::enable_shared_from_this<Con
       return send_continue();
     }
     advance_body();
+  }
+
+  [[nodiscard]] std::size_t most_body_bytes() const {
+    for (const auto& [path, most] : state_.options.body_limits) {
+      if (path == request_.path) return most;
+    }
+    return state_.options.most_body_bytes;
   }
 
   void send_continue() {
@@ -187,9 +196,13 @@ class Connection final : public Session, public std::enable_shared_from_this<Con
     if (buffer_.size() < length) {
       return read_some(std::min(kBodyRead, length - buffer_.size()), &Connection::advance_body);
     }
-    request_.body = buffer_.substr(0, length);
-    buffer_.erase(0, length);
-    if (buffer_.empty()) buffer_.shrink_to_fit();
+    if (buffer_.size() == length) {
+      request_.body = std::move(buffer_);  // no second copy of a large one
+      buffer_ = {};
+    } else {
+      request_.body = buffer_.substr(0, length);
+      buffer_.erase(0, length);
+    }
     disarm();
     dispatch();
   }

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <sys/types.h>
@@ -33,6 +34,9 @@ struct HttpOptions {
   std::size_t most_per_address = 64;       // loopback: no such limit
   std::size_t most_head_bytes = 8192;
   std::size_t most_body_bytes = 1U << 20U;
+  // Other limits for the bodies of some paths. What is larger than most_body_bytes may together
+  // take three quarters of the next: small requests get in while large ones arrive.
+  std::vector<std::pair<std::string, std::size_t>> body_limits;
   std::size_t most_bodies_bytes = 64U << 20U;  // of all requests being read together
   unsigned most_pipelined = 64;
 

@@ -170,17 +170,28 @@ bool fetch_site_is_foreign(const RequestHead& head) {
 constexpr HeadRefusal kForeignOrigin{403, "foreign_origin",
                                      "pages of other origins may not use this server"};
 
+// By header, not by cookie: programs send these, and no browser by itself to another site's page
+// without naming that page's origin.
+bool brings_credential(const RequestHead& head) {
+  const std::string lower =
+      to_lower(value_of(head, "authorization").value_or(std::string_view()).substr(0, 7));
+  return lower == "bearer " || lower.starts_with("basic ");
+}
+
 std::optional<HeadRefusal> judge_origin(const RequestHead& head, const RequestRules& rules,
-                                        const RequestPath& via, bool web_socket) {
+                                        const RequestPath& via, const JudgedHead& judged) {
   const auto ours = origin_is_ours(head, rules, via);
   if (ours) return *ours ? std::nullopt : std::optional<HeadRefusal>(kForeignOrigin);
   if (fetch_site_is_foreign(head)) return kForeignOrigin;
   if (via.unix_socket || value_of(head, "sec-fetch-site")) return std::nullopt;
   // No browser leaves both out of what is judged here, so nobody's cookie is being abused; still
   // only those go on who bring a credential that browsers never add by themselves.
-  const auto authorization = value_of(head, "authorization").value_or(std::string_view());
-  if (to_lower(authorization.substr(0, 7)) == "bearer ") return std::nullopt;
-  if (web_socket && via.loopback) return std::nullopt;
+  if (brings_credential(head)) return std::nullopt;
+  if (judged.upgrade_web_socket && via.loopback) return std::nullopt;
+  if (head.method == "POST" && std::find(rules.asking_posts.begin(), rules.asking_posts.end(),
+                                         judged.path) != rules.asking_posts.end()) {
+    return std::nullopt;
+  }
   return HeadRefusal{403, "origin_needed",
                      "send an Origin header or authenticate with a Bearer key"};
 }
@@ -204,8 +215,7 @@ std::variant<JudgedHead, HeadRefusal> judge_head(const RequestHead& head, const 
   if (const auto refusal = judge_target(head, judged)) return *refusal;
   judged.upgrade_web_socket = wants_web_socket(head);
   if (judged.upgrade_web_socket || (head.method != "GET" && head.method != "HEAD")) {
-    const auto refusal = judge_origin(head, rules, via, judged.upgrade_web_socket);
-    if (refusal) return *refusal;
+    if (const auto refusal = judge_origin(head, rules, via, judged)) return *refusal;
   }
   if (const auto length = value_of(head, "content-length")) {
     judged.content_length = *parse_integer<std::uint64_t>(*length);

@@ -39,6 +39,10 @@ struct RequestRules {
   std::vector<std::string> host_names;
   // Origins beside its own whose pages may change things and open sockets: "https://volta.example".
   std::vector<std::string> origins;
+  // Paths whose POSTs only ask, as Prometheus' clients do with long queries. Such a one needs no
+  // Origin and no credential for that reason alone, as a GET does not; a foreign Origin is refused
+  // all the same.
+  std::vector<std::string> asking_posts;
 };
 
 // Answered and closed. `code` is a stable word, `detail` a sentence without a full stop.

@@ -59,8 +59,23 @@ std::optional<std::string> percent_decode(std::string_view text) {
   return out;
 }
 
-Result<QueryParameters> parse_query(std::string_view query) {
-  QueryParameters parameters;
+std::optional<std::string_view> QueryPairs::first(std::string_view key) const {
+  const auto found =
+      std::find_if(items.begin(), items.end(), [&](const auto& item) { return item.first == key; });
+  if (found == items.end()) return std::nullopt;
+  return found->second;
+}
+
+std::vector<std::string_view> QueryPairs::all(std::string_view key) const {
+  std::vector<std::string_view> values;
+  for (const auto& [name, value] : items) {
+    if (name == key) values.push_back(value);
+  }
+  return values;
+}
+
+Result<QueryPairs> parse_query_pairs(std::string_view query, std::size_t most) {
+  QueryPairs pairs;
   while (!query.empty()) {
     const std::string_view piece = query.substr(0, query.find('&'));
     query.remove_prefix(std::min(query.size(), piece.size() + 1));
@@ -73,11 +88,23 @@ Result<QueryParameters> parse_query(std::string_view query) {
     if (!is_clean_text(*key) || !is_clean_text(*value)) {
       return Error{"the query is not UTF-8 text"};
     }
-    if (parameters.get(*key)) return Error{"the parameter '" + *key + "' comes more than once"};
-    if (parameters.items.size() == kMostQueryPairs) {
-      return Error{"the query has more than 256 parameters"};
+    if (pairs.items.size() == most) {
+      return Error{"the query has more than " + std::to_string(most) + " parameters"};
     }
-    parameters.items.emplace_back(std::move(*key), std::move(*value));
+    pairs.items.emplace_back(std::move(*key), std::move(*value));
+  }
+  return pairs;
+}
+
+Result<QueryParameters> parse_query(std::string_view query) {
+  auto pairs = parse_query_pairs(query);
+  if (!pairs) return pairs.error();
+  QueryParameters parameters;
+  for (auto& pair : pairs->items) {
+    if (parameters.get(pair.first)) {
+      return Error{"the parameter '" + pair.first + "' comes more than once"};
+    }
+    parameters.items.push_back(std::move(pair));
   }
   return parameters;
 }

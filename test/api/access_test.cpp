@@ -29,17 +29,18 @@ int status_of(Access& access, const HttpRequest& asked) {
 }  // namespace
 
 TEST_CASE("may: the whole table") {
-  const auto check = [](Role role, bool open, bool read, bool administer) {
+  const auto check = [](Role role, bool open, bool read, bool write, bool administer) {
     const Who who{role, How::nothing, {}};
     CHECK(may(who, Action::open) == open);
     CHECK(may(who, Action::read) == read);
     CHECK(may(who, Action::read, HostId(7)) == read);
+    CHECK(may(who, Action::write) == write);
     CHECK(may(who, Action::administer) == administer);
   };
-  check(Role::none, true, false, false);
-  check(Role::viewer, true, true, false);
-  check(Role::fleet_operator, true, true, false);
-  check(Role::admin, true, true, true);
+  check(Role::none, true, false, false, false);
+  check(Role::viewer, true, true, false, false);
+  check(Role::fleet_operator, true, true, true, false);
+  check(Role::admin, true, true, true, true);
 }
 
 TEST_CASE("access keys") {
@@ -83,6 +84,33 @@ TEST_CASE("who is who") {
   CHECK(status_of(server, with(get, "authorization", "Bearer")) == 401);
   CHECK(status_of(server, with(get, "authorization", std::string(5000, 'a'))) == 401);
   CHECK(role_of(server, with(get, "cookie", "volta_session=guess")) == Role::none);
+}
+
+TEST_CASE("the key as the password of Basic, whatever the user's name") {
+  FakeClock clock;
+  Access server({false, *AccessKey::parse(kKey)}, clock);
+  const auto check = [&](const std::string& authorization, int status) {
+    INFO(authorization);
+    clock.advance(60s);  // no row is slowed down for another
+    const auto asked = with(request("GET", "/prometheus/x"), "authorization", authorization);
+    CHECK(status_of(server, asked) == status);
+    CHECK((role_of(server, asked) == Role::admin) == (status == 200));
+  };
+  // The pairs: any:KEY, :KEY, a:KEYx, a:, any, a:b:KEY
+  check("Basic YW55OjAxMjM0NTY3ODlhYmNkZWZnaGlqa2xtbm9wcXJzdHV2d3h5ei1fQUI=", 200);
+  check("Basic YW55OjAxMjM0NTY3ODlhYmNkZWZnaGlqa2xtbm9wcXJzdHV2d3h5ei1fQUI", 200);
+  check("bASIC  YW55OjAxMjM0NTY3ODlhYmNkZWZnaGlqa2xtbm9wcXJzdHV2d3h5ei1fQUI=", 200);
+  check("Basic OjAxMjM0NTY3ODlhYmNkZWZnaGlqa2xtbm9wcXJzdHV2d3h5ei1fQUI=", 200);
+  check("Basic YTowMTIzNDU2Nzg5YWJjZGVmZ2hpamtsbW5vcHFyc3R1dnd4eXotX0FCeA==", 401);
+  check("Basic YTo=", 401);
+  check("Basic YW55", 401);
+  check("Basic YTpiOjAxMjM0NTY3ODlhYmNkZWZnaGlqa2xtbm9wcXJzdHV2d3h5ei1fQUI=", 401);
+  check("Basic", 401);
+  check("Basic ", 401);
+  check("Basic Y", 401);
+  check("Basic YTp*", 401);
+  check("Basic YW55OjAx MjM0", 401);
+  check("Digest YW55OjAxMjM0NTY3ODlhYmNkZWZnaGlqa2xtbm9wcXJzdHV2d3h5ei1fQUI=", 401);
 }
 
 TEST_CASE("a wrong key is slowed down for its address only") {

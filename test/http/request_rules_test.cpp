@@ -12,7 +12,7 @@ const RequestPath kLan{"192.168.7.9", false, false, false};
 const RequestPath kUnix{"", false, true, false};
 const RequestPath kTls{"192.168.7.9", false, false, true};
 
-const RequestRules kRules{{"volta.example", "box"}, {"https://panel.example:8443"}};
+const RequestRules kRules{{"volta.example", "box"}, {"https://panel.example:8443"}, {"/api/ask"}};
 
 // The status that the bytes are refused with; 0: accepted.
 int status_of(std::string_view bytes, const RequestPath& via) {
@@ -242,7 +242,9 @@ TEST_CASE("only our own page, allowed origins and programs may change things or 
   check_origin({"", 403, 0, 0}, kLoopback);
   check_origin({"", 403, 403, 0}, kLan);
   check_origin({"", 0, 0, 0}, kUnix);
-  check_origin({"Authorization: Basic x\r\n", 403, 403, 0}, kLan);
+  check_origin({"Authorization: Basic x\r\n", 0, 0, 0}, kLan);
+  check_origin({"Authorization: Digest x\r\n", 403, 403, 0}, kLan);
+  check_origin({"Authorization: Basic\r\n", 403, 403, 0}, kLan);
 }
 
 TEST_CASE("a connection is kept only where both sides mean it") {
@@ -266,6 +268,23 @@ TEST_CASE("a sane request id is taken over, another replaced") {
     CHECK(request_id_for(odd).size() == 16);
   }
   CHECK(request_id_for("") != request_id_for(""));
+}
+
+TEST_CASE("a POST that only asks is judged as a GET, but for foreign pages") {
+  const auto ask = [](std::string_view path, std::string_view headers) {
+    return "POST " + std::string(path) + " HTTP/1.1\r\nHost: box:8420\r\n" + std::string(headers) +
+           "\r\n";
+  };
+  for (const RequestPath& via : {kLoopback, kLan, kTls}) {
+    check(ask("/api/ask", ""), 0, via);
+    check(ask("/api/ask?x=1", ""), 0, via);
+    check(ask("/api/%61sk", ""), 0, via);
+    check(ask("/api/ask/", ""), 403, via);
+    check(ask("/api/change", ""), 403, via);
+    check(ask("/api/ask", "Origin: http://evil.example\r\n"), 403, via);
+    check(ask("/api/ask", "Sec-Fetch-Site: cross-site\r\n"), 403, via);
+  }
+  check("PUT /api/ask HTTP/1.1\r\nHost: box:8420\r\n\r\n", 403, kLan);
 }
 
 }  // namespace

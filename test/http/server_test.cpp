@@ -257,6 +257,38 @@ TEST_CASE("when workers and queue are full, more is refused at once") {
   CHECK(first.read_answer().status == 200);
 }
 
+TEST_CASE("some paths take larger bodies than others") {
+  HttpOptions options = on_loopback();
+  options.most_body_bytes = 1000;
+  options.most_bodies_bytes = 8000;
+  options.body_limits = {{"/api/echo", 6000}, {"/api/small", 10}};
+  LiveServer live(options);
+  const auto check = [&](const std::string& path, std::size_t bytes, int status) {
+    RawClient client(live.address());
+    client.send("POST " + path + " HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer x\r\n" +
+                "Content-Length: " + std::to_string(bytes) + "\r\n\r\n" + std::string(bytes, 'x'));
+    const RawAnswer answer = client.read_answer();
+    INFO(path << ' ' << bytes);
+    CHECK(answer.status == status);
+    if (status == 200) CHECK_THAT(answer.body, Contains("body=" + std::string(bytes, 'x') + "\n"));
+  };
+  check("/api/echo", 1001, 200);
+  check("/api/echo", 6000, 200);
+  check("/api/echo", 6001, 413);
+  check("/api/other", 1000, 404);
+  check("/api/other", 1001, 413);
+  check("/api/small", 10, 404);
+  check("/api/small", 11, 413);
+  // Large bodies that are still on their way leave room to small ones: 6000 of 8000 for them.
+  RawClient slow(live.address());
+  slow.send(
+      "POST /api/echo HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer x\r\n"
+      "Content-Length: 6000\r\nExpect: 100-continue\r\n\r\n");
+  CHECK_THAT(slow.read_until("\r\n\r\n"), Contains("100 Continue"));
+  check("/api/echo", 1001, 503);
+  check("/api/echo", 1000, 200);
+}
+
 TEST_CASE("connections are capped") {
   HttpOptions options = on_loopback();
   options.most_connections = 2;

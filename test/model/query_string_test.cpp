@@ -59,5 +59,17 @@ TEST_CASE("a query has at most 256 parameters") {
   check_refused(query + "one_more=1", "256");
 }
 
+TEST_CASE("pairs may repeat where a route says so") {
+  const auto pairs = parse_query_pairs("match[]=up&start=1&match%5B%5D=a%7B%7D&match[]=");
+  REQUIRE(pairs);
+  CHECK(pairs->all("match[]") == std::vector<std::string_view>{"up", "a{}", ""});
+  CHECK(pairs->first("match[]") == std::string_view("up"));
+  CHECK(pairs->first("end") == std::nullopt);
+  CHECK(pairs->all("end").empty());
+  CHECK(parse_query_pairs("a=1&a=2", 2));
+  CHECK(!parse_query_pairs("a=1&a=2&a=3", 2));
+  CHECK(!parse_query_pairs("a=%zz"));
+}
+
 }  // namespace
 }  // namespace volta

@@ -1,0 +1,81 @@
+#include "api/prometheus_context.hpp"
+
+#include <algorithm>
+#include <memory>
+
+#include "api/prometheus_reply.hpp"
+#include "api/routes.hpp"
+
+namespace volta {
+namespace {
+
+// Longer than this nobody waits for his turn: Grafana and people ask again.
+constexpr std::chrono::milliseconds kMostPatience{10'000};
+
+}  // namespace
+
+Reply in_turn(PrometheusContext& context, std::chrono::milliseconds patience,
+              const std::function<Reply(std::chrono::milliseconds)>& work) {
+  static constexpr const char* kLate = "query timed out in query queue";
+  if (patience.count() <= 0) return decline(503, "timeout", kLate);
+  const auto began = context.api.clock.boottime();
+  const auto place = context.queries.enter(std::min(patience, kMostPatience));
+  if (const auto* refusal = std::get_if<QueryGate::Refusal>(&place)) {
+    if (*refusal == QueryGate::Refusal::late) return come_again("timeout", kLate);
+    return come_again(
+        "unavailable",
+        "too many queries at once: " + std::to_string(context.queries.most_running()) +
+            " are running and more are waiting; ask again in a moment");
+  }
+  const auto waited =
+      std::chrono::duration_cast<std::chrono::milliseconds>(context.api.clock.boottime() - began);
+  if (waited >= patience) return come_again("timeout", kLate);
+  return work(patience - waited);
+}
+
+Reply in_turn(PrometheusContext& context, const std::function<Reply()>& work) {
+  return in_turn(context, context.parts.limits.timeout,
+                 [&](std::chrono::milliseconds) { return work(); });
+}
+
+void add_question(Router& router, std::string_view pattern, Asked how,
+                  const std::function<Reply(const Call&, PrometheusParameters&)>& handler) {
+  const auto read = [handler](const Call& call) -> Reply {
+    auto given = PrometheusParameters::of(call.request);
+    if (auto* declined = std::get_if<Declined>(&given)) return std::move(*declined);
+    return handler(call, std::get<PrometheusParameters>(given));
+  };
+  router.add({"GET", pattern, Action::read, {}, read, true});
+  if (how == Asked::by_get) return;
+  router.add({"POST", pattern, Action::read, {}, read, true});
+}
+
+std::variant<std::vector<Matchers>, Declined> selectors(const PrometheusContext& context,
+                                                        const PrometheusParameters& given,
+                                                        bool name_parameter) {
+  std::vector<Matchers> found;
+  for (const std::string_view text : given.all("match[]")) {
+    auto selector = context.parts.engine->selector(text);
+    if (!selector) {
+      return decline(
+          400, "bad_data",
+          (name_parameter ? "invalid parameter \"match[]\": " : "") + selector.error().text);
+    }
+    found.push_back(*std::move(selector));
+  }
+  return found;
+}
+
+Declined not_here(std::string_view what) {
+  return decline(503, "unavailable", "this volta has no " + std::string(what));
+}
+
+void add_prometheus_routes(Router& router, PrometheusContext& context) {
+  router.write_refusals("/prometheus/", &prometheus_refusal);
+  add_prometheus_query_routes(router, context);
+  add_prometheus_series_routes(router, context);
+  add_prometheus_remote_routes(router, context);
+  add_prometheus_status_routes(router, context);
+}
+
+}  // namespace volta

@@ -1,0 +1,178 @@
+// Remote write and remote read: other Prometheus' samples in, volta's out.
+//
+// A write is answered once all of it is committed. What cannot be kept (broken labels, too many
+// series) is refused with 400 after the rest is written, so that the sender drops the request and
+// does not send it for ever; only "not now" asks it to come again.
+#include <algorithm>
+
+#include "api/prometheus_context.hpp"
+#include "api/prometheus_reply.hpp"
+
+namespace volta {
+namespace {
+
+// Longer than this no sender should hold a worker.
+constexpr std::chrono::milliseconds kWritePatience{10'000};
+
+RemoteBodyHeaders headers_of(const HttpRequest& request) {
+  return {request.header("content-type"), request.header("content-encoding"),
+          request.header("x-prometheus-remote-write-version")};
+}
+
+Declined format_refusal(const FormatRefusal& refusal) {
+  switch (refusal.kind) {
+    case FormatRefusal::Kind::unsupported_type:
+      return decline(415, "bad_data", refusal.text);
+    case FormatRefusal::Kind::too_large:
+      return decline(413, "bad_data", refusal.text);
+    case FormatRefusal::Kind::malformed:
+      break;
+  }
+  return decline(400, "bad_data", refusal.text);
+}
+
+using Headers = std::vector<std::pair<std::string, std::string>>;
+
+// A sender of 2.0 takes an answer without these for that of a server that only knows 1.0.
+Headers written_headers(const RemoteWriteBatch& batch, std::size_t samples) {
+  if (!batch.version_2) return {};
+  return {{"X-Prometheus-Remote-Write-Samples-Written", std::to_string(samples)},
+          {"X-Prometheus-Remote-Write-Histograms-Written", "0"},
+          {"X-Prometheus-Remote-Write-Exemplars-Written", "0"}};
+}
+
+Declined with_headers(Declined declined, const Headers& headers) {
+  declined.headers.insert(declined.headers.end(), headers.begin(), headers.end());
+  return declined;
+}
+
+std::string refused_text(const RemoteWriteBatch& batch, const WriteOutcome& outcome) {
+  return std::to_string(batch.refused + outcome.refused) + " samples were refused, " +
+         std::to_string(outcome.written) +
+         " were written: " + (batch.refused > 0 ? batch.why : outcome.why);
+}
+
+Reply store_batch(SampleSink& sink, const RemoteWriteBatch& batch) {
+  WriteOutcome outcome;
+  if (!batch.series.empty()) outcome = sink.write(batch.series);
+  const Headers headers = written_headers(batch, outcome.written);
+  if (outcome.state == WriteState::busy) {
+    return with_headers(
+        come_again("unavailable", outcome.why.empty()
+                                      ? "the store takes nothing at the moment; try again"
+                                      : outcome.why),
+        headers);
+  }
+  if (outcome.state == WriteState::failed) {
+    return with_headers(
+        decline(500, "internal", outcome.why.empty() ? "the store failed" : outcome.why), headers);
+  }
+  if (!batch.metadata.empty()) sink.describe(batch.metadata);
+  if (batch.refused + outcome.refused > 0) {
+    return with_headers(decline(400, "bad_data", refused_text(batch, outcome)), headers);
+  }
+  HttpResponse response;
+  response.status = 204;
+  response.headers = headers;
+  return response;
+}
+
+Reply remote_write(PrometheusContext& context, const Call& call) {
+  const PrometheusParts& parts = context.parts;
+  if (parts.sink == nullptr || parts.formats == nullptr) return not_here("remote write receiver");
+  // Before anything is uncompressed: that is where the memory goes.
+  const auto place = context.writes.enter(kWritePatience);
+  if (std::holds_alternative<QueryGate::Refusal>(place)) {
+    return come_again("unavailable", "too many remote writes at once; try again");
+  }
+  const auto decoded = parts.formats->decode_write(headers_of(call.request), call.request.body);
+  if (const auto* refusal = std::get_if<FormatRefusal>(&decoded)) return format_refusal(*refusal);
+  return store_batch(*parts.sink, std::get<RemoteWriteBatch>(decoded));
+}
+
+// Reads until the samples weigh more than a query may.
+class ReadBudget {
+ public:
+  explicit ReadBudget(const QueryLimits& limits)
+      : left_(std::min(limits.most_samples, limits.most_bytes / kSampleBytes)) {}
+  bool take(std::size_t samples) {
+    exceeded_ = exceeded_ || samples > left_;
+    if (!exceeded_) left_ -= samples;
+    return !exceeded_;
+  }
+  [[nodiscard]] bool exceeded() const { return exceeded_; }
+
+ private:
+  static constexpr std::size_t kSampleBytes = 64;  // here, as a message, and compressed
+  std::size_t left_;
+  bool exceeded_ = false;
+};
+
+std::variant<std::vector<LabeledSamples>, Declined> read_one(const PrometheusContext& context,
+                                                             const RemoteReadQuery& query,
+                                                             ReadBudget& budget) {
+  const TimeSpan span{std::max(query.span.start_ms, kAllTime.start_ms),
+                      std::min(query.span.end_ms, kAllTime.end_ms)};
+  if (span.end_ms < span.start_ms) return std::vector<LabeledSamples>();
+  const auto found =
+      context.parts.source->select(query.matchers, span, context.parts.limits.most_series);
+  if (!found) return decline(400, "bad_data", found.error().text);
+  std::vector<LabeledSamples> rows(found->size());
+  context.parts.source->read(*found, span, [&](std::size_t i, const SampleSlice& samples) {
+    if (!budget.take(samples.times_ms.size())) return false;
+    rows[i] = {(*found)[i].labels,
+               {samples.times_ms.begin(), samples.times_ms.end()},
+               {samples.values.begin(), samples.values.end()}};
+    return !context.cancel.load();
+  });
+  if (context.cancel) return decline(503, "canceled", "volta is shutting down");
+  if (budget.exceeded()) {
+    return decline(400, "bad_data",
+                   "the read would be too large an answer; ask for a shorter time or fewer series");
+  }
+  std::erase_if(rows, [](const LabeledSamples& row) { return row.times_ms.empty(); });
+  return rows;
+}
+
+Reply remote_read(PrometheusContext& context, const Call& call) {
+  const PrometheusParts& parts = context.parts;
+  if (parts.source == nullptr || parts.formats == nullptr) return not_here("query engine");
+  return in_turn(context, [&]() -> Reply {
+    const auto decoded = parts.formats->decode_read(headers_of(call.request), call.request.body);
+    if (const auto* refusal = std::get_if<FormatRefusal>(&decoded)) {
+      return format_refusal(*refusal);
+    }
+    std::vector<std::vector<LabeledSamples>> results;
+    ReadBudget budget(parts.limits);
+    for (const RemoteReadQuery& query : std::get<std::vector<RemoteReadQuery>>(decoded)) {
+      auto rows = read_one(context, query, budget);
+      if (auto* declined = std::get_if<Declined>(&rows)) return std::move(*declined);
+      results.push_back(std::get<std::vector<LabeledSamples>>(std::move(rows)));
+    }
+    HttpResponse response;
+    response.content_type = "application/x-protobuf";
+    response.headers = {{"Content-Encoding", "snappy"}, {"Cache-Control", "no-store"}};
+    response.compressible = false;
+    response.body = parts.formats->encode_read(std::move(results));
+    return response;
+  });
+}
+
+}  // namespace
+
+void add_prometheus_remote_routes(Router& router, PrometheusContext& context) {
+  router.add({"POST",
+              "/prometheus/api/v1/write",
+              Action::write,
+              {},
+              [&](const Call& call) { return remote_write(context, call); },
+              true});
+  router.add({"POST",
+              "/prometheus/api/v1/read",
+              Action::read,
+              {},
+              [&](const Call& call) { return remote_read(context, call); },
+              true});
+}
+
+}  // namespace volta

@@ -1,0 +1,1 @@
+volta_fuzz(prometheus_params LINK volta_api)
