@@ -16,8 +16,8 @@
 
 namespace volta {
 
-// Thread-safe. Bounded: holds between most_bytes / 2 and most_bytes of keys and labels; whatever
-// was not asked for during the last half of that is forgotten first.
+// Thread-safe. Bounded: what was not asked for while half of `most_bytes` was met anew is
+// forgotten.
 class LabelCache {
  public:
   explicit LabelCache(std::size_t most_bytes = 64U << 20U) : most_bytes_(most_bytes) {}
@@ -37,7 +37,7 @@ class LabelCache {
   using Generation =
       std::unordered_map<std::string, std::shared_ptr<const Labels>, Hash, std::equal_to<>>;
 
-  void insert(std::string key, std::shared_ptr<const Labels> labels);
+  void age();
 
   mutable std::mutex mutex_;
   std::size_t most_bytes_;

@@ -29,14 +29,16 @@ class ProtoReader {
   std::int64_t int64() { return static_cast<std::int64_t>(varint()); }
   double real();  // fixed64, bit for bit
   std::string_view bytes();
+  void skip();  // whatever it is
 
   [[nodiscard]] bool failed() const { return failed_; }
+  // What lies behind the field that was read last; of a failed reader "".
+  [[nodiscard]] std::string_view rest() const { return rest_; }
 
  private:
   std::uint64_t take_varint();
   std::string_view take(std::uint64_t count);
   bool expect(WireType type);
-  void skip();
   void fail();
 
   std::string_view rest_;
