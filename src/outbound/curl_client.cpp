@@ -34,8 +34,10 @@ struct Exchange {
 std::size_t take_body(char* data, std::size_t size, std::size_t count, void* target) {
   auto* exchange = static_cast<Exchange*>(target);
   std::string& body = exchange->response.body;
-  if (body.size() + size * count > exchange->request->most_bytes) {
+  const std::size_t room = exchange->request->most_bytes - body.size();
+  if (size * count > room) {
     exchange->body_too_long = true;
+    if (exchange->request->cut_body) body.append(data, room);
     return 0;  // curl then ends the transfer
   }
   body.append(data, size * count);
@@ -204,7 +206,8 @@ OutboundResponse CurlClient::perform(const OutboundRequest& request) {
   curl_easy_setopt(curl, CURLOPT_USERAGENT, user_agent_.c_str());
   curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, detail.data());
   const CURLcode code = curl_easy_perform(curl);
-  if (code != CURLE_OK) {
+  const bool cut = exchange.body_too_long && request.cut_body;
+  if (code != CURLE_OK && !cut) {
     // The handle is closed, and with it whatever it was connected to.
     throw Failure(without_query(request.url) + ": " + reason(code, exchange, detail.data()));
   }
@@ -214,7 +217,8 @@ OutboundResponse CurlClient::perform(const OutboundRequest& request) {
   curl_easy_getinfo(curl, CURLINFO_CONTENT_TYPE, &type);
   exchange.response.status = static_cast<int>(status);
   if (type != nullptr) exchange.response.content_type = type;
-  curl_easy_reset(curl);  // it keeps no pointer to what ends here
+  if (cut) return std::move(exchange.response);  // the connection is of no more use
+  curl_easy_reset(curl);                         // it keeps no pointer to what ends here
   pool_.give_back(server, std::move(handle));
   return std::move(exchange.response);
 }

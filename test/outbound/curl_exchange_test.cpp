@@ -162,6 +162,21 @@ TEST_CASE("endless headers, silence, a trickle and a cancel end the request") {
   CHECK(failure_of(client, request).find("cancelled") != std::string::npos);
 }
 
+TEST_CASE("a body may be cut where only its beginning matters") {
+  SmallServer server(always(http_answer("400 Bad Request", std::string(1'000'000, 'e'))));
+  CurlClient client("volta/test");
+  OutboundRequest request = get(server.url());
+  request.most_bytes = 1'000;
+  request.cut_body = true;
+  for (int i = 0; i < 2; ++i) {
+    const OutboundResponse response = client.perform(request);
+    CHECK(response.status == 400);
+    CHECK(response.body == std::string(1'000, 'e'));
+  }
+  request.cut_body = false;
+  CHECK_THROWS_AS(client.perform(request), Failure);
+}
+
 TEST_CASE("the rules are asked about the address, whatever the name was") {
   SmallServer server(always(http_answer("200 OK", "1")));
   const auto rules = NetworkRules::make(std::vector<std::string>{"private", "public"});
