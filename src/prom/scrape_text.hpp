@@ -36,7 +36,8 @@ class ScrapeSink {
  public:
   virtual ~ScrapeSink() = default;
   virtual void sample(const ScrapedSample& sample) = 0;
-  // Once for each family of whose type, help or unit something is said, when its lines end.
+  // For each family of whose type, help or unit something is said, when that is all said. Twice
+  // where a text says it in two places.
   virtual void metadata(const MetricMetadata& metric) = 0;
 };
 
@@ -47,7 +48,7 @@ struct ScrapeTotals {
 
 // The series of one target by their text in its body (`name{a="1"}`). It expects the series in the
 // order of the last scrape, so that finding one is a comparison of bytes and nothing else. What
-// two scrapes in a row did not show is forgotten. One thread at a time.
+// one whole scrape did not show is forgotten. One thread at a time.
 class SeriesTexts {
  public:
   struct Entry {
@@ -58,28 +59,30 @@ class SeriesTexts {
     Entry* follower = nullptr;  // what came after it then
   };
 
-  // Around each body. A scrape that was broken off counts as none.
+  // Around each body. Of one that was broken off (no end()) only good is remembered: it makes
+  // nothing be forgotten.
   void begin();
   void end();
 
   // The entry with whose text `rest` begins, if it is the one expected next and a blank follows.
-  Entry* expected(std::string_view rest);
+  const Entry* expected(std::string_view rest);
   // By the whole text; null if it is new.
-  Entry* find(std::string_view text);
-  // Null: beyond `most_bytes`.
-  Entry* add(std::string_view text, std::size_t name_bytes, std::shared_ptr<const Labels> labels,
-             std::size_t most_bytes);
+  const Entry* find(std::string_view text);
+  // Null: beyond `most_bytes`; then all is forgotten.
+  const Entry* add(std::string_view text, std::size_t name_bytes,
+                   std::shared_ptr<const Labels> labels, std::size_t most_bytes);
 
   [[nodiscard]] std::size_t size() const { return entries_.size(); }
 
  private:
-  void follow(Entry* entry);
-  void forget();
+  const Entry* show(Entry* entry);
+  void forget_unseen();
 
   std::unordered_map<std::string_view, std::unique_ptr<Entry>> entries_;
   Entry* first_ = nullptr;
-  Entry* last_ = nullptr;
-  std::uint64_t scrape_ = 0;
+  Entry* last_ = nullptr;  // shown last in this scrape
+  std::uint64_t scrape_ = 1;
+  std::size_t seen_ = 0;  // in this scrape
   std::size_t bytes_ = 0;
 };
 

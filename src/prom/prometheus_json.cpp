@@ -1,0 +1,340 @@
+#include "prom/prometheus_json.hpp"
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <charconv>
+#include <cmath>
+#include <cstring>
+#include <map>
+
+#include "base/json_writer.hpp"
+
+namespace volta {
+namespace {
+
+// A time and a value with all that stands around them: 24 + 3 + 27 at most.
+constexpr std::size_t kMostPointBytes = 64;
+constexpr double kMostExactInteger = 9007199254740992.0;  // 2^53
+constexpr double kLeastFixed = 1e-6, kLeastLarge = 1e21;  // where Go's exponents begin
+// Numbers of at most 15 digits are told apart by every double, so one that reads back is shortest.
+constexpr std::int64_t kMostShortDigits = 1'000'000'000'000'000;
+constexpr std::int64_t kMillionths = 1'000'000;
+
+char* put(char* out, std::string_view text) {
+  std::memcpy(out, text.data(), text.size());
+  return out + text.size();
+}
+
+char* put_integer(char* out, std::int64_t value) { return std::to_chars(out, out + 24, value).ptr; }
+
+// `digits` digits with leading zeros.
+char* put_padded(char* out, std::int64_t value, int digits) {
+  for (int i = digits - 1; i >= 0; --i) {
+    out[i] = static_cast<char>('0' + value % 10);
+    value /= 10;
+  }
+  return out + digits;
+}
+
+char* put_time(char* out, std::int64_t time_ms) {
+  // By unsigned arithmetic, in which the smallest number has a negative too.
+  const bool negative = time_ms < 0;
+  const std::uint64_t size =
+      negative ? 0 - static_cast<std::uint64_t>(time_ms) : static_cast<std::uint64_t>(time_ms);
+  if (negative) *out++ = '-';
+  out = put_integer(out, static_cast<std::int64_t>(size / 1000));
+  if (size % 1000 == 0) return out;
+  *out++ = '.';
+  return put_padded(out, static_cast<std::int64_t>(size % 1000), 3);
+}
+
+// Shortest digits and then zeros, as Go has it; to_chars() would show all digits of the double.
+char* put_large(char* out, double value) {
+  std::array<char, 40> buffer{};
+  const char* const end = std::to_chars(buffer.data(), buffer.data() + buffer.size(), value,
+                                        std::chars_format::scientific)
+                              .ptr;
+  const std::string_view text(buffer.data(), static_cast<std::size_t>(end - buffer.data()));
+  const auto mark = text.find('e');
+  int exponent = 0;
+  std::from_chars(text.data() + mark + 2, end, exponent);
+  int digits = -1;  // behind the first
+  for (const char c : text.substr(0, mark)) {
+    if (c == '.') continue;
+    *out++ = c;
+    if (c != '-') ++digits;
+  }
+  for (; digits < exponent; ++digits) *out++ = '0';
+  return out;
+}
+
+// With at most six decimals, as readings of sensors are; null where it has more.
+char* put_short_decimal(char* out, double value) {
+  const double scaled = std::abs(value) * static_cast<double>(kMillionths);
+  if (scaled >= static_cast<double>(kMostShortDigits)) return nullptr;
+  const auto millionths = static_cast<std::int64_t>(scaled + 0.5);
+  // Both are exact, so their quotient is the double nearest to that decimal number.
+  if (static_cast<double>(millionths) / static_cast<double>(kMillionths) != std::abs(value)) {
+    return nullptr;
+  }
+  if (value < 0) *out++ = '-';
+  out = put_integer(out, millionths / kMillionths);
+  *out++ = '.';
+  out = put_padded(out, millionths % kMillionths, 6);
+  while (out[-1] == '0') --out;
+  return out;
+}
+
+char* put_value(char* out, double value) {
+  if (std::isnan(value)) return put(out, "NaN");
+  if (std::isinf(value)) return put(out, value > 0 ? "+Inf" : "-Inf");
+  const double size = std::abs(value);
+  if (size < kMostExactInteger && std::trunc(value) == value) {
+    if (value == 0 && std::signbit(value)) return put(out, "-0");
+    return put_integer(out, static_cast<std::int64_t>(value));
+  }
+  if (size < kLeastFixed || size >= kLeastLarge) {
+    return std::to_chars(out, out + 32, value, std::chars_format::scientific).ptr;
+  }
+  if (size >= kMostExactInteger) return put_large(out, value);
+  if (char* const end = put_short_decimal(out, value)) return end;
+  return std::to_chars(out, out + 32, value, std::chars_format::fixed).ptr;
+}
+
+// [1795227181.224,"2"]
+void append_point(std::string& out, std::int64_t time_ms, double value) {
+  char buffer[kMostPointBytes];
+  char* end = buffer;
+  *end++ = '[';
+  end = put_time(end, time_ms);
+  end = put(end, ",\"");
+  end = put_value(end, value);
+  end = put(end, "\"]");
+  out.append(buffer, static_cast<std::size_t>(end - buffer));
+}
+
+void append_labels(std::string& out, const Labels& labels) {
+  out += '{';
+  bool comma = false;
+  for (const auto& [name, value] : labels) {
+    if (comma) out += ',';
+    comma = true;
+    append_json_string(out, name);
+    out += ':';
+    append_json_string(out, value);
+  }
+  out += '}';
+}
+
+template <typename Items, typename Append>
+void append_array(std::string& out, const Items& items, Append append) {
+  out += '[';
+  bool comma = false;
+  for (const auto& item : items) {
+    if (comma) out += ',';
+    comma = true;
+    append(item);
+  }
+  out += ']';
+}
+
+struct ResultWriter {
+  std::string* out;
+
+  void operator()(const ScalarValue& scalar) const {
+    *out += R"("scalar","result":)";
+    append_point(*out, scalar.time_ms, scalar.value);
+  }
+  void operator()(const StringValue& text) const {
+    *out += R"("string","result":[)";
+    append_prometheus_time(*out, text.time_ms);
+    *out += ',';
+    append_json_string(*out, text.value);
+    *out += ']';
+  }
+  void operator()(const VectorValue& vector) const {
+    *out += R"("vector","result":)";
+    append_array(*out, vector.elements, [&](const VectorValue::Element& element) {
+      *out += R"({"metric":)";
+      append_labels(*out, *element.labels);
+      *out += R"(,"value":)";
+      append_point(*out, element.time_ms, element.value);
+      *out += '}';
+    });
+  }
+  void operator()(const MatrixValue& matrix) const {
+    *out += R"("matrix","result":)";
+    append_array(*out, matrix.rows, [&](const MatrixValue::Row& row) {
+      *out += R"({"metric":)";
+      append_labels(*out, *row.labels);
+      *out += R"(,"values":[)";
+      for (std::size_t i = 0; i < row.values.size(); ++i) {
+        if (i > 0) *out += ',';
+        append_point(*out, row.times_ms[i], row.values[i]);
+      }
+      *out += "]}";
+    });
+  }
+};
+
+// About what the answer will need, so that the buffer seldom moves.
+std::size_t expected_bytes(const QueryValue& value) {
+  constexpr std::size_t kHead = 128, kSeries = 256, kPoint = 28;
+  if (const auto* vector = std::get_if<VectorValue>(&value)) {
+    return kHead + vector->elements.size() * kSeries;
+  }
+  std::size_t bytes = kHead;
+  if (const auto* matrix = std::get_if<MatrixValue>(&value)) {
+    for (const auto& row : matrix->rows) bytes += kSeries + row.values.size() * kPoint;
+  }
+  return bytes;
+}
+
+}  // namespace
+
+void append_prometheus_time(std::string& out, std::int64_t time_ms) {
+  char buffer[kMostPointBytes];
+  out.append(buffer, static_cast<std::size_t>(put_time(buffer, time_ms) - buffer));
+}
+
+void append_prometheus_value(std::string& out, double value) {
+  char buffer[kMostPointBytes];
+  out.append(buffer, static_cast<std::size_t>(put_value(buffer, value) - buffer));
+}
+
+std::string query_answer_json(const QueryAnswer& answer) {
+  std::string out;
+  out.reserve(expected_bytes(answer.value));
+  out += R"({"status":"success","data":{"resultType":)";
+  std::visit(ResultWriter{&out}, answer.value);
+  out += '}';
+  if (!answer.warnings.empty()) {
+    out += R"(,"warnings":)";
+    append_array(out, answer.warnings,
+                 [&](const std::string& text) { append_json_string(out, text); });
+  }
+  out += '}';
+  return out;
+}
+
+std::string_view query_error_type(QueryFailure::Kind kind) {
+  switch (kind) {
+    case QueryFailure::Kind::bad_data:
+      return "bad_data";
+    case QueryFailure::Kind::execution:
+      return "execution";
+    case QueryFailure::Kind::timeout:
+      return "timeout";
+    case QueryFailure::Kind::canceled:
+      return "canceled";
+    case QueryFailure::Kind::unavailable:
+      return "unavailable";
+    case QueryFailure::Kind::internal:
+      break;
+  }
+  return "internal";
+}
+
+int query_error_status(QueryFailure::Kind kind) {
+  switch (kind) {
+    case QueryFailure::Kind::bad_data:
+      return 400;
+    case QueryFailure::Kind::execution:
+      return 422;
+    case QueryFailure::Kind::timeout:
+    case QueryFailure::Kind::canceled:
+    case QueryFailure::Kind::unavailable:
+      return 503;
+    case QueryFailure::Kind::internal:
+      break;
+  }
+  return 500;
+}
+
+std::string query_failure_json(const QueryFailure& failure) {
+  return prometheus_error_json(query_error_type(failure.kind), failure.text);
+}
+
+std::string prometheus_error_json(std::string_view type, std::string_view text) {
+  std::string out = R"({"status":"error","errorType":)";
+  append_json_string(out, type);
+  out += R"(,"error":)";
+  append_json_string(out, text);
+  out += '}';
+  return out;
+}
+
+std::string prometheus_success_json(std::string_view data) {
+  std::string out = R"({"status":"success","data":)";
+  out += data;
+  out += '}';
+  return out;
+}
+
+std::string label_list_json(std::span<const std::string> items) {
+  std::string data;
+  append_array(data, items, [&](const std::string& text) { append_json_string(data, text); });
+  return prometheus_success_json(data);
+}
+
+std::string series_list_json(std::span<const QuerySeries> series) {
+  std::string data;
+  append_array(data, series, [&](const QuerySeries& one) { append_labels(data, *one.labels); });
+  return prometheus_success_json(data);
+}
+
+std::string metadata_json(std::span<const MetricMetadata> metrics, std::size_t most) {
+  std::map<std::string_view, std::vector<const MetricMetadata*>> by_name;
+  for (const auto& metric : metrics) by_name[metric.name].push_back(&metric);
+  std::string data;
+  JsonWriter json(data);
+  json.begin_object();
+  std::size_t names = 0;
+  for (const auto& [name, entries] : by_name) {
+    if (most != 0 && names++ == most) break;
+    json.key(name).begin_array();
+    for (const auto* entry : entries) {
+      json.begin_object().member("type", entry->type).member("help", entry->help);
+      json.member("unit", entry->unit).end_object();
+    }
+    json.end_array();
+  }
+  json.end_object();
+  return prometheus_success_json(data);
+}
+
+std::string federation_text(const VectorValue& values) {
+  struct Line {
+    std::string_view name;
+    const VectorValue::Element* element;
+  };
+  std::vector<Line> lines;
+  for (const auto& element : values.elements) {
+    const std::string_view name = label_value(*element.labels, kNameLabel);
+    const bool stale = std::bit_cast<std::uint64_t>(element.value) == kStaleBits;
+    if (!name.empty() && !stale) lines.push_back({name, &element});
+  }
+  std::stable_sort(lines.begin(), lines.end(),
+                   [](const Line& a, const Line& b) { return a.name < b.name; });
+  std::string out;
+  std::string_view before;
+  for (const auto& [name, element] : lines) {
+    if (name != before) out.append("# TYPE ").append(name).append(" untyped\n");
+    before = name;
+    Labels labels = *element->labels;
+    std::erase_if(labels, [](const auto& label) { return label.first == kNameLabel; });
+    // Said to be empty, so that who scrapes with honor_labels does not put in its own.
+    if (label_value(labels, "instance").empty()) {
+      labels.emplace(
+          std::upper_bound(labels.begin(), labels.end(), Labels::value_type("instance", "")),
+          "instance", "");
+    }
+    out.append(name).append(label_text(labels)) += ' ';
+    append_prometheus_value(out, element->value);
+    out.append(" ").append(std::to_string(element->time_ms)) += '\n';
+  }
+  return out;
+}
+
+}  // namespace volta
