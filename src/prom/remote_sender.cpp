@@ -170,12 +170,13 @@ std::chrono::milliseconds RemoteSender::turn(std::size_t index) {
     feed(now);
     if (shard.request() == nullptr) {
       const auto due = shard.due();
-      const bool ready = due && *due <= now;
-      if (ready) shard.compose(version_);
-      // Before a request leaves, the store knows which rows it holds.
-      if (ready || dirty_ || now >= saved_at_ + kIdleSave) save();
-      if (!ready) return due ? std::min(kPoll, until(*due)) : kPoll;
+      if (!due || *due > now) {
+        if (dirty_ || now >= saved_at_ + kIdleSave) save();
+        return due ? std::min(kPoll, until(*due)) : kPoll;
+      }
+      shard.compose(version_);
     }
+    save();  // before a request leaves, the store knows which rows it holds
   } catch (const Failure& failure) {
     complain("the log of committed samples cannot be used", failure.what());
     return SendBackoff::kLast;

@@ -59,7 +59,7 @@ class FakeForwardLog final : public ForwardLog {
   }
   void save(std::string_view reader, std::string_view state) override {
     const std::lock_guard lock(mutex_);
-    if (broken) throw Failure("disk I/O error");
+    if (broken || read_only) throw Failure("disk I/O error");
     states[std::string(reader)] = std::string(state);
     ++saves;
   }
@@ -67,6 +67,7 @@ class FakeForwardLog final : public ForwardLog {
   std::map<std::string, std::string> states;
   int saves = 0;
   bool broken = false;
+  bool read_only = false;
 
  private:
   mutable std::mutex mutex_;

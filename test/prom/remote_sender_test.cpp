@@ -547,6 +547,26 @@ TEST_CASE("a store that fails stops nothing for good") {
   CHECK(s.metric("volta_forward_samples_total", "sent") == 1);
 }
 
+TEST_CASE("no request leaves before the store knows of it") {
+  Sending s;
+  s.start();
+  s.commit("a", 1);
+  s.log.read_only = true;
+  s.turns(3);
+  CHECK(s.http.requests().empty());
+  s.log.read_only = false;
+  s.http.next([&](const OutboundRequest& request) {
+    const auto kept = parse_sender_state(s.log.states["t"]);
+    REQUIRE(kept);
+    CHECK(kept->shards.at(0).until == s.log.newest());
+    CHECK(kept->shards.at(0).done < s.log.newest());
+    return FakeHttp::status(204)(request);
+  });
+  s.turns(2);
+  CHECK(s.http.requests().size() == 1);
+  CHECK(parse_sender_state(s.log.states["t"])->shards.at(0).done == s.log.newest());
+}
+
 TEST_CASE("a cursor that cannot be read sends all again rather than nothing") {
   Sending s;
   s.commit("a", 1);
