@@ -15,7 +15,7 @@ FOLDERS = ["base", "model", *MIDDLE, "app"]
 # A third-party header, by the beginning of its name, and the folders that may include it.
 LIBRARIES = {
     "sqlite3.h": ["store"], "capnp/": ["rpc"], "kj/": ["rpc"], "rpc/volta.capnp.h": ["rpc"], "boost/asio": ["http"],
-    "boost/beast": ["http"], "boost/json": ["api", "app", "fleet"], "curl/": ["outbound"], "CLI/": ["app"], "toml++/": ["app"],
+    "boost/beast": ["http"], "boost/json": ["api", "app", "fleet", "prom"], "curl/": ["outbound"], "CLI/": ["app"], "toml++/": ["app"],
     "openssl/": ["base", "http", "rpc"], "zstd.h": ["app", "model", "store"], "zlib.h": ["http"], "argon2.h": ["base"],
     "re2/": ["model", "query", "prom"], "snappy": ["prom"], "catch2/": [],
 }

@@ -6,10 +6,23 @@
 
 namespace volta {
 
-std::string_view HttpRequest::header(std::string_view lower_name) const {
+namespace {
+
+std::string_view first_of_name(const std::vector<std::pair<std::string, std::string>>& headers,
+                               std::string_view lower_name) {
   const auto found = std::find_if(headers.begin(), headers.end(),
                                   [&](const auto& field) { return field.first == lower_name; });
   return found == headers.end() ? std::string_view() : std::string_view(found->second);
+}
+
+}  // namespace
+
+std::string_view HttpRequest::header(std::string_view lower_name) const {
+  return first_of_name(headers, lower_name);
+}
+
+std::string_view OutboundResponse::header(std::string_view lower_name) const {
+  return first_of_name(headers, lower_name);
 }
 
 std::optional<std::string_view> QueryParameters::get(std::string_view key) const {

@@ -1,6 +1,7 @@
 // HTTP as plain values: http/ speaks it on the wire, api/ says what each route does.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -95,17 +96,28 @@ class HttpHandler {
 // A request to another machine (or to volta's own admin socket). Implemented by outbound/.
 struct OutboundRequest {
   std::string method = "GET";
-  std::string url;
+  std::string url;          // http or https, without user or password
   std::string unix_socket;  // path; the URL's host is then only a name
   std::vector<std::pair<std::string, std::string>> headers;
   std::string body;
-  int timeout_ms = 10'000;
-  std::size_t most_bytes = 4U << 20U;
+  // At most one of these two. They are sent to the URL's host alone: redirects are not followed.
+  std::string basic_user, basic_password;
+  std::string bearer_token;
+  std::string ca_file;      // trusted in place of the system's certificates
+  int timeout_ms = 10'000;  // from the first look-up to the last byte
+  int connect_timeout_ms = 5'000;
+  std::size_t most_bytes = 4U << 20U;  // of the answer's body, after gzip
+  bool cut_body = false;  // a longer body is cut there instead of being a Failure
+  const std::atomic<bool>* cancel =
+      nullptr;  // true ends the request with a Failure within a second
 };
 struct OutboundResponse {
   int status = 0;
   std::string content_type;
   std::string body;
+  std::vector<std::pair<std::string, std::string>> headers;  // names in lower case
+
+  [[nodiscard]] std::string_view header(std::string_view lower_name) const;  // as HttpRequest's
 };
 
 class HttpClient {

@@ -1,0 +1,305 @@
+#include "prom/remote_sender.hpp"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "base/error.hpp"
+#include "base/log.hpp"
+#include "base/text.hpp"
+#include "model/metric_ids.hpp"
+
+namespace volta {
+namespace {
+
+constexpr std::array<std::string_view, 7> kWriteHeaders = {"authorization",
+                                                           "content-encoding",
+                                                           "content-length",
+                                                           "content-type",
+                                                           "host",
+                                                           "user-agent",
+                                                           "x-prometheus-remote-write-version"};
+constexpr std::size_t kMostErrorBytes = 4U << 10U;  // of an answer's body, which only a log reads
+constexpr std::size_t kMostLoggedBytes = 300;
+constexpr std::size_t kMostRoutes = 200'000;
+constexpr std::size_t kMostSenderShards = 64;
+
+}  // namespace
+
+Result<void> check_write_target(const WriteTarget& target) {
+  const auto bad = [&](const std::string& what) {
+    return Error{"remote write target '" + target.name + "': " + what};
+  };
+  if (target.name.empty()) return Error{"a remote write target has no name"};
+  const bool http = target.url.starts_with("http://") || target.url.starts_with("https://");
+  if (!http || target.url.find_first_of(" \t\r\n") != std::string::npos) {
+    return bad("the URL begins with http:// or https:// and has no blanks");
+  }
+  if (target.shards == 0 || target.shards > kMostSenderShards) return bad("shards are 1 to 64");
+  if (target.limits.most_samples == 0) return bad("a request holds at least one sample");
+  if (target.timeout.count() <= 0) return bad("the timeout is longer than nothing");
+  if (const auto ok = check_credentials(target.credentials, kWriteHeaders); !ok) {
+    return bad(ok.error().text);
+  }
+  return {};
+}
+
+RemoteSender::RemoteSender(WriteTarget target, ForwardLog& log, HttpClient& client,
+                           const Clock& clock, std::function<double()> random)
+    : target_(std::move(target)),
+      log_(log),
+      client_(client),
+      clock_(clock),
+      random_(std::move(random)) {
+  restore();
+}
+
+void RemoteSender::restore() {
+  saved_ = log_.load(target_.name);
+  const ForwardPosition newest = log_.newest();
+  SenderState state;
+  if (auto kept = parse_sender_state(saved_)) {
+    state = std::move(*kept);
+  } else if (saved_.empty()) {
+    state.shards.assign(target_.shards, {newest, {}});
+    state.url = target_.url;
+  } else {
+    log::error("the cursor of a remote write target cannot be read; all that is kept is sent again",
+               {{"target", target_.name}});
+  }
+  state = fit_sender_state(std::move(state), target_.url, target_.shards);
+  version_ = target_.version_2 ? state.version : WriteVersion::v1;
+  for (ShardCursor& cursor : state.shards) {
+    // A store restored from a backup gives its positions anew.
+    cursor.done = std::min(cursor.done, newest);
+    if (cursor.until > newest) cursor.until = {};
+    shards_.emplace_back(cursor, target_.limits);
+  }
+  read_ =
+      std::min_element(state.shards.begin(), state.shards.end(), [](const auto& a, const auto& b) {
+        return a.done < b.done;
+      })->done;
+  save();
+}
+
+void RemoteSender::save() {
+  SenderState state;
+  state.url = target_.url;
+  state.version = version_;
+  for (const SenderShard& shard : shards_) state.shards.push_back(shard.cursor());
+  std::string text = to_text(state);
+  saved_at_ = clock_.monotonic();
+  dirty_ = false;
+  if (text == saved_) return;
+  log_.save(target_.name, text);
+  saved_ = std::move(text);
+}
+
+const RemoteSender::Routed& RemoteSender::route(const std::shared_ptr<const Labels>& labels) {
+  if (routes_.size() >= kMostRoutes) routes_.clear();
+  Routed& routed = routes_[labels.get()];
+  if (routed.committed) return routed;
+  routed.committed = labels;
+  Labels sent = *labels;
+  if (!target_.relabel.apply(sent) || label_value(sent, kNameLabel).empty()) return routed;
+  routed.shard = shard_of(sent, shards_.size());
+  routed.sent = sent == *labels ? labels : std::make_shared<const Labels>(std::move(sent));
+  return routed;
+}
+
+void RemoteSender::skip_forgotten() {
+  const ForwardPosition forgotten = log_.forgotten();
+  if (forgotten <= read_) return;
+  read_ = forgotten;
+  ++counters_.lost;
+  log::error(
+      "samples were forgotten before a remote write target took them; retention is shorter "
+      "than its outage",
+      {{"target", target_.name}});
+}
+
+void RemoteSender::feed(Time now) {
+  const auto full = [&] {
+    return std::any_of(shards_.begin(), shards_.end(),
+                       [](const SenderShard& shard) { return shard.full(); });
+  };
+  skip_forgotten();
+  while (!full() && read_ < log_.newest()) {
+    std::vector<ForwardRow> rows = log_.read_after(read_, 2 * target_.limits.most_samples);
+    if (rows.empty()) break;
+    for (ForwardRow& row : rows) {
+      read_ = row.position;
+      const Routed& routed = route(row.samples.labels);
+      if (!routed.sent) {
+        counters_.filtered += row.samples.times_ms.size();
+        continue;
+      }
+      row.samples.labels = routed.sent;
+      shards_[routed.shard].offer(std::move(row), now);
+    }
+  }
+  for (SenderShard& shard : shards_) shard.reached(read_);
+}
+
+OutboundRequest RemoteSender::outbound(const SenderRequest& request) const {
+  OutboundRequest out;
+  out.method = "POST";
+  out.url = target_.url;
+  out.headers = {
+      {"Content-Encoding", "snappy"},
+      {"Content-Type", std::string(write_content_type(request.version))},
+      {"X-Prometheus-Remote-Write-Version", std::string(write_version_header(request.version))}};
+  target_.credentials.put_into(out);
+  out.body = request.body;
+  out.timeout_ms = static_cast<int>(target_.timeout.count());
+  out.most_bytes = kMostErrorBytes;
+  out.cut_body = true;
+  out.cancel = &stopping_;
+  return out;
+}
+
+std::chrono::milliseconds RemoteSender::turn(std::size_t index) {
+  Lock lock(mutex_);
+  SenderShard& shard = shards_.at(index);
+  const Time now = clock_.monotonic();
+  const auto until = [&](Time at) {
+    return std::chrono::ceil<std::chrono::milliseconds>(std::max(at - now, Time(0)));
+  };
+  if (now < shard.retry_at) return until(shard.retry_at);
+  try {
+    feed(now);
+    if (shard.request() == nullptr) {
+      const auto due = shard.due();
+      if (!due || *due > now) {
+        if (dirty_ || now >= saved_at_ + kIdleSave) save();
+        return due ? std::min(kPoll, until(*due)) : kPoll;
+      }
+      shard.compose(version_);
+    }
+    save();  // before a request leaves, the store knows which rows it holds
+  } catch (const Failure& failure) {
+    complain("the log of committed samples cannot be used", failure.what());
+    return SendBackoff::kLast;
+  }
+  const OutboundRequest request = outbound(*shard.request());
+  lock.unlock();
+  OutboundResponse response;
+  std::string failed;
+  try {
+    response = client_.perform(request);
+  } catch (const Failure& failure) {
+    failed = failure.what();
+  }
+  lock.lock();
+  if (failed.empty()) {
+    answered(shard, response);
+  } else if (!stopping_) {
+    again(shard, failed, {});
+  }
+  return std::chrono::milliseconds(0);
+}
+
+void RemoteSender::answered(SenderShard& shard, const OutboundResponse& response) {
+  const SenderRequest& request = *shard.request();
+  const std::string said = "status " + std::to_string(response.status) + ": " +
+                           printable(trim(response.body).substr(0, kMostLoggedBytes));
+  const std::size_t written =
+      std::min(samples_written(response).value_or(response.status / 100 == 2 ? request.samples : 0),
+               request.samples);
+  switch (judge_write_answer(response, request.version, took_2_)) {
+    case SendVerdict::again:
+      again(shard, said,
+            retry_after(response, clock_.wall_ms()).value_or(std::chrono::milliseconds(0)));
+      return;
+    case SendVerdict::as_version_1:
+      if (version_ != WriteVersion::v1) {
+        log::info("a remote write target does not understand 2.0 and gets 1.0 from now on",
+                  {{"target", target_.name}, {"answer", said}});
+      }
+      version_ = WriteVersion::v1;
+      shard.recompose(version_);
+      dirty_ = true;
+      return;
+    case SendVerdict::done:
+      took_2_ = took_2_ || request.version == WriteVersion::v2;
+      if (written < request.samples) complain("a remote write target took only a part", said);
+      if (written == request.samples) complaint_.clear();
+      break;
+    case SendVerdict::dropped:
+      complain("a remote write target refused samples, which are dropped", said);
+      break;
+  }
+  counters_.sent += written;
+  counters_.dropped += request.samples - written;
+  shard.finish();
+  dirty_ = true;
+}
+
+void RemoteSender::again(SenderShard& shard, const std::string& why,
+                         std::chrono::milliseconds at_least) {
+  ++counters_.failed_requests;
+  shard.retry_at = clock_.monotonic() + std::max(shard.backoff.next(random_()), at_least);
+  complain("a remote write target cannot be reached; what it misses is kept", why);
+}
+
+void RemoteSender::complain(const std::string& what, const std::string& why) {
+  if (std::exchange(complaint_, what) == what) return;
+  log::warning(what, {{"target", target_.name}, {"why", why}});
+}
+
+void RemoteSender::start() {
+  for (std::size_t i = 0; i < target_.shards; ++i) {
+    threads_.emplace_back([this, i] { work(i); });
+  }
+}
+
+void RemoteSender::work(std::size_t shard) {
+  while (!stopping_) {
+    const auto wait = turn(shard);
+    Lock lock(mutex_);
+    stopped_.wait_for(lock, wait, [&] { return stopping_.load(); });
+  }
+}
+
+void RemoteSender::stop() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  stopped_.notify_all();
+  for (std::thread& thread : threads_) thread.join();
+  threads_.clear();
+  const std::lock_guard lock(mutex_);
+  if (!dirty_) return;
+  try {
+    save();
+  } catch (const Failure& failure) {
+    complain("the cursor of a remote write target could not be kept", failure.what());
+  }
+}
+
+void RemoteSender::append_to(std::vector<MetricFamily>& families) const {
+  const std::lock_guard lock(mutex_);
+  const auto add = [&](MetricId id, double value, Labels labels = {}) {
+    labels.emplace_back("target", target_.name);
+    std::sort(labels.begin(), labels.end());
+    families.push_back(family(id));
+    families.back().samples.push_back({std::move(labels), value});
+  };
+  std::size_t pending = 0;
+  std::int64_t oldest_ms = clock_.wall_ms();
+  for (const SenderShard& shard : shards_) {
+    pending += shard.pending_samples();
+    oldest_ms = std::min(oldest_ms, shard.oldest_ms().value_or(oldest_ms));
+  }
+  const auto count = [](std::uint64_t value) { return static_cast<double>(value); };
+  add(metrics::forward_pending_samples, count(pending));
+  add(metrics::forward_samples_total, count(counters_.sent), {{"outcome", "sent"}});
+  add(metrics::forward_samples_total, count(counters_.dropped), {{"outcome", "dropped"}});
+  add(metrics::forward_samples_total, count(counters_.filtered), {{"outcome", "filtered"}});
+  add(metrics::forward_failed_requests_total, count(counters_.failed_requests));
+  add(metrics::forward_losses_total, count(counters_.lost));
+  add(metrics::forward_lag_seconds, static_cast<double>(clock_.wall_ms() - oldest_ms) / 1000);
+}
+
+}  // namespace volta

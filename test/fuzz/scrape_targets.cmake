@@ -1,0 +1,1 @@
+volta_fuzz(scrape_targets LINK volta_prom)

@@ -1,0 +1,1 @@
+volta_fuzz(send_answer LINK volta_prom)

@@ -1,0 +1,139 @@
+#include "prom/scrape_pool.hpp"
+
+#include <fstream>
+
+#include <catch2/catch.hpp>
+
+#include "fake_http.hpp"
+#include "fake_sink.hpp"
+#include "support/fake_clock.hpp"
+#include "support/temp_dir.hpp"
+
+namespace volta {
+namespace {
+
+using std::chrono::milliseconds;
+using test::FakeHttp;
+
+ScrapeJob pool_job(std::vector<std::string> addresses, milliseconds interval) {
+  ScrapeJob job;
+  job.name = "j";
+  job.interval = job.timeout = interval;
+  job.static_groups = {{std::move(addresses), {}}};
+  return job;
+}
+
+TEST_CASE("targets are asked once an interval, and shown with how it went") {
+  test::FakeClock clock;
+  FakeHttp http;
+  test::FakeSink sink;
+  http.otherwise = [](const OutboundRequest& request) {
+    return request.url == "http://bad:1/metrics" ? FakeHttp::status(500)(request)
+                                                 : FakeHttp::text("a 1\n")(request);
+  };
+  ScrapePool pool({pool_job({"good:1", "bad:1"}, milliseconds(1'000))}, http, sink, clock);
+  CHECK(pool.targets().empty());
+  for (int i = 0; i < 5'000; ++i) {
+    while (pool.turn()) {
+    }
+    clock.advance(milliseconds(1));
+  }
+  CHECK(http.requests().size() == 10);
+  const auto targets = pool.targets();
+  REQUIRE(targets.size() == 2);
+  CHECK(targets[0].url == "http://bad:1/metrics");
+  CHECK(targets[0].health == ScrapeTarget::Health::down);
+  CHECK(targets[0].last_error.find("500") != std::string::npos);
+  CHECK(targets[1].health == ScrapeTarget::Health::up);
+  CHECK(targets[1].last_error.empty());
+  CHECK(targets[1].last_scrape_ms > 0);
+  CHECK(sink.samples_of(R"({__name__="a",instance="good:1",job="j"})") == 5);
+  CHECK(sink.samples_of(R"({__name__="up",instance="bad:1",job="j"})") == 5);
+  std::vector<MetricFamily> families;
+  pool.append_to(families);
+  const auto value = [&](const std::string& name, const Labels& labels) {
+    for (const MetricFamily& one : families) {
+      for (const ExpositionSample& sample : one.samples) {
+        if (one.name == name && sample.labels == labels) return sample.value;
+      }
+    }
+    return -1.0;
+  };
+  CHECK(value("volta_scrape_targets", {{"health", "up"}}) == 1);
+  CHECK(value("volta_scrape_targets", {{"health", "down"}}) == 1);
+  CHECK(value("volta_scrapes_total", {{"outcome", "up"}}) == 5);
+  CHECK(value("volta_scrapes_total", {{"outcome", "down"}}) == 5);
+  CHECK(value("volta_scrapes_missed_total", {}) == 0);
+}
+
+TEST_CASE("targets of files come and go while the pool runs") {
+  const test::TempDir dir;
+  test::FakeClock clock;
+  FakeHttp http;
+  test::FakeSink sink;
+  http.otherwise = FakeHttp::text("a 1\n");
+  ScrapeJob job = pool_job({}, milliseconds(1'000));
+  job.file_sd = {dir.path() / "t.json"};
+  std::ofstream(dir.path() / "t.json") << R"([{"targets":["x:1","y:1"]}])";
+  ScrapePool pool({job}, http, sink, clock);
+  const auto pass = [&](int ms) {
+    for (int i = 0; i < ms; i += 10) {
+      while (pool.turn()) {
+      }
+      clock.advance(milliseconds(10));
+    }
+  };
+  pass(2'000);
+  CHECK(pool.targets().size() == 2);
+  std::ofstream(dir.path() / "t.json") << R"([{"targets":["y:1","z:1"]}])";
+  pass(30'000);
+  const auto targets = pool.targets();
+  REQUIRE(targets.size() == 2);
+  CHECK(targets[0].url == "http://y:1/metrics");
+  CHECK(targets[1].url == "http://z:1/metrics");
+  const std::string gone = R"({__name__="a",instance="x:1",job="j"})";
+  CHECK(sink.stale_at(gone, clock.wall_ms() - 2'000));
+  CHECK(sink.samples_of(R"({__name__="a",instance="y:1",job="j"})") >= 31);
+}
+
+TEST_CASE("slow targets never delay others, and a stop ends them") {
+  const Clock& clock = system_clock();
+  FakeHttp http;
+  test::FakeSink sink;
+  std::mutex mutex;
+  std::condition_variable changed;
+  int hanging = 0;
+  int quick = 0;
+  http.otherwise = [&](const OutboundRequest& request) -> OutboundResponse {
+    std::unique_lock lock(mutex);
+    if (request.url.starts_with("http://quick")) {
+      ++quick;
+      changed.notify_all();
+      lock.unlock();
+      return FakeHttp::text("a 1\n")(request);
+    }
+    ++hanging;
+    changed.notify_all();
+    while (!request.cancel->load()) changed.wait_for(lock, milliseconds(5));
+    throw Failure("cancelled");
+  };
+  std::vector<std::string> addresses = {"quick:1"};
+  for (int i = 0; i < 12; ++i) addresses.push_back("slow:" + std::to_string(i));
+  ScrapePoolOptions options;
+  options.most_workers = 16;
+  ScrapePool pool({pool_job(addresses, milliseconds(100))}, http, sink, clock, options);
+  pool.start();
+  {
+    std::unique_lock lock(mutex);
+    changed.wait(lock, [&] { return hanging == 12; });
+    const int before = quick;
+    changed.wait(lock, [&] { return quick >= before + 5; });
+  }
+  pool.stop();
+  pool.stop();
+  CHECK(sink.samples_of(R"({__name__="a",instance="quick:1",job="j"})") >= 5);
+  CHECK(sink.samples_of(R"({__name__="up",instance="slow:1",job="j"})") == 0);
+}
+
+}  // namespace
+}  // namespace volta
