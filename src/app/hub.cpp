@@ -63,6 +63,7 @@ Hub::Hub(const HubOptions& options, const Clock& clock)
              [this](HostId host, bool begin) { hosts_.watch(host, begin); }}),
       ingest_(store_->hosts(), store_->journal(), links_, clock, {&live_}, {}, &store_->series()),
       queries_(store_->series(), store_->reader()),
+      engine_(store_->source()),
       http_metrics_(std::make_unique<LateMetrics>()) {
   self_ = {store_.get(), &hosts_, &ingest_, &live_, http_metrics_.get()};
 }
@@ -82,6 +83,8 @@ void Hub::open_api(const AccessSettings& access, const std::string& local_host) 
   ApiParts parts{hosts_,   store_->hosts(), store_->series(), store_->reader(),
                  queries_, exposition_,     clock_,           live_,
                  self_,    probes()};
+  parts.prometheus.engine = &engine_;
+  parts.prometheus.source = &store_->source();
   parts.prometheus.formats = &formats_;
   api_ = std::make_unique<Api>(std::move(parts),
                                ApiSettings{options_.role, kVersion, local_host,

@@ -17,6 +17,7 @@
 #include "http/server.hpp"
 #include "prom/exposition.hpp"
 #include "prom/prometheus_formats.hpp"
+#include "query/engine.hpp"
 #include "query/range.hpp"
 #include "store/store.hpp"
 
@@ -75,6 +76,7 @@ class Hub {
   LiveHub live_;
   Ingest ingest_;
   Range queries_;
+  PromqlEngine engine_;
   PrometheusExposition exposition_;
   PrometheusWireFormats formats_;
   std::vector<const SelfMetrics*> self_;
