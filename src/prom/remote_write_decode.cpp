@@ -144,6 +144,7 @@ std::shared_ptr<const Labels> RequestDecoder::labels_for(std::string_view key) {
     return nullptr;
   }
   auto labels = to_labels(labels_);
+  charge(labels_bytes(*labels));  // those of the cache are there already
   if (cached) cache_->put(key, labels);
   return labels;
 }
@@ -154,7 +155,7 @@ std::string RequestDecoder::end_series(std::string_view key) {
   }
   current_.labels = labels_for(key);
   if (current_.labels == nullptr || current_.times_ms.empty()) return "";
-  if (!charge(labels_bytes(*current_.labels))) return "the labels of one request are too large";
+  if (label_bytes_ > limits_->most_label_bytes) return "the labels of one request are too large";
   put_in_order(current_);
   request_.samples += current_.times_ms.size();
   request_.series.push_back(std::move(current_));
