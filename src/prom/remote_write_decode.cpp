@@ -69,6 +69,7 @@ class RequestDecoder {
   const WriteLimits* limits_;
   LabelLimits label_limits_;
   LabelCache* cache_;
+  LabelCache::Place place_;
   WriteRequest request_;
   std::size_t series_seen_ = 0, samples_seen_ = 0;
   std::size_t label_bytes_ = 0;
@@ -137,7 +138,7 @@ bool RequestDecoder::charge(std::size_t bytes) {
 std::shared_ptr<const Labels> RequestDecoder::labels_for(std::string_view key) {
   const bool cached = cache_ != nullptr && !key.empty();
   if (cached) {
-    if (auto known = cache_->find(key)) return known;
+    if (auto known = cache_->find(key, place_)) return known;
   }
   if (auto problem = labels_problem(labels_, label_limits_); !problem.empty()) {
     refuse(std::move(problem));
@@ -145,7 +146,7 @@ std::shared_ptr<const Labels> RequestDecoder::labels_for(std::string_view key) {
   }
   auto labels = to_labels(labels_);
   charge(labels_bytes(*labels));  // those of the cache are there already
-  if (cached) cache_->put(key, labels);
+  if (cached) cache_->put(key, labels, place_);
   return labels;
 }
 
