@@ -1,7 +1,7 @@
 // Labels that were met before, by the bytes in which they came. Senders name the same series in
 // every request and every scrape: decoding, checking and copying their labels each time would cost
-// ten times what their samples do. The same bytes give the same pointer while they keep coming, so
-// those who come after (relabelling, the store) can know a series by its pointer too.
+// several times what their samples do. The same bytes give the same pointer while they keep coming,
+// so those who come after (relabelling, the store) can know a series by its pointer too.
 #pragma once
 
 #include <cstdint>

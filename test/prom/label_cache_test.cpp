@@ -1,6 +1,8 @@
 #include "prom/label_cache.hpp"
 
+#include <atomic>
 #include <random>
+#include <thread>
 
 #include <catch2/catch.hpp>
 
@@ -61,6 +63,24 @@ TEST_CASE("places and what they expect stay right") {
     }
   }
   CHECK(found > 100);
+}
+
+TEST_CASE("threads share the cache") {
+  LabelCache cache(32U << 10U);
+  std::atomic<int> wrong = 0;
+  const auto work = [&](unsigned first) {
+    for (unsigned i = 0; i < 3000; ++i) {
+      LabelCache::Place place;
+      const std::string name = "series " + std::to_string((first + i * 7) % 200);
+      const auto labels = cache.find(name, place);
+      if (labels == nullptr) cache.put(name, one_label(name), place);
+      if (labels != nullptr && (*labels)[0].second != name) ++wrong;
+    }
+  };
+  std::vector<std::thread> threads;
+  for (unsigned i = 0; i < 4; ++i) threads.emplace_back(work, i);
+  for (auto& thread : threads) thread.join();
+  CHECK(wrong == 0);
 }
 
 }  // namespace
