@@ -49,24 +49,32 @@ char* put_time(char* out, std::int64_t time_ms) {
   return put_padded(out, static_cast<std::int64_t>(size % 1000), 3);
 }
 
-// Shortest digits and then zeros, as Go has it; to_chars() would show all digits of the double.
-char* put_large(char* out, double value) {
+// Shortest digits without an exponent, filled up with zeros, as Go has it; to_chars() would show
+// all digits of a large double.
+void append_plain(std::string& out, double value) {
   std::array<char, 40> buffer{};
   const char* const end = std::to_chars(buffer.data(), buffer.data() + buffer.size(), value,
                                         std::chars_format::scientific)
                               .ptr;
-  const std::string_view text(buffer.data(), static_cast<std::size_t>(end - buffer.data()));
+  std::string_view text(buffer.data(), static_cast<std::size_t>(end - buffer.data()));
   const auto mark = text.find('e');
   int exponent = 0;
   std::from_chars(text.data() + mark + 2, end, exponent);
-  int digits = -1;  // behind the first
-  for (const char c : text.substr(0, mark)) {
-    if (c == '.') continue;
-    *out++ = c;
-    if (c != '-') ++digits;
+  if (text[mark + 1] == '-') exponent = -exponent;
+  text = text.substr(0, mark);
+  if (text.front() == '-') out += '-';
+  std::string digits;
+  for (const char c : text) {
+    if (c >= '0' && c <= '9') digits += c;
   }
-  for (; digits < exponent; ++digits) *out++ = '0';
-  return out;
+  if (exponent < 0) {
+    out.append("0.").append(static_cast<std::size_t>(-exponent - 1), '0') += digits;
+    return;
+  }
+  const auto whole = static_cast<std::size_t>(exponent) + 1;
+  if (digits.size() < whole) digits.append(whole - digits.size(), '0');
+  out.append(digits, 0, whole);
+  if (digits.size() > whole) out.append(".").append(digits, whole);
 }
 
 // With at most six decimals, as readings of sensors are; null where it has more.
@@ -97,7 +105,11 @@ char* put_value(char* out, double value) {
   if (size < kLeastFixed || size >= kLeastLarge) {
     return std::to_chars(out, out + 32, value, std::chars_format::scientific).ptr;
   }
-  if (size >= kMostExactInteger) return put_large(out, value);
+  if (size >= kMostExactInteger) {
+    std::string plain;
+    append_plain(plain, value);
+    return put(out, plain);
+  }
   if (char* const end = put_short_decimal(out, value)) return end;
   return std::to_chars(out, out + 32, value, std::chars_format::fixed).ptr;
 }
@@ -139,16 +151,37 @@ void append_array(std::string& out, const Items& items, Append append) {
   out += ']';
 }
 
+// Scalars and strings go through another encoder in Prometheus: without zeros behind the decimals
+// of the time, and never with an exponent.
+void append_trimmed_time(std::string& out, std::int64_t time_ms) {
+  append_prometheus_time(out, time_ms);
+  if (time_ms % 1000 == 0) return;
+  while (out.back() == '0') out.pop_back();
+}
+
+void append_scalar_value(std::string& out, double value) {
+  const double size = std::abs(value);
+  const bool exponent = (size < kLeastFixed && size > 0) || size >= kLeastLarge;
+  if (exponent && std::isfinite(value)) {
+    append_plain(out, value);
+  } else {
+    append_prometheus_value(out, value);
+  }
+}
+
 struct ResultWriter {
   std::string* out;
 
   void operator()(const ScalarValue& scalar) const {
-    *out += R"("scalar","result":)";
-    append_point(*out, scalar.time_ms, scalar.value);
+    *out += R"("scalar","result":[)";
+    append_trimmed_time(*out, scalar.time_ms);
+    *out += ",\"";
+    append_scalar_value(*out, scalar.value);
+    *out += "\"]";
   }
   void operator()(const StringValue& text) const {
     *out += R"("string","result":[)";
-    append_prometheus_time(*out, text.time_ms);
+    append_trimmed_time(*out, text.time_ms);
     *out += ',';
     append_json_string(*out, text.value);
     *out += ']';

@@ -33,7 +33,7 @@ std::string series_list_json(std::span<const QuerySeries> series);
 // /metadata: by name; `most` names, 0: all.
 std::string metadata_json(std::span<const MetricMetadata> metrics, std::size_t most);
 
-// 1795227181.224, 1795227181
+// Of points. 1795227181.224, 1795227181.500, 1795227181
 void append_prometheus_time(std::string& out, std::int64_t time_ms);
 // The shortest digits that read back the same, with an exponent below 1e-6 and from 1e21 on: 2,
 // 0.1, 1e+21, NaN, +Inf. Without quotes.

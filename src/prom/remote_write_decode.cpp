@@ -69,6 +69,7 @@ class RequestDecoder {
   const WriteLimits* limits_;
   LabelLimits label_limits_;
   LabelCache* cache_;
+  LabelCache::Place place_;
   WriteRequest request_;
   std::size_t series_seen_ = 0, samples_seen_ = 0;
   std::size_t label_bytes_ = 0;
@@ -137,14 +138,15 @@ bool RequestDecoder::charge(std::size_t bytes) {
 std::shared_ptr<const Labels> RequestDecoder::labels_for(std::string_view key) {
   const bool cached = cache_ != nullptr && !key.empty();
   if (cached) {
-    if (auto known = cache_->find(key)) return known;
+    if (auto known = cache_->find(key, place_)) return known;
   }
   if (auto problem = labels_problem(labels_, label_limits_); !problem.empty()) {
     refuse(std::move(problem));
     return nullptr;
   }
   auto labels = to_labels(labels_);
-  if (cached) cache_->put(key, labels);
+  charge(labels_bytes(*labels));  // those of the cache are there already
+  if (cached) cache_->put(key, labels, place_);
   return labels;
 }
 
@@ -154,7 +156,7 @@ std::string RequestDecoder::end_series(std::string_view key) {
   }
   current_.labels = labels_for(key);
   if (current_.labels == nullptr || current_.times_ms.empty()) return "";
-  if (!charge(labels_bytes(*current_.labels))) return "the labels of one request are too large";
+  if (label_bytes_ > limits_->most_label_bytes) return "the labels of one request are too large";
   put_in_order(current_);
   request_.samples += current_.times_ms.size();
   request_.series.push_back(std::move(current_));

@@ -131,6 +131,21 @@ TEST_CASE("answers of queries") {
         R"({"status":"success","data":{"resultType":"scalar","result":[1795227181.224,"2"]}})");
   check(StringValue{1000, "a\"b"},
         R"({"status":"success","data":{"resultType":"string","result":[1,"a\"b"]}})");
+  // As recorded from Prometheus 2.42: scalars and strings are written otherwise than points.
+  const auto scalar = [&](double value, const std::string& want) {
+    check(ScalarValue{1795331663050, value},
+          R"({"status":"success","data":{"resultType":"scalar","result":[1795331663.05,")" + want +
+              "\"]}}");
+  };
+  scalar(1e21, "1000000000000000000000");
+  scalar(-1.5e22, "-15000000000000000000000");
+  scalar(1e-7, "0.0000001");
+  scalar(-1.25e-9, "-0.00000000125");
+  scalar(1234567890123456789.0, "1234567890123456800");
+  scalar(-0.0, "-0");
+  scalar(std::numeric_limits<double>::infinity(), "+Inf");
+  check(StringValue{1500, "a"},
+        R"({"status":"success","data":{"resultType":"string","result":[1.5,"a"]}})");
   check(VectorValue{}, R"({"status":"success","data":{"resultType":"vector","result":[]}})");
   check(MatrixValue{}, R"({"status":"success","data":{"resultType":"matrix","result":[]}})");
   const auto labels = labels_of({{"__name__", "up"}, {"job", "\xC5\xBC\n<"}});

@@ -1,0 +1,1 @@
+volta_fuzz(exposition_text LINK volta_prom)

@@ -1,0 +1,1 @@
+volta_fuzz(openmetrics LINK volta_prom)

@@ -1,0 +1,1 @@
+volta_fuzz(remote_read LINK volta_prom)

@@ -1,0 +1,1 @@
+volta_fuzz(remote_write LINK volta_prom)

@@ -1,0 +1,1 @@
+volta_fuzz(snappy_block LINK volta_prom)
