@@ -35,7 +35,8 @@ struct ColumnHint {
   std::uint8_t exponent = 0;
   std::uint8_t shape = 0;  // order and sign of the differences
   std::uint8_t stage = 0;
-  std::uint8_t age = 0;  // columns until everything is tried again; 0: now
+  std::uint8_t age = 0;     // columns until everything is tried again; 0: now
+  std::uint8_t length = 0;  // of the column where it was tried, as a power of two
 };
 
 // One thread at a time. Keeps its buffers and zstd contexts (about 1 MiB) from column to column.
