@@ -53,7 +53,8 @@ struct TwoProducts {
 struct SecondsAndNanos {
   explicit SecondsAndNanos(std::uint8_t /*exponent*/) {}
   [[nodiscard]] double value(std::int64_t k) const {
-    return static_cast<double>(k / kNanos) + static_cast<double>(k % kNanos) * 1e-9;
+    const std::int64_t seconds = k / kNanos;
+    return static_cast<double>(seconds) + static_cast<double>(k % kNanos) * 1e-9;
   }
   // Exact but for the one product, whose error is far below one half.
   [[nodiscard]] double guess(double value) const {
