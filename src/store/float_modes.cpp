@@ -14,9 +14,8 @@ constexpr std::array<double, 16> kTens = {1e0, 1e1, 1e2,  1e3,  1e4,  1e5,  1e6,
 constexpr std::array<double, 16> kTenths = {1e0,  1e-1, 1e-2,  1e-3,  1e-4,  1e-5,  1e-6,  1e-7,
                                             1e-8, 1e-9, 1e-10, 1e-11, 1e-12, 1e-13, 1e-14, 1e-15};
 constexpr std::int64_t kNanos = 1'000'000'000;
-// Integers beyond 2^53 say nothing that the bits do not say, but for clocks in nanoseconds.
+// An integer beyond 2^53 says more than a double can: then the bits make smaller integers.
 constexpr double kLargestInteger = 9'007'199'254'740'992.0;
-constexpr double kLargestNanos = 9.2e18;
 constexpr std::size_t kSampleValues = 24;
 
 // One struct per mode: the decoder's arithmetic, each operation rounded once, and the encoder's
@@ -26,7 +25,6 @@ struct Quotient {
   explicit Quotient(std::uint8_t exponent) : tens(kTens.at(exponent)) {}
   [[nodiscard]] double value(std::int64_t k) const { return static_cast<double>(k) / tens; }
   [[nodiscard]] double guess(double value) const { return value * tens; }
-  [[nodiscard]] double largest() const { return tens == 1e9 ? kLargestNanos : kLargestInteger; }
 };
 struct Product {
   double tenths;
@@ -35,7 +33,6 @@ struct Product {
       : tenths(kTenths.at(exponent)), tens(kTens.at(exponent)) {}
   [[nodiscard]] double value(std::int64_t k) const { return static_cast<double>(k) * tenths; }
   [[nodiscard]] double guess(double value) const { return value * tens; }
-  [[nodiscard]] static double largest() { return kLargestInteger; }
 };
 struct TwoQuotients {
   double rest;
@@ -44,7 +41,6 @@ struct TwoQuotients {
       : rest(kTens.at(exponent - 3U)), tens(kTens.at(exponent)) {}
   [[nodiscard]] double value(std::int64_t k) const { return static_cast<double>(k) / 1e3 / rest; }
   [[nodiscard]] double guess(double value) const { return value * tens; }
-  [[nodiscard]] static double largest() { return kLargestInteger; }
 };
 struct TwoProducts {
   double rest;
@@ -53,15 +49,18 @@ struct TwoProducts {
       : rest(kTenths.at(exponent - 3U)), tens(kTens.at(exponent)) {}
   [[nodiscard]] double value(std::int64_t k) const { return static_cast<double>(k) * 1e-3 * rest; }
   [[nodiscard]] double guess(double value) const { return value * tens; }
-  [[nodiscard]] static double largest() { return kLargestInteger; }
 };
 struct SecondsAndNanos {
   explicit SecondsAndNanos(std::uint8_t /*exponent*/) {}
   [[nodiscard]] double value(std::int64_t k) const {
-    return static_cast<double>(k / kNanos) + static_cast<double>(k % kNanos) * 1e-9;
+    const std::int64_t seconds = k / kNanos;
+    return static_cast<double>(seconds) + static_cast<double>(k % kNanos) * 1e-9;
   }
-  [[nodiscard]] double guess(double value) const { return value * 1e9; }
-  [[nodiscard]] static double largest() { return kLargestNanos; }
+  // Exact but for the one product, whose error is far below one half.
+  [[nodiscard]] double guess(double value) const {
+    const double seconds = std::trunc(value);
+    return seconds * 1e9 + std::round((value - seconds) * 1e9);
+  }
 };
 
 // Calls use(arithmetic) with the mode's struct. Requires mode != 0.
@@ -85,17 +84,10 @@ auto with_mode(FloatMode mode, Use use) {
 template <typename Arithmetic>
 bool integer_of(const Arithmetic& arithmetic, std::uint64_t raw, std::int64_t& k) {
   const double guess = arithmetic.guess(std::bit_cast<double>(raw));
-  if (!(std::fabs(guess) < arithmetic.largest())) return false;  // NaN too
-  // Half away from zero would do as well; this is a few instructions, and the check decides.
+  if (!(std::fabs(guess) < kLargestInteger)) return false;  // NaN too
+  // A few instructions, where llround is a call; halves may go either way, as the check decides.
   k = static_cast<std::int64_t>(guess + (guess < 0 ? -0.5 : 0.5));
-  if (std::bit_cast<std::uint64_t>(arithmetic.value(k)) == raw) return true;
-  // From 2^52 on the guess itself was rounded.
-  if (std::fabs(guess) < 4.5e15) return false;
-  for (const double near : {std::nextafter(guess, 0.0), std::nextafter(guess, 2 * guess)}) {
-    k = static_cast<std::int64_t>(near);
-    if (std::bit_cast<std::uint64_t>(arithmetic.value(k)) == raw) return true;
-  }
-  return false;
+  return std::bit_cast<std::uint64_t>(arithmetic.value(k)) == raw;
 }
 
 constexpr std::array<FloatMode, 56> make_mode_order() {

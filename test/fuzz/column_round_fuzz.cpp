@@ -28,7 +28,7 @@ void fuzz_round(std::span<const std::byte> in) {
   const auto type = static_cast<ValueType>(kind % 3);
   const unsigned form = kind / 3 % 4;
   const auto hint_byte = [&](std::size_t i) { return static_cast<std::uint8_t>(in[1 + i]); };
-  ColumnHint hint{hint_byte(0), hint_byte(1), hint_byte(2), hint_byte(3), hint_byte(4)};
+  ColumnHint hint{hint_byte(0), hint_byte(1), hint_byte(2), hint_byte(3), hint_byte(4), 64};
   in = in.subspan(6);
   const std::size_t width = form == 0 ? 8 : form == 3 ? 1 : 2;
   std::vector<std::uint64_t> raw;

@@ -150,13 +150,25 @@ TEST_CASE("A hint of any content costs no exactness") {
   ColumnRound round;
   for (int i = 0; i < 2000; ++i) {
     const auto number = random();
-    round.hint = {static_cast<std::uint8_t>(number), static_cast<std::uint8_t>(number >> 8U),
-                  static_cast<std::uint8_t>(number >> 16U),
-                  static_cast<std::uint8_t>(number >> 24U),
-                  static_cast<std::uint8_t>(number >> 32U)};
+    round.hint = {
+        static_cast<std::uint8_t>(number),        static_cast<std::uint8_t>(number >> 8U),
+        static_cast<std::uint8_t>(number >> 16U), static_cast<std::uint8_t>(number >> 24U),
+        static_cast<std::uint8_t>(number >> 32U), static_cast<std::uint8_t>(number >> 36U)};
     const auto& column = all[static_cast<std::size_t>(number >> 40U) % all.size()];
     INFO(column.name << " with " << number);
     round.check({column.type, column.raw, {}});
+  }
+}
+
+TEST_CASE("What a short column learnt does not bind a long one") {
+  const auto all = test::SampleColumns(9, 3600).all();
+  for (const auto& column : all) {
+    INFO(column.name);
+    const std::span<const std::uint64_t> raw = column.raw;
+    ColumnRound fresh;
+    ColumnRound known;
+    known.check({column.type, raw.first(5), {}});
+    CHECK(known.check({column.type, raw, {}}) == fresh.check({column.type, raw, {}}));
   }
 }
 
