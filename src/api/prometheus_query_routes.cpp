@@ -83,15 +83,14 @@ Reply range(PrometheusContext& context, PrometheusParameters& given) {
                 "integer");
   }
   if (given.declined()) return *given.declined();
-  QueryLimits limits = limits_of(context, given);
-  // As Prometheus counts: a step more than the limit is a point too many, so one point more goes.
+  const QueryLimits limits = limits_of(context, given);
+  // Before the expression is looked at, and steps are counted, not points: as Prometheus does.
   if (static_cast<std::size_t>((query.end_ms - query.start_ms) / query.step_ms) >
       limits.most_points) {
     return decline(400, "bad_data",
                    "exceeded maximum resolution of " + grouped(limits.most_points) +
                        " points per timeseries. Try decreasing the query resolution (?step=XX)");
   }
-  ++limits.most_points;
   if (given.declined()) return *given.declined();
   return evaluate(context, limits, most, [&](const QueryLimits& left) {
     return context.parts.engine->range(query, left, &context.cancel);

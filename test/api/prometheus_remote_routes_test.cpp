@@ -82,6 +82,38 @@ TEST_CASE("a store that cannot take a write says whether to come again") {
   CHECK(house.sink.described == 1);
 }
 
+TEST_CASE("no more writes at once than there are places") {
+  PrometheusHouse house([](PrometheusParts& parts) {
+    parts.most_writes = 0;
+    parts.most_waiting_writes = 0;
+  });
+  const HttpResponse response = house.api.handle(write_request("write 3 0"));
+  CHECK(response.status == 503);
+  CHECK(response.body == failure("unavailable", "too many remote writes at once; try again"));
+  CHECK(header_of(response, "Retry-After") == "1");
+  CHECK(house.sink.writes == 0);
+  // Queries have places of their own.
+  CHECK(house.api.handle(request("GET", "/prometheus/api/v1/query?query=1")).status == 200);
+}
+
+TEST_CASE("what http/ is told of the routes is true of them") {
+  PrometheusHouse house;
+  const auto find = [&](const std::string& path) {
+    const auto& routes = house.api.router().routes();
+    const auto found = std::find_if(routes.begin(), routes.end(), [&](const Route& route) {
+      return route.method == "POST" && route.pattern == path;
+    });
+    INFO(path);
+    REQUIRE(found != routes.end());
+    return *found;
+  };
+  for (const std::string& path : Api::asking_posts()) CHECK(find(path).action == Action::read);
+  for (const auto& [path, most] : Api::body_limits()) {
+    CHECK(find(path).free_query);
+    CHECK(most >= (1U << 20U));
+  }
+}
+
 TEST_CASE("who may write") {
   const auto status_of = [](PrometheusHouse& house, HttpRequest asked) {
     asked.peer = {"192.168.7.9:1", false, false, false};

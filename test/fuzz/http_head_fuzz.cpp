@@ -42,7 +42,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (state == volta::HeadParser::State::need_more) return 0;
   VOLTA_ASSERT(parser.consumed() <= bytes.size() && parser.consumed() <= 8192);
   const volta::RequestHead head = parser.head();
-  const volta::RequestRules rules{{"volta.example"}, {"https://panel.example"}};
+  const volta::RequestRules rules{{"volta.example"}, {"https://panel.example"}, {"/api/ask"}};
   const auto verdict = judge_head(head, rules, {"192.168.7.9", false, false, false});
   if (const auto* judged = std::get_if<volta::JudgedHead>(&verdict)) check_accepted(head, *judged);
   judge_event_stream_origin(head, rules, {"127.0.0.1", true, false, false});
