@@ -54,8 +54,8 @@ def case_promql_of_this_machine():
         assert len(total) == 1 and float(total[0]["value"][1]) == kernel, total
         assert total[0]["metric"]["__name__"] == "volta_memory_total_bytes" and total[0]["metric"]["host"], total
         # All modes of all CPUs together run as fast as the clock.
-        rate = wait_until("rates", lambda: values(port, "sum(rate(volta_cpu_seconds_total[5s])) / sum(volta_cpus_online)"))
-        assert 0.5 < float(rate[0]["value"][1]) < 1.5, rate
+        rate = wait_until("rates", lambda: values(port, "sum(rate(volta_cpu_seconds_total[5s])) / sum(volta_cpus_online) > 0.8"))
+        assert float(rate[0]["value"][1]) < 1.25, rate
         time.sleep(2)
         now = time.time()
         matrix = data(port, "query_range", query="volta_uptime_seconds", start=now - 5, end=now, step=1)["result"]
