@@ -10,6 +10,8 @@ namespace {
 
 constexpr std::size_t kGroupsOfSlice = 8;
 constexpr std::int64_t kRowsOfSlice = 4096;  // of the journal, or of series
+constexpr std::size_t kForeignRowsOfSlice = 256;
+constexpr std::size_t kForeignRowsWhenFull = 8;
 constexpr std::int64_t kPagesOfSlice = 256;
 // A run without data keeps its high-water mark this long, in case the agent still has repeats.
 constexpr std::int64_t kRunPatienceMs = 86'400'000;
@@ -28,7 +30,8 @@ std::vector<std::int64_t> numbers(Query& query) {
 
 bool Retention::slice(bool disk_low) {
   if (const auto host = parts_.hosts.dying()) return bury(*host);
-  return drop_oldest() || drop_runs() || drop_series() || give_back_pages(disk_low);
+  return drop_oldest() || drop_runs() || drop_series() ||
+         parts_.foreign.drop_series(parts_.clock.monotonic()) || give_back_pages(disk_low);
 }
 
 bool Retention::too_big(std::int64_t pages) {
@@ -124,8 +127,29 @@ bool Retention::drop_oldest() {
                             connection_.number("PRAGMA freelist_count"));
   if (over && drop_copy()) return true;
   if (!over && limits_.raw_age_ms <= 0) return false;
-  const std::int64_t cutoff = over ? INT64_MAX : parts_.clock.wall_ms() - limits_.raw_age_ms;
-  const std::vector<std::int64_t> groups = oldest_groups(cutoff, over ? 1 : kGroupsOfSlice);
+  if (!over) {
+    const std::int64_t cutoff = parts_.clock.wall_ms() - limits_.raw_age_ms;
+    return drop_groups(oldest_groups(cutoff, kGroupsOfSlice)) ||
+           parts_.foreign.drop(cutoff, kForeignRowsOfSlice);
+  }
+  // Whichever ends first goes first.
+  const std::vector<std::int64_t> groups = oldest_groups(INT64_MAX, 1);
+  const auto foreign = parts_.foreign.oldest_ms();
+  const auto ours = groups.empty() ? std::nullopt : group_max_ms(groups.front());
+  if (foreign && (!ours || *foreign < *ours)) {
+    return parts_.foreign.drop(INT64_MAX, kForeignRowsWhenFull);
+  }
+  return drop_groups(groups);
+}
+
+std::optional<std::int64_t> Retention::group_max_ms(std::int64_t keyframe) {
+  Query query = connection_.query("SELECT max_ms FROM keyframe WHERE id=?");
+  query.with(keyframe);
+  if (!query.step()) return std::nullopt;
+  return query.integer(0);
+}
+
+bool Retention::drop_groups(std::span<const std::int64_t> groups) {
   if (groups.empty()) return false;
   Transaction transaction(connection_);
   for (const std::int64_t group : groups) {

@@ -5,9 +5,12 @@
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
+#include <optional>
+#include <span>
 #include <vector>
 
 #include "base/clock.hpp"
+#include "store/foreign_journal.hpp"
 #include "store/head.hpp"
 #include "store/host_table.hpp"
 #include "store/run_table.hpp"
@@ -31,6 +34,7 @@ class Retention {
     SeriesTable& series;
     RunTable& runs;
     Head& head;
+    ForeignJournal& foreign;
   };
   Retention(Connection& connection, Parts parts, Limits limits)
       : connection_(connection), parts_(parts), limits_(std::move(limits)) {}
@@ -42,6 +46,8 @@ class Retention {
  private:
   bool bury(HostId host);
   bool drop_oldest();
+  bool drop_groups(std::span<const std::int64_t> groups);
+  std::optional<std::int64_t> group_max_ms(std::int64_t keyframe);
   std::vector<std::int64_t> oldest_groups(std::int64_t cutoff, std::size_t most);
   bool drop_runs();
   bool drop_series();
