@@ -102,6 +102,8 @@ Result<void> back_up_store(Connection& source, const std::filesystem::path& file
   }
   Part part(file);
   if (part.error() != 0) return Error{name + " cannot be made: " + error_text(part.error())};
+  // It would refuse the new file too; a reader's connection to the store itself stays read-only.
+  source.execute("PRAGMA query_only=OFF");
   {
     Query copy = source.query("VACUUM INTO ?");
     copy.with(std::string_view(part.path())).run();
