@@ -30,8 +30,9 @@ std::vector<std::int64_t> numbers(Query& query) {
 
 bool Retention::slice(bool disk_low) {
   if (const auto host = parts_.hosts.dying()) return bury(*host);
-  return drop_oldest() || drop_runs() || drop_series() ||
-         parts_.foreign.drop_series(parts_.clock.monotonic()) || give_back_pages(disk_low);
+  return drop_foreign(false) || drop_oldest() || drop_foreign(true) || drop_runs() ||
+         drop_series() || parts_.foreign.drop_series(parts_.clock.monotonic()) ||
+         give_back_pages(disk_low);
 }
 
 bool Retention::too_big(std::int64_t pages) {
@@ -127,29 +128,8 @@ bool Retention::drop_oldest() {
                             connection_.number("PRAGMA freelist_count"));
   if (over && drop_copy()) return true;
   if (!over && limits_.raw_age_ms <= 0) return false;
-  if (!over) {
-    const std::int64_t cutoff = parts_.clock.wall_ms() - limits_.raw_age_ms;
-    return drop_groups(oldest_groups(cutoff, kGroupsOfSlice)) ||
-           parts_.foreign.drop(cutoff, kForeignRowsOfSlice);
-  }
-  // Whichever ends first goes first.
-  const std::vector<std::int64_t> groups = oldest_groups(INT64_MAX, 1);
-  const auto foreign = parts_.foreign.oldest_ms();
-  const auto ours = groups.empty() ? std::nullopt : group_max_ms(groups.front());
-  if (foreign && (!ours || *foreign < *ours)) {
-    return parts_.foreign.drop(INT64_MAX, kForeignRowsWhenFull);
-  }
-  return drop_groups(groups);
-}
-
-std::optional<std::int64_t> Retention::group_max_ms(std::int64_t keyframe) {
-  Query query = connection_.query("SELECT max_ms FROM keyframe WHERE id=?");
-  query.with(keyframe);
-  if (!query.step()) return std::nullopt;
-  return query.integer(0);
-}
-
-bool Retention::drop_groups(std::span<const std::int64_t> groups) {
+  const std::int64_t cutoff = over ? INT64_MAX : parts_.clock.wall_ms() - limits_.raw_age_ms;
+  const std::vector<std::int64_t> groups = oldest_groups(cutoff, over ? 1 : kGroupsOfSlice);
   if (groups.empty()) return false;
   Transaction transaction(connection_);
   for (const std::int64_t group : groups) {
@@ -157,6 +137,23 @@ bool Retention::drop_groups(std::span<const std::int64_t> groups) {
   }
   transaction.commit();
   return true;
+}
+
+// Of both kinds the older data go first.
+bool Retention::drop_foreign(bool any) {
+  const std::int64_t cutoff = parts_.clock.wall_ms() - limits_.raw_age_ms;
+  if (limits_.raw_age_ms > 0 && parts_.foreign.drop(cutoff, kForeignRowsOfSlice)) return true;
+  const bool over = too_big(connection_.number("PRAGMA page_count") -
+                            connection_.number("PRAGMA freelist_count"));
+  if (!over) return false;
+  const auto oldest = parts_.foreign.oldest_ms();
+  if (!oldest || (!any && *oldest >= oldest_of_hosts_ms())) return false;
+  return drop_copy() || parts_.foreign.drop(INT64_MAX, kForeignRowsWhenFull);
+}
+
+std::int64_t Retention::oldest_of_hosts_ms() {
+  Query query = connection_.query("SELECT max_ms FROM keyframe ORDER BY min_ms LIMIT 1");
+  return query.step() ? query.integer(0) : INT64_MAX;
 }
 
 bool Retention::drop_runs() {

@@ -5,8 +5,6 @@
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
-#include <optional>
-#include <span>
 #include <vector>
 
 #include "base/clock.hpp"
@@ -46,9 +44,10 @@ class Retention {
  private:
   bool bury(HostId host);
   bool drop_oldest();
-  bool drop_groups(std::span<const std::int64_t> groups);
-  std::optional<std::int64_t> group_max_ms(std::int64_t keyframe);
   std::vector<std::int64_t> oldest_groups(std::int64_t cutoff, std::size_t most);
+  // `any`: also what is newer than the hosts' data, if the size asks for it.
+  bool drop_foreign(bool any);
+  std::int64_t oldest_of_hosts_ms();
   bool drop_runs();
   bool drop_series();
   bool drop_series_of(std::int64_t host);
