@@ -10,6 +10,8 @@ namespace {
 
 constexpr std::size_t kGroupsOfSlice = 8;
 constexpr std::int64_t kRowsOfSlice = 4096;  // of the journal, or of series
+constexpr std::size_t kForeignRowsOfSlice = 256;
+constexpr std::size_t kForeignRowsWhenFull = 8;
 constexpr std::int64_t kPagesOfSlice = 256;
 // A run without data keeps its high-water mark this long, in case the agent still has repeats.
 constexpr std::int64_t kRunPatienceMs = 86'400'000;
@@ -28,7 +30,9 @@ std::vector<std::int64_t> numbers(Query& query) {
 
 bool Retention::slice(bool disk_low) {
   if (const auto host = parts_.hosts.dying()) return bury(*host);
-  return drop_oldest() || drop_runs() || drop_series() || give_back_pages(disk_low);
+  return drop_foreign(false) || drop_oldest() || drop_foreign(true) || drop_runs() ||
+         drop_series() || parts_.foreign.drop_series(parts_.clock.monotonic()) ||
+         give_back_pages(disk_low);
 }
 
 bool Retention::too_big(std::int64_t pages) {
@@ -133,6 +137,23 @@ bool Retention::drop_oldest() {
   }
   transaction.commit();
   return true;
+}
+
+// Of both kinds the older data go first.
+bool Retention::drop_foreign(bool any) {
+  const std::int64_t cutoff = parts_.clock.wall_ms() - limits_.raw_age_ms;
+  if (limits_.raw_age_ms > 0 && parts_.foreign.drop(cutoff, kForeignRowsOfSlice)) return true;
+  const bool over = too_big(connection_.number("PRAGMA page_count") -
+                            connection_.number("PRAGMA freelist_count"));
+  if (!over) return false;
+  const auto oldest = parts_.foreign.oldest_ms();
+  if (!oldest || (!any && *oldest >= oldest_of_hosts_ms())) return false;
+  return drop_copy() || parts_.foreign.drop(INT64_MAX, kForeignRowsWhenFull);
+}
+
+std::int64_t Retention::oldest_of_hosts_ms() {
+  Query query = connection_.query("SELECT max_ms FROM keyframe ORDER BY min_ms LIMIT 1");
+  return query.step() ? query.integer(0) : INT64_MAX;
 }
 
 bool Retention::drop_runs() {

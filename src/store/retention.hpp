@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/clock.hpp"
+#include "store/foreign_journal.hpp"
 #include "store/head.hpp"
 #include "store/host_table.hpp"
 #include "store/run_table.hpp"
@@ -31,6 +32,7 @@ class Retention {
     SeriesTable& series;
     RunTable& runs;
     Head& head;
+    ForeignJournal& foreign;
   };
   Retention(Connection& connection, Parts parts, Limits limits)
       : connection_(connection), parts_(parts), limits_(std::move(limits)) {}
@@ -43,6 +45,9 @@ class Retention {
   bool bury(HostId host);
   bool drop_oldest();
   std::vector<std::int64_t> oldest_groups(std::int64_t cutoff, std::size_t most);
+  // `any`: also what is newer than the hosts' data, if the size asks for it.
+  bool drop_foreign(bool any);
+  std::int64_t oldest_of_hosts_ms();
   bool drop_runs();
   bool drop_series();
   bool drop_series_of(std::int64_t host);

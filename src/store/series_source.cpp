@@ -58,7 +58,8 @@ std::size_t StoreSeriesSource::series_at_once(HostId host, std::size_t asked, Ti
   const double seconds =
       (static_cast<double>(span.end_ms) - static_cast<double>(span.start_ms)) / 1000 + 1;
   if (seconds * static_cast<double>(asked) <= kSamplesAtOnce) return asked;
-  const std::uint64_t samples = reader_.samples_at_most(host, span);
+  const std::uint64_t samples =
+      host == kNoHost ? foreign_.samples_at_most(span) : reader_.samples_at_most(host, span);
   const std::uint64_t each = samples / std::max<std::uint64_t>(series_.size(host), 1) + 1;
   return static_cast<std::size_t>(std::max<std::uint64_t>(kSamplesAtOnce / each, 1));
 }
@@ -72,7 +73,9 @@ bool StoreSeriesSource::read_host(HostId host, std::span<const QuerySeries> seri
     std::vector<SeriesId> ids;
     ids.reserve(part.size());
     for (const std::size_t place : part) ids.push_back(id_of(series[place]));
-    std::vector<SampleColumn> columns = reader_.read(host, ids, span.start_ms, span.end_ms);
+    std::vector<SampleColumn> columns = host == kNoHost
+                                            ? foreign_.read(ids, span)
+                                            : reader_.read(host, ids, span.start_ms, span.end_ms);
     for (std::size_t i = 0; i < part.size(); ++i) {
       if (!visit(part[i], {columns[i].times_ms, columns[i].values})) return false;
       columns[i] = {};
@@ -91,7 +94,9 @@ void StoreSeriesSource::read_windows(std::span<const QuerySeries> series, Tier t
 }
 
 std::optional<std::int64_t> StoreSeriesSource::oldest_ms(Tier /*tier*/) const {
-  return reader_.oldest_ms();
+  const auto ours = reader_.oldest_ms();
+  const auto foreign = foreign_.oldest_ms();
+  return ours && foreign ? std::min(*ours, *foreign) : ours ? ours : foreign;
 }
 
 std::vector<std::string> StoreSeriesSource::label_names(std::span<const Matchers> any_of,
@@ -122,13 +127,18 @@ std::vector<std::string> StoreSeriesSource::label_values(std::string_view name,
   return {values.begin(), values.end()};
 }
 
+// What volta says of its own metrics is in force, whatever others say of them.
 std::vector<MetricMetadata> StoreSeriesSource::metadata(std::string_view name) const {
-  std::vector<MetricMetadata> found;
+  std::map<std::string, MetricMetadata> found;
+  for (MetricMetadata& note : notes_.find(name)) found[note.name] = std::move(note);
   for (const Metric& metric : catalogue()) {
     const bool wanted = name.empty() ? series_.index().has_name(metric.name) : metric.name == name;
-    if (wanted) found.push_back(metadata_of(metric));
+    if (wanted) found[std::string(metric.name)] = metadata_of(metric);
   }
-  return found;
+  std::vector<MetricMetadata> all;
+  all.reserve(found.size());
+  for (auto& [key, metadata] : found) all.push_back(std::move(metadata));
+  return all;
 }
 
 }  // namespace volta
