@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
-#include <cstdlib>
 
 #include "base/assert.hpp"
+#include "base/text.hpp"
 #include "query/grouping.hpp"
 #include "query/label_functions.hpp"
 #include "query/numeric.hpp"
@@ -258,7 +258,8 @@ std::string label_of_number(double value) {
                                      std::chars_format::scientific);
   const std::string_view text(buffer, static_cast<std::size_t>(written.ptr - buffer));
   const std::size_t e = text.find('e');
-  const int exponent = std::atoi(text.data() + e + (text[e + 1] == '+' ? 2 : 1));
+  const int exponent =
+      parse_integer<int>(text.substr(e + (text[e + 1] == '+' ? 2 : 1))).value_or(0);
   std::string digits(1, text[0]);
   if (e > 2) digits += text.substr(2, e - 2);
   std::string out = std::signbit(value) ? "-" : "";
