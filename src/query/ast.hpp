@@ -35,7 +35,7 @@ struct StringLiteral {
 };
 struct VectorSelector {
   std::string name;   // as written before the braces; "" if it was not. Among `matchers` too
-  Matchers matchers;  // with the one of `__name__`, if any
+  Matchers matchers;  // sorted by text; behind them that of `name`, if there is one
   TimeModifier time;
 };
 struct MatrixSelector {

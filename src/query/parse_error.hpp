@@ -1,6 +1,7 @@
 // What is wrong with an expression, and where.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -14,7 +15,10 @@ struct ParseError {
   std::string text;
 };
 
-// "LINE:COLUMN: parse error: TEXT"; both count from 1, columns in bytes, as Prometheus does.
+constexpr std::size_t kMostErrorBytes = 1000;
+
+// "LINE:COLUMN: parse error: TEXT"; both count from 1, columns in bytes, as Prometheus does. A
+// text beyond kMostErrorBytes loses its middle.
 Error located(std::string_view expression, const ParseError& error);
 
 }  // namespace volta::promql

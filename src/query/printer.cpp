@@ -6,6 +6,8 @@
 #include <cmath>
 #include <cstdlib>
 #include <string_view>
+#include <unordered_map>
+#include <utility>
 
 #include "base/text.hpp"
 #include "query/duration.hpp"
@@ -140,12 +142,18 @@ std::string operator_text(const Binary& binary) {
   return out;
 }
 
-// One line.
+using Widths = std::unordered_map<const Expr*, std::size_t>;
+
+// One line. Also notes how wide each part of the expression is, if somebody wants to know.
 class LinePrinter {
  public:
-  explicit LinePrinter(std::string& out) : out_(out) {}
+  explicit LinePrinter(std::string& out, Widths* widths = nullptr) : out_(out), widths_(widths) {}
 
-  void append(const Expr& expression) { std::visit(*this, expression.node); }
+  void append(const Expr& expression) {
+    const std::size_t begin = out_.size();
+    std::visit(*this, expression.node);
+    if (widths_ != nullptr) widths_->emplace(&expression, out_.size() - begin);
+  }
 
   void operator()(const NumberLiteral& node) { out_ += number_text(node.value); }
   void operator()(const StringLiteral& node) { out_ += quote(node.value); }
@@ -203,19 +211,16 @@ class LinePrinter {
 
  private:
   std::string& out_;
+  Widths* widths_;
 };
 
 // Several lines where one would be too wide. Each node begins at the indentation of its level.
 class LayoutPrinter {
  public:
-  void append(const Expr& expression, std::size_t level) {
-    std::string line = print(expression);
-    indent(level);
-    if (line.size() <= kWidestLine) {
-      out_ += line;
-    } else {
-      append_here(expression, level);
-    }
+  explicit LayoutPrinter(const Expr& expression) {
+    std::string line;
+    LinePrinter(line, &widths_).append(expression);
+    append(expression, 0);
   }
   std::string take() { return std::move(out_); }
 
@@ -223,6 +228,19 @@ class LayoutPrinter {
   void indent(std::size_t level) {
     constexpr std::size_t kDeepest = 50;  // deeper ones would be more blanks than text
     out_.append(2 * std::min(level, kDeepest), ' ');
+  }
+
+  void append(const Expr& expression, std::size_t level) {
+    indent(level);
+    if (fits(expression)) {
+      LinePrinter(out_).append(expression);
+    } else {
+      append_here(expression, level);
+    }
+  }
+
+  [[nodiscard]] bool fits(const Expr& expression) const {
+    return widths_.at(&expression) <= kWidestLine;
   }
 
   // Like append, where the line has been indented (and perhaps begun).
@@ -255,10 +273,8 @@ class LayoutPrinter {
 
   void append_binary(const Binary& binary, std::size_t level) {
     indent(1);  // the left side stands one level deeper than the operator
-    std::string left;
-    LinePrinter(left).append_left(binary);
-    if (left.size() <= kWidestLine) {
-      out_ += left;
+    if (fits(*binary.left)) {
+      LinePrinter(out_).append_left(binary);
     } else {
       append_here(*binary.left, level + 1);
     }
@@ -279,6 +295,7 @@ class LayoutPrinter {
     out_ += ')';
   }
 
+  Widths widths_;
   std::string out_;
 };
 
@@ -290,10 +307,6 @@ std::string print(const Expr& expression) {
   return out;
 }
 
-std::string format(const Expr& expression) {
-  LayoutPrinter printer;
-  printer.append(expression, 0);
-  return printer.take();
-}
+std::string format(const Expr& expression) { return LayoutPrinter(expression).take(); }
 
 }  // namespace volta::promql

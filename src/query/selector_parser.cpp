@@ -37,6 +37,45 @@ bool is_label_word(TokenKind kind) {
   return keyword || is_metric_name(kind) || kind == TokenKind::atan2;
 }
 
+// The larger count of a {n}, {n,} or {n,m} that begins here, at most `most`; 0 if it is none.
+std::size_t repetition(std::string_view regex, std::size_t most) {
+  std::size_t largest = 0;
+  std::size_t count = 0;
+  for (std::size_t i = 1; i < regex.size() && largest < most; ++i) {
+    const char c = regex[i];
+    if (c != ',' && (c < '0' || c > '9')) break;
+    count = c == ',' ? 0 : count * 10 + static_cast<std::size_t>(c - '0');
+    largest = std::max(largest, count);
+  }
+  return std::min(largest, most);
+}
+
+std::size_t weight_of_regex(std::string_view regex) {
+  constexpr std::size_t kClassWeight = 500;       // some of Unicode's have so many ranges
+  constexpr std::size_t kMostRepetitions = 1000;  // RE2 refuses more
+  std::size_t weight = regex.size();
+  for (std::size_t i = 0; i + 1 < regex.size(); ++i) {
+    const bool named_class = regex[i] == '\\' && (regex[i + 1] == 'p' || regex[i + 1] == 'P');
+    if (named_class) weight += kClassWeight;
+    if (regex[i] == '{') weight += repetition(regex.substr(i), kMostRepetitions);
+  }
+  return weight;
+}
+
+// The usual order, as printed: which matcher was written first means nothing.
+void sort_by_text(Matchers& matchers) {
+  std::vector<std::pair<std::string, LabelMatcher>> by_text;
+  by_text.reserve(matchers.size());
+  for (LabelMatcher& matcher : matchers) {
+    std::string text = matcher.text();
+    by_text.emplace_back(std::move(text), std::move(matcher));
+  }
+  std::stable_sort(by_text.begin(), by_text.end(),
+                   [](const auto& a, const auto& b) { return a.first < b.first; });
+  matchers.clear();
+  for (auto& [text, matcher] : by_text) matchers.push_back(std::move(matcher));
+}
+
 // One label of a list; false after an error.
 bool grouping_label(TokenStream& tokens, std::vector<std::string>& out) {
   const TokenKind kind = tokens.kind();
@@ -123,14 +162,13 @@ VectorSelector SelectorParser::without_name() {
 
 void SelectorParser::matchers(Matchers& out) {
   tokens_.take();  // {
-  if (tokens_.accept(TokenKind::right_brace)) return;
-  do {
-    if (!out.empty() && tokens_.accept(TokenKind::right_brace)) return;  // after a last comma
+  while (!tokens_.accept(TokenKind::right_brace)) {
     matcher(out);
     if (tokens_.failed()) return;
-  } while (tokens_.accept(TokenKind::comma));
-  if (!tokens_.accept(TokenKind::right_brace))
-    tokens_.unexpected("label matching", R"("," or "}")");
+    if (tokens_.accept(TokenKind::comma) || tokens_.kind() == TokenKind::right_brace) continue;
+    return tokens_.unexpected("label matching", R"("," or "}")");
+  }
+  sort_by_text(out);
 }
 
 void SelectorParser::matcher(Matchers& out) {
@@ -150,14 +188,22 @@ void SelectorParser::matcher(Matchers& out) {
   add(label, *op, unquote(tokens_.written(tokens_.take())), out);
 }
 
+void SelectorParser::count_regex(const Token& label, std::string_view regex) {
+  regex_weight_ += weight_of_regex(regex);
+  if (++regexes_ > kMostRegexes) {
+    tokens_.fail(label.begin,
+                 "more than " + std::to_string(kMostRegexes) + " regular expressions in one query");
+  } else if (regex_weight_ > kMostRegexWeight) {
+    tokens_.fail(label.begin, "the regular expressions of the query are too large");
+  }
+}
+
 void SelectorParser::add(const Token& label, MatchOp op, std::string value, Matchers& out) {
   const std::string_view written = tokens_.written(label);
   std::string name = label.kind == TokenKind::string ? unquote(written) : std::string(written);
   const bool is_regex = op == MatchOp::regex || op == MatchOp::not_regex;
-  if (is_regex && ++regexes_ > kMostRegexes) {
-    return tokens_.fail(label.begin, "more than " + std::to_string(kMostRegexes) +
-                                         " regular expressions in one query");
-  }
+  if (is_regex) count_regex(label, value);
+  if (tokens_.failed()) return;
   auto made = LabelMatcher::make(std::move(name), op, std::move(value));
   if (!made) return tokens_.fail(label.begin, made.error().text);
   out.push_back(std::move(*made));
@@ -169,12 +215,12 @@ std::vector<std::string> parse_grouping_labels(TokenStream& tokens) {
     tokens.unexpected("grouping opts", R"("(")");
     return labels;
   }
-  if (tokens.accept(TokenKind::right_paren)) return labels;
-  do {
-    if (!labels.empty() && tokens.accept(TokenKind::right_paren)) return labels;
-    if (!grouping_label(tokens, labels)) return labels;
-  } while (tokens.accept(TokenKind::comma));
-  if (!tokens.accept(TokenKind::right_paren)) tokens.unexpected("grouping opts", "\",\" or \")\"");
+  while (!tokens.accept(TokenKind::right_paren)) {
+    if (!grouping_label(tokens, labels)) break;
+    if (tokens.accept(TokenKind::comma) || tokens.kind() == TokenKind::right_paren) continue;
+    tokens.unexpected("grouping opts", "\",\" or \")\"");
+    break;
+  }
   return labels;
 }
 

@@ -13,8 +13,11 @@
 
 namespace volta::promql {
 
-// Compiled expressions of one text: each may need a megabyte.
-constexpr std::size_t kMostRegexes = 200;
+// Regular expressions of one text. Each may need a megabyte while it is used.
+constexpr std::size_t kMostRegexes = 100;
+// Of all of them together, in bytes of their text; what a short text says in much less than it
+// needs (classes of Unicode, counted repetition) weighs more. Bounds what it costs to compile them.
+constexpr std::size_t kMostRegexWeight = 100'000;
 
 // Whether this token can be the name of a metric: names, and most of the keywords.
 bool is_metric_name(TokenKind kind);
@@ -31,10 +34,12 @@ class SelectorParser {
  private:
   void matchers(Matchers& out);
   void matcher(Matchers& out);
+  void count_regex(const Token& label, std::string_view regex);
   void add(const Token& label, MatchOp op, std::string value, Matchers& out);
 
   TokenStream& tokens_;
   std::size_t regexes_ = 0;
+  std::size_t regex_weight_ = 0;
 };
 
 // (a, "b c", by)

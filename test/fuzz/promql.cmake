@@ -1,0 +1,1 @@
+volta_fuzz(promql LINK volta_query)
