@@ -112,6 +112,7 @@ SeriesMatrix quantiles(const ScalarColumn& q, const Groups& groups, const Series
     matrix.budget().check();
     out.labels(g) = groups.labels[g];
     for (std::size_t step = 0; step < matrix.columns(); ++step) {
+      if (step % 64 == 63) matrix.budget().check();
       values.clear();
       for (const std::size_t r : members[g]) {
         if (!is_absent(matrix.row(r)[step])) values.push_back(matrix.row(r)[step]);
@@ -169,6 +170,7 @@ SeriesMatrix best_of(const AggregationInput& input, const Groups& groups,
   for (const auto& members : rows_by_group(groups)) {
     matrix.budget().check();
     for (std::size_t step = 0; step < matrix.columns(); ++step) {
+      if (step % 64 == 63) matrix.budget().check();
       candidates.clear();
       for (const std::size_t r : members) {
         if (!is_absent(matrix.row(r)[step])) candidates.push_back({matrix.row(r)[step], r});

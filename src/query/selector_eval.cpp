@@ -144,7 +144,7 @@ SeriesMatrix Evaluator::over_selector(FunctionId function, const MatrixSelector&
   fill_from_samples(
       series, rows, windows.span(),
       [&](const SampleSlice& samples, std::span<double> row) {
-        range_function(function, {living.of(samples), windows, parameters}, row);
+        range_function(function, {living.of(samples), windows, parameters, &budget_}, row);
       },
       out);
   return out;
@@ -186,7 +186,7 @@ SeriesMatrix Evaluator::over_subquery(FunctionId function, const Subquery& node,
       values.push_back(row[i]);
     }
     out.labels(r) = inner.labels(r);
-    range_function(function, {{times, values}, windows, parameters}, out.row(r));
+    range_function(function, {{times, values}, windows, parameters, &budget_}, out.row(r));
   }
   return out;
 }
