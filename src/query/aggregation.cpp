@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
-#include <cstdlib>
 
 #include "base/assert.hpp"
+#include "base/text.hpp"
 #include "query/grouping.hpp"
 #include "query/label_functions.hpp"
 #include "query/numeric.hpp"
@@ -112,6 +112,7 @@ SeriesMatrix quantiles(const ScalarColumn& q, const Groups& groups, const Series
     matrix.budget().check();
     out.labels(g) = groups.labels[g];
     for (std::size_t step = 0; step < matrix.columns(); ++step) {
+      if (step % 64 == 63) matrix.budget().check();
       values.clear();
       for (const std::size_t r : members[g]) {
         if (!is_absent(matrix.row(r)[step])) values.push_back(matrix.row(r)[step]);
@@ -169,6 +170,7 @@ SeriesMatrix best_of(const AggregationInput& input, const Groups& groups,
   for (const auto& members : rows_by_group(groups)) {
     matrix.budget().check();
     for (std::size_t step = 0; step < matrix.columns(); ++step) {
+      if (step % 64 == 63) matrix.budget().check();
       candidates.clear();
       for (const std::size_t r : members) {
         if (!is_absent(matrix.row(r)[step])) candidates.push_back({matrix.row(r)[step], r});
@@ -258,7 +260,8 @@ std::string label_of_number(double value) {
                                      std::chars_format::scientific);
   const std::string_view text(buffer, static_cast<std::size_t>(written.ptr - buffer));
   const std::size_t e = text.find('e');
-  const int exponent = std::atoi(text.data() + e + (text[e + 1] == '+' ? 2 : 1));
+  const int exponent =
+      parse_integer<int>(text.substr(e + (text[e + 1] == '+' ? 2 : 1))).value_or(0);
   std::string digits(1, text[0]);
   if (e > 2) digits += text.substr(2, e - 2);
   std::string out = std::signbit(value) ? "-" : "";

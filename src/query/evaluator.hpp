@@ -11,6 +11,7 @@
 #include "query/grid.hpp"
 #include "query/range_functions.hpp"
 #include "query/series_matrix.hpp"
+#include "query/tier_functions.hpp"
 
 namespace volta::promql {
 
@@ -61,9 +62,26 @@ class Evaluator {
   [[nodiscard]] WindowTimes windows_of(const TimeModifier& time, std::int64_t range_ms,
                                        const Grid& grid) const;
   std::vector<QuerySeries> select(const VectorSelector& node, TimeSpan span);
-  // Calls visit(index, samples without stale markers' neighbours dropped) for each series.
+  // Calls visit(index, samples) for each series; where samples are gone, with what stands for them.
   using VisitSeries = std::function<void(std::size_t, const SampleSlice&)>;
   void read(std::span<const QuerySeries> series, TimeSpan span, const VisitSeries& visit);
+  void read_raw(std::span<const QuerySeries> series, TimeSpan span, const VisitSeries& visit);
+  using VisitColumn = std::function<void(std::size_t, const WindowColumn&)>;
+  void read_tier(std::span<const QuerySeries> series, Tier tier, TimeSpan span,
+                 const VisitColumn& visit);
+  // Fills the rows of `out` from the windows of the tier that answers exactly, if there is one. The
+  // rows that remain for samples.
+  using FromWindows = std::function<bool(const TierInput&, std::span<double>)>;
+  std::vector<std::size_t> fill_from_tier(std::span<const QuerySeries> series, Tier tier,
+                                          const WindowTimes& windows, const FromWindows& fill,
+                                          SeriesMatrix& out);
+  // Fills these rows from samples.
+  using FromSamples = std::function<void(const SampleSlice&, std::span<double>)>;
+  void fill_from_samples(std::span<const QuerySeries> series, std::span<const std::size_t> rows,
+                         TimeSpan span, const FromSamples& fill, SeriesMatrix& out);
+  // A row for each series, with its labels.
+  SeriesMatrix rows_for(const VectorSelector& node, std::span<const QuerySeries> series,
+                        const Grid& grid);
 
   const SeriesSource& source_;
   Budget& budget_;

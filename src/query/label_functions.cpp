@@ -16,7 +16,7 @@ namespace {
 constexpr std::size_t kMostLabelBytes = 64 * 1024;
 constexpr std::int64_t kMostReplaceRegexBytes = 1 << 20;
 
-bool is_word(char c) {
+bool is_name_byte(char c) {
   return c == '_' || (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 
@@ -52,8 +52,8 @@ class Expansion {
     for (const Part& part : parts_) {
       out += part.literal;
       if (part.group != kNoGroup) {
-        const auto& group = groups[part.group];
-        out.append(group.data(), group.size());
+        const auto& group = groups[part.group];  // null where it took no part in the match
+        if (!group.empty()) out.append(group.data(), group.size());
       }
       if (out.size() > kMostLabelBytes) {
         throw Stop("label_replace() makes a label of more than 64 KiB; shorten its replacement");
@@ -74,7 +74,7 @@ class Expansion {
     const bool braces = text.starts_with("${");
     const std::size_t begin = braces ? 2 : 1;
     std::size_t end = begin;
-    while (end < text.size() && is_word(text[end])) ++end;
+    while (end < text.size() && is_name_byte(text[end])) ++end;
     if (end == begin || (braces && (end == text.size() || text[end] != '}'))) return {};
     std::string name(text.substr(begin, end - begin));
     text.remove_prefix(end + (braces ? 1 : 0));

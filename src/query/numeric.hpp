@@ -82,7 +82,7 @@ struct Variance {
   [[nodiscard]] double value() const { return squares / count; }
 };
 
-// The q-quantile with linear interpolation; orders `values`, NaN first. NaN for no values.
+// The q-quantile with linear interpolation, NaN least; reorders `values`. NaN for no values.
 double quantile_of(double q, std::vector<double>& values);
 
 }  // namespace volta::promql

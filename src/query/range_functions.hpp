@@ -22,6 +22,7 @@ struct RangeInput {
   SampleSlice samples;  // of one series; without stale markers
   WindowTimes windows;
   std::span<const ScalarColumn> parameters;  // the function's scalar arguments in their order
+  const Budget* budget = nullptr;            // looked at now and then, if given
 };
 
 // Fills `out`, one value a step; kAbsent where the window holds too few samples. For every function
@@ -47,6 +48,7 @@ void slide(const RangeInput& input, const Function& f) {
   std::size_t begin = 0;
   std::size_t end = 0;
   for (std::size_t step = 0; step < input.windows.grid.steps; ++step) {
+    if (step % 64 == 63 && input.budget != nullptr) input.budget->check();
     const std::int64_t last_ms = input.windows.end(step);
     const std::int64_t before_ms = last_ms - input.windows.range_ms;
     while (end < times.size() && times[end] <= last_ms) ++end;

@@ -1,9 +1,8 @@
 // Selectors, range functions over them, and subqueries.
 #include <algorithm>
-#include <cstdlib>
-#include <exception>
 
 #include "query/evaluator.hpp"
+#include "query/tier_choice.hpp"
 
 namespace volta::promql {
 namespace {
@@ -86,32 +85,32 @@ std::vector<QuerySeries> Evaluator::select(const VectorSelector& node, TimeSpan 
   return std::move(*series);
 }
 
-void Evaluator::read(std::span<const QuerySeries> series, TimeSpan span, const VisitSeries& visit) {
-  // No exception of ours passes through the source.
-  std::exception_ptr stopped;
-  source_.read(series, span, [&](std::size_t index, const SampleSlice& samples) {
-    try {
-      budget_.check();
-      budget_.read_samples(samples.times_ms.size());
-      visit(index, samples);
-      return true;
-    } catch (const Stop&) {
-      stopped = std::current_exception();
-      return false;
-    }
-  });
-  if (stopped) std::rethrow_exception(stopped);
+SeriesMatrix Evaluator::rows_for(const VectorSelector& node, std::span<const QuerySeries> series,
+                                 const Grid& grid) {
+  SeriesMatrix out(budget_, series.size(), grid.steps);
+  out.one_name = has_one_name(node);
+  for (std::size_t r = 0; r < series.size(); ++r) out.labels(r).all = series[r].labels;
+  return out;
 }
 
 SeriesMatrix Evaluator::vector_selector(const VectorSelector& node, const Grid& grid, Shows shows) {
   const WindowTimes windows = windows_of(node.time, budget_.limits().lookback.count(), grid);
   const std::vector<QuerySeries> series = select(node, windows.span());
-  SeriesMatrix out(budget_, series.size(), grid.steps);
-  out.one_name = has_one_name(node);
-  for (std::size_t r = 0; r < series.size(); ++r) out.labels(r).all = series[r].labels;
-  read(series, windows.span(), [&](std::size_t r, const SampleSlice& samples) {
-    fill_instants(samples, windows, shows == Shows::time, out.row(r));
-  });
+  SeriesMatrix out = rows_for(node, series, grid);
+  const bool shows_time = shows == Shows::time;
+  const Tier tier = exact_tier(source_, FunctionId::last_over_time, windows);
+  const auto rows = fill_from_tier(
+      series, tier, windows,
+      [&](const TierInput& input, std::span<double> row) {
+        return instants_of_windows(input, shows_time, row);
+      },
+      out);
+  fill_from_samples(
+      series, rows, windows.span(),
+      [&](const SampleSlice& samples, std::span<double> row) {
+        fill_instants(samples, windows, shows_time, row);
+      },
+      out);
   out.drop_empty_rows();
   return out;
 }
@@ -133,13 +132,21 @@ SeriesMatrix Evaluator::over_selector(FunctionId function, const MatrixSelector&
                                       const Grid& grid, std::span<const ScalarColumn> parameters) {
   const WindowTimes windows = windows_of(node.selector.time, node.range_ms, grid);
   const std::vector<QuerySeries> series = select(node.selector, windows.span());
-  SeriesMatrix out(budget_, series.size(), grid.steps);
-  out.one_name = has_one_name(node.selector);
-  for (std::size_t r = 0; r < series.size(); ++r) out.labels(r).all = series[r].labels;
+  SeriesMatrix out = rows_for(node.selector, series, grid);
+  const Tier tier = exact_tier(source_, function, windows);
+  const auto rows = fill_from_tier(
+      series, tier, windows,
+      [&](const TierInput& input, std::span<double> row) {
+        return function_of_windows(function, input, row);
+      },
+      out);
   Living living;
-  read(series, windows.span(), [&](std::size_t r, const SampleSlice& samples) {
-    range_function(function, {living.of(samples), windows, parameters}, out.row(r));
-  });
+  fill_from_samples(
+      series, rows, windows.span(),
+      [&](const SampleSlice& samples, std::span<double> row) {
+        range_function(function, {living.of(samples), windows, parameters, &budget_}, row);
+      },
+      out);
   return out;
 }
 
@@ -179,7 +186,7 @@ SeriesMatrix Evaluator::over_subquery(FunctionId function, const Subquery& node,
       values.push_back(row[i]);
     }
     out.labels(r) = inner.labels(r);
-    range_function(function, {{times, values}, windows, parameters}, out.row(r));
+    range_function(function, {{times, values}, windows, parameters, &budget_}, out.row(r));
   }
   return out;
 }

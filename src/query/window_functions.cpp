@@ -1,6 +1,5 @@
 // The *_over_time functions.
 #include <algorithm>
-#include <numeric>
 
 #include "base/assert.hpp"
 #include "query/numeric.hpp"
@@ -78,15 +77,15 @@ double quantile_of(double q, std::vector<double>& values) {
   if (values.empty() || std::isnan(q)) return kNaN;
   if (q < 0) return -kInfinity;
   if (q > 1) return kInfinity;
-  std::sort(values.begin(), values.end(),
-            [](double a, double b) { return std::isnan(a) ? !std::isnan(b) : a < b; });
-  const auto most = static_cast<double>(values.size() - 1);
-  const double rank = q * most;
-  const double lower = std::max(0.0, std::floor(rank));
-  const double upper = std::min(most, lower + 1);
-  const double weight = rank - std::floor(rank);
-  return values[static_cast<std::size_t>(lower)] * (1 - weight) +
-         values[static_cast<std::size_t>(upper)] * weight;
+  const auto less = [](double a, double b) { return std::isnan(a) ? !std::isnan(b) : a < b; };
+  const double rank = q * static_cast<double>(values.size() - 1);
+  const double whole = std::floor(rank);
+  const double weight = rank - whole;
+  const auto lower = values.begin() + static_cast<std::ptrdiff_t>(whole);
+  std::nth_element(values.begin(), lower, values.end(), less);
+  const double upper =
+      lower + 1 == values.end() ? *lower : *std::min_element(lower + 1, values.end(), less);
+  return *lower * (1 - weight) + upper * weight;
 }
 
 void values_function(FunctionId function, const RangeInput& input, std::span<double> out) {

@@ -45,6 +45,7 @@ class WindowBuilder {
 
  private:
   void open(std::int64_t end_ms, std::int64_t time_ms, double value) {
+    lost_ = 0;
     column_.end_ms.push_back(end_ms);
     column_.first_ms.push_back(time_ms);
     column_.last_ms.push_back(time_ms);
@@ -57,7 +58,8 @@ class WindowBuilder {
   }
   void extend(std::int64_t time_ms, double value) {
     const double before = column_.last.back();
-    column_.increase.back() += value < before ? value : value - before;
+    if (value < before) lost_ += before;
+    column_.increase.back() = value - column_.first.back() + lost_;
     column_.last_ms.back() = time_ms;
     column_.last.back() = value;
     column_.min.back() = std::fmin(column_.min.back(), value);
@@ -68,6 +70,7 @@ class WindowBuilder {
   }
 
   std::int64_t step_ms_;
+  double lost_ = 0;  // by resets inside the last window
   WindowColumn column_;
 };
 
@@ -75,8 +78,9 @@ class MemorySource final : public SeriesSource {
  public:
   // Before this raw samples are gone; windows are not.
   std::int64_t raw_from_ms = 0;
-  // Whether it says that it has windows.
-  bool has_windows = false;
+  // From when on it says that it has windows; INT64_MAX: it has none.
+  std::int64_t minutes_from_ms = INT64_MAX;
+  std::int64_t hours_from_ms = INT64_MAX;
   // What was asked of it.
   mutable std::size_t raw_reads = 0;
   mutable std::size_t window_reads = 0;
@@ -127,13 +131,14 @@ class MemorySource final : public SeriesSource {
                     const VisitWindows& visit) const override {
     ++window_reads;
     const std::int64_t step_ms = tier_step_ms(tier);
+    const std::int64_t from_ms = tier == Tier::hour ? hours_from_ms : minutes_from_ms;
     for (std::size_t i = 0; i < series.size(); ++i) {
       const MemorySeries& stored = series_[series[i].ref];
       WindowBuilder windows(step_ms);
       for (std::size_t s = 0; s < stored.times_ms.size(); ++s) {
         const std::int64_t time_ms = stored.times_ms[s];
         const std::int64_t end_ms = (time_ms + step_ms - 1) / step_ms * step_ms;
-        if (end_ms >= span.start_ms && end_ms <= span.end_ms)
+        if (time_ms >= from_ms && end_ms >= span.start_ms && end_ms <= span.end_ms)
           windows.add(time_ms, stored.values[s]);
       }
       if (!visit(i, windows.column())) return;
@@ -142,8 +147,8 @@ class MemorySource final : public SeriesSource {
 
   [[nodiscard]] std::optional<std::int64_t> oldest_ms(Tier tier) const override {
     if (tier == Tier::raw) return raw_from_ms;
-    if (!has_windows) return std::nullopt;
-    return 0;
+    const std::int64_t from_ms = tier == Tier::hour ? hours_from_ms : minutes_from_ms;
+    return from_ms == INT64_MAX ? std::nullopt : std::optional(from_ms);
   }
 
   [[nodiscard]] std::vector<std::string> label_names(std::span<const Matchers> any_of,

@@ -1,0 +1,73 @@
+#include "query/tier_choice.hpp"
+
+#include <algorithm>
+
+namespace volta::promql {
+namespace {
+
+bool windows_hold(FunctionId function) {
+  switch (function) {
+    case FunctionId::min_over_time:
+    case FunctionId::max_over_time:
+    case FunctionId::sum_over_time:
+    case FunctionId::avg_over_time:
+    case FunctionId::count_over_time:
+    case FunctionId::present_over_time:
+    case FunctionId::first_over_time:
+    case FunctionId::last_over_time:
+    case FunctionId::rate:
+    case FunctionId::increase:
+    case FunctionId::delta:
+      return true;
+    default:
+      return false;
+  }
+}
+
+bool is_aligned(const WindowTimes& windows, std::int64_t step_ms) {
+  const bool moves = windows.grid.steps > 1 && !windows.fixed;
+  return windows.end(0) % step_ms == 0 && windows.range_ms % step_ms == 0 &&
+         (!moves || windows.grid.step_ms % step_ms == 0);
+}
+
+std::int64_t oldest(const SeriesSource& source, Tier tier) {
+  return source.oldest_ms(tier).value_or(INT64_MAX);
+}
+
+// The first multiple that is not before `time_ms`.
+std::int64_t ceil_to(std::int64_t time_ms, std::int64_t step_ms) {
+  const std::int64_t rest = time_ms % step_ms;
+  return rest == 0 ? time_ms : time_ms - rest + (rest > 0 ? step_ms : 0);
+}
+
+}  // namespace
+
+Tier exact_tier(const SeriesSource& source, FunctionId function, const WindowTimes& windows) {
+  if (!windows_hold(function)) return Tier::raw;
+  const std::int64_t needed = std::max(windows.span().start_ms, oldest(source, Tier::raw));
+  for (const Tier tier : {Tier::hour, Tier::minute}) {
+    if (is_aligned(windows, tier_step_ms(tier)) && oldest(source, tier) <= needed &&
+        oldest(source, tier) != INT64_MAX) {
+      return tier;
+    }
+  }
+  return Tier::raw;
+}
+
+StandIns stand_ins(const SeriesSource& source, TimeSpan span) {
+  StandIns result;
+  std::int64_t known_from = oldest(source, Tier::raw);
+  if (known_from <= span.start_ms) return result;
+  const auto reach = [&](Tier tier) {
+    const std::int64_t from = oldest(source, tier);
+    if (from >= known_from) return INT64_MIN;
+    const std::int64_t to = ceil_to(std::min(known_from, span.end_ms), tier_step_ms(tier));
+    known_from = from;
+    return to;
+  };
+  result.minutes_to_ms = reach(Tier::minute);
+  if (known_from > span.start_ms) result.hours_to_ms = reach(Tier::hour);
+  return result;
+}
+
+}  // namespace volta::promql

@@ -1,0 +1,164 @@
+#include "query/tier_choice.hpp"
+
+#include <random>
+
+#include <catch2/catch.hpp>
+
+#include "query/engine.hpp"
+#include "query/load.hpp"
+
+namespace volta::test {
+namespace {
+
+using promql::FunctionId;
+using promql::WindowTimes;
+
+constexpr std::int64_t kMin = 60'000;
+constexpr std::int64_t kHour = 60 * kMin;
+
+TEST_CASE("windows answer where they make up those of the query") {
+  MemorySource source;
+  source.minutes_from_ms = 0;
+  source.hours_from_ms = 0;
+  const auto check = [&](FunctionId function, const WindowTimes& windows, Tier want) {
+    CHECK(exact_tier(source, function, windows) == want);
+  };
+  const auto windows = [](std::int64_t start, std::int64_t step, std::int64_t range) {
+    return WindowTimes{{start, step, 10}, false, 0, 0, range};
+  };
+  check(FunctionId::rate, windows(2 * kHour, kHour, kHour), Tier::hour);
+  check(FunctionId::rate, windows(2 * kHour, kMin, kHour), Tier::minute);
+  check(FunctionId::rate, windows(2 * kHour, kHour, 5 * kMin), Tier::minute);
+  check(FunctionId::rate, windows(2 * kHour + 1, kMin, kMin), Tier::raw);
+  check(FunctionId::rate, windows(2 * kHour, kMin, kMin / 2), Tier::raw);
+  check(FunctionId::rate, windows(2 * kHour, 15'000, kMin), Tier::raw);
+  check(FunctionId::resets, windows(2 * kHour, kHour, kHour), Tier::raw);
+  check(FunctionId::irate, windows(2 * kHour, kHour, kHour), Tier::raw);
+  WindowTimes fixed = windows(7, 1, kHour);
+  fixed.fixed = true;
+  fixed.fixed_ms = 3 * kHour;
+  check(FunctionId::max_over_time, fixed, Tier::hour);
+  fixed.offset_ms = kMin;
+  check(FunctionId::max_over_time, fixed, Tier::minute);
+  source.hours_from_ms = kHour + 2;
+  check(FunctionId::rate, windows(2 * kHour, kHour, kHour), Tier::minute);
+  source.raw_from_ms = kHour + 2;
+  check(FunctionId::rate, windows(2 * kHour, kHour, kHour), Tier::hour);
+  source.hours_from_ms = source.minutes_from_ms = INT64_MAX;
+  check(FunctionId::rate, windows(2 * kHour, kHour, kHour), Tier::raw);
+}
+
+// Counters with resets, gauges, gaps, stale markers, NaN; uneven distances.
+void add_random_series(MemorySource& source, std::mt19937_64& random, int index) {
+  const auto chance = [&](int of) { return random() % static_cast<unsigned>(of) == 0; };
+  const bool counter = index % 2 == 0;
+  std::vector<std::int64_t> times;
+  std::vector<double> values;
+  double value = 100;
+  const std::int64_t usual_ms = index % 3 == 0 ? 90'000 : 7'000;
+  for (std::int64_t t = 1; t < 8 * kHour;) {
+    t += usual_ms + static_cast<std::int64_t>(random() % 3000);
+    if (chance(150)) {
+      times.push_back(t);
+      values.push_back(std::bit_cast<double>(kStaleBits));
+      t += static_cast<std::int64_t>(random() % (20 * kMin));
+      continue;
+    }
+    const double by = static_cast<double>(random() % 1000) / 8;
+    value = counter ? value + by : by - 60;
+    if (counter && chance(100)) value = by / 10;
+    times.push_back(t);
+    values.push_back(!counter && chance(500) ? std::nan("") : value);
+  }
+  source.add({{"__name__", counter ? "c" : "g"}, {"i", std::to_string(index)}}, std::move(times),
+             std::move(values));
+}
+
+// Whether the two agree: the same rows and steps, values to 1e-9.
+void check_same(const QueryOutcome& got, const QueryOutcome& want) {
+  const auto& a = std::get<MatrixValue>(std::get<QueryAnswer>(got).value).rows;
+  const auto& b = std::get<MatrixValue>(std::get<QueryAnswer>(want).value).rows;
+  REQUIRE(a.size() == b.size());
+  for (std::size_t r = 0; r < a.size(); ++r) {
+    REQUIRE(*a[r].labels == *b[r].labels);
+    REQUIRE(a[r].times_ms == b[r].times_ms);
+    for (std::size_t i = 0; i < a[r].values.size(); ++i) {
+      const double x = a[r].values[i];
+      const double y = b[r].values[i];
+      INFO(x << " and " << y << " at " << a[r].times_ms[i]);
+      REQUIRE(((std::isnan(x) && std::isnan(y)) || std::abs(x - y) <= 1e-9 * std::abs(y)));
+    }
+  }
+}
+
+TEST_CASE("windows and samples give the same") {
+  const auto seed = std::random_device{}();
+  INFO("seed " << seed);
+  std::mt19937_64 random(seed);
+  MemorySource raw;
+  for (int i = 0; i < 12; ++i) add_random_series(raw, random, i);
+  MemorySource rolled = raw;
+  rolled.minutes_from_ms = rolled.hours_from_ms = 0;
+  const PromqlEngine by_raw(raw);
+  const PromqlEngine by_windows(rolled);
+  const auto check = [&](const std::string& expression, std::int64_t step, Tier want) {
+    INFO(expression << " by " << step);
+    const RangeQuery query{expression, kHour, 8 * kHour + 30 * kMin, step};
+    const auto got = by_windows.range(query, {}, nullptr);
+    CHECK(std::get<QueryAnswer>(got).tier == want);
+    check_same(got, by_raw.range(query, {}, nullptr));
+  };
+  for (const char* function : {"min", "max", "sum", "avg", "count", "present", "last", "first"}) {
+    for (const char* metric : {"c", "g"}) {
+      const std::string call = std::string(function) + "_over_time(" + metric;
+      check(call + "[1m])", 5 * kMin, Tier::minute);
+      check(call + "[7m])", 3 * kMin, Tier::minute);
+      check(call + "[2h])", kHour, Tier::hour);
+      check(call + "[1h] offset 1h)", kHour, Tier::hour);
+      check(call + "[1h])", kMin, Tier::minute);
+      check(call + "[90s])", kMin, Tier::raw);
+    }
+  }
+  for (const char* function : {"rate", "increase", "delta"}) {
+    const std::string call =
+        std::string(function) + (function == std::string("delta") ? "(g" : "(c");
+    check(call + "[1m])", kMin, Tier::minute);
+    check(call + "[5m])", kMin, Tier::minute);
+    check(call + "[1h])", kHour, Tier::hour);
+    check(call + "[3h] @ 10800)", 7000, Tier::hour);
+  }
+  check("c", kMin, Tier::minute);
+  check("g offset 3m", 2 * kMin, Tier::minute);
+  check("timestamp(c)", kMin, Tier::minute);
+  check("c", 15'000, Tier::raw);
+  check("sum(rate(c[5m])) / count(g)", kMin, Tier::minute);
+}
+
+TEST_CASE("where samples are gone, windows stand for them") {
+  MemorySource source;
+  load(source, "c 0+1x1000", 5'000, 15'000);  // until 4:10:05
+  const PromqlEngine engine(source);
+  const auto answer = [&](std::string_view expression, std::int64_t time_ms) {
+    const auto outcome = engine.instant({expression, time_ms}, {}, nullptr);
+    const auto& elements = std::get<VectorValue>(std::get<QueryAnswer>(outcome).value).elements;
+    return elements.empty() ? -1 : elements[0].value;
+  };
+  source.raw_from_ms = 3 * kHour + 7;
+  CHECK(answer("c", 2 * kHour + 7'000) == -1);
+  source.minutes_from_ms = 90 * kMin;
+  CHECK(answer("c", 2 * kHour + 7'000) == 480);
+  CHECK(answer("irate(c[2m])", 2 * kHour + 7'000) == Approx(1.0 / 15));
+  CHECK(answer("rate(c[10m])", 2 * kHour + 7'000) == Approx(1.0 / 15).epsilon(0.05));
+  CHECK(answer("rate(c[10m])", 3 * kHour + 3 * kMin + 7) == Approx(1.0 / 15));
+  CHECK(answer("resets(c[2h])", 4 * kHour + 7) == 0);
+  CHECK(answer("count_over_time(c[2m])", 2 * kHour + 1) == 4);
+  CHECK(answer("count_over_time(c[2m])", 2 * kHour) == 8);
+  CHECK(answer("c", kHour + 7'000) == -1);
+  source.hours_from_ms = 0;
+  CHECK(answer("c", kHour + 7'000) == 240);
+  CHECK(answer("increase(c[4h])", 4 * kHour + 7) == Approx(960).epsilon(0.001));
+  CHECK(answer("sum_over_time(c[1h])", 2 * kHour) == Approx(240 * 240 + 239 * 120));
+}
+
+}  // namespace
+}  // namespace volta::test
