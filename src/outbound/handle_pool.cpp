@@ -30,8 +30,13 @@ CurlHandle HandlePool::take(const std::string& server) {
 }
 
 void HandlePool::give_back(const std::string& server, CurlHandle handle) {
-  CurlHandle surplus;  // closed outside the lock
+  CurlHandle surplus;  // destroyed after the lock is gone, for it may say goodbye to its server
   const std::lock_guard lock(mutex_);
+  const auto known = idle_.find(server);
+  if (known != idle_.end() && known->second.size() >= kMostIdlePerServer) {
+    surplus = std::move(handle);
+    return;
+  }
   if (count_ >= kMostIdle) {
     const auto other = idle_.begin();
     surplus = std::move(other->second.back());
@@ -39,13 +44,13 @@ void HandlePool::give_back(const std::string& server, CurlHandle handle) {
     if (other->second.empty()) idle_.erase(other);
     --count_;
   }
-  auto& of_server = idle_[server];
-  if (of_server.size() >= kMostIdlePerServer) {
-    surplus = std::move(handle);
-    return;
-  }
-  of_server.push_back(std::move(handle));
+  idle_[server].push_back(std::move(handle));
   ++count_;
+}
+
+std::size_t HandlePool::idle() const {
+  const std::lock_guard lock(mutex_);
+  return count_;
 }
 
 }  // namespace volta

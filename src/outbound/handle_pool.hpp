@@ -24,11 +24,12 @@ class HandlePool {
   // One that spoke to this server last, with all its options reset, else a new one. `server` is
   // the URL up to its path. Throws Failure where curl gives none.
   CurlHandle take(const std::string& server);
-  // A handle that is one too many is closed.
+  // When there are too many, one is closed: of this server's this one, else one of another's.
   void give_back(const std::string& server, CurlHandle handle);
+  [[nodiscard]] std::size_t idle() const;
 
  private:
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::map<std::string, std::vector<CurlHandle>> idle_;
   std::size_t count_ = 0;
 };

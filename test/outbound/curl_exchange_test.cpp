@@ -22,6 +22,8 @@ SmallServer::Answer always(std::string answer) {
 OutboundRequest get(const std::string& url) {
   OutboundRequest request;
   request.url = url;
+  // A busy machine must not fail a case.
+  request.timeout_ms = request.connect_timeout_ms = 120'000;
   return request;
 }
 

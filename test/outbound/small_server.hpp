@@ -3,6 +3,7 @@
 #pragma once
 
 #include <atomic>
+#include <csignal>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -129,6 +130,11 @@ class SmallServer {
     return false;
   }
   void serve() {
+    // OpenSSL writes to connections that the client has closed.
+    sigset_t pipe;
+    sigemptyset(&pipe);
+    sigaddset(&pipe, SIGPIPE);
+    ::pthread_sigmask(SIG_BLOCK, &pipe, nullptr);
     while (readable(listener_.get())) {
       Link link;
       link.fd.reset(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
