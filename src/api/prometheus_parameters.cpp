@@ -6,6 +6,7 @@
 
 #include "api/prometheus_reply.hpp"
 #include "base/text.hpp"
+#include "model/names.hpp"
 
 namespace volta {
 namespace {
@@ -20,15 +21,6 @@ std::string cannot_parse(std::string_view text, std::string_view what) {
 bool is_form(std::string_view content_type) {
   return trim(content_type.substr(0, content_type.find(';'))) ==
          "application/x-www-form-urlencoded";
-}
-
-bool is_label_name(std::string_view text) {
-  const auto is_letter = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
-  };
-  return !text.empty() && is_letter(text.front()) &&
-         std::all_of(text.begin(), text.end(),
-                     [&](char c) { return is_letter(c) || (c >= '0' && c <= '9'); });
 }
 
 // As UTF-8; false: there is no such character.

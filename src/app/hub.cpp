@@ -85,6 +85,7 @@ void Hub::open_api(const AccessSettings& access, const std::string& local_host) 
                  self_,    probes()};
   parts.prometheus.engine = &engine_;
   parts.prometheus.source = &store_->source();
+  parts.prometheus.sink = &store_->sink();
   parts.prometheus.formats = &formats_;
   api_ = std::make_unique<Api>(std::move(parts),
                                ApiSettings{options_.role, kVersion, local_host,

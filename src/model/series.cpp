@@ -2,31 +2,13 @@
 
 #include <algorithm>
 
-#include "base/text.hpp"
+#include "model/names.hpp"
 
 namespace volta {
 namespace {
 
 constexpr std::size_t kLongestText = 1024;
 constexpr std::size_t kMostLabels = 32;
-
-bool name_ok(std::string_view name, bool colon_allowed) {
-  if (name.empty() || name.size() > kLongestText || (name[0] >= '0' && name[0] <= '9'))
-    return false;
-  return std::all_of(name.begin(), name.end(), [&](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
-           (c == ':' && colon_allowed);
-  });
-}
-
-bool utf8_ok(std::string_view text) {
-  while (!text.empty()) {
-    const std::size_t length = utf8_length(text);
-    if (length == 0) return false;
-    text.remove_prefix(length);
-  }
-  return true;
-}
 
 }  // namespace
 
@@ -39,17 +21,19 @@ SeriesDef make_series(MetricId id, Labels labels) {
 }
 
 std::string series_problem(const SeriesDef& series) {
-  if (!name_ok(series.name, true)) return "the metric name is not [a-zA-Z_:][a-zA-Z0-9_:]*";
+  if (!is_metric_name(series.name) || series.name.size() > kLongestText)
+    return "the metric name is not [a-zA-Z_:][a-zA-Z0-9_:]*";
   if (series.labels.size() > kMostLabels) return "more than 32 labels";
-  if (series.unit.size() > kLongestText || !utf8_ok(series.unit))
+  if (series.unit.size() > kLongestText || !is_utf8(series.unit))
     return "the unit is not short UTF-8 text";
   if (series.scale < -18 || series.scale > 18) return "the scale is outside -18..18";
   std::string_view before;
   for (const auto& [key, value] : series.labels) {
-    if (!name_ok(key, false)) return "a label name is not [a-zA-Z_][a-zA-Z0-9_]*";
+    if (!is_label_name(key) || key.size() > kLongestText)
+      return "a label name is not [a-zA-Z_][a-zA-Z0-9_]*";
     if (key == "host" || key == "__name__") return "the labels host and __name__ are the server's";
     if (key <= before) return "the labels are not sorted or not unique";
-    if (value.empty() || value.size() > kLongestText || !utf8_ok(value)) {
+    if (value.empty() || value.size() > kLongestText || !is_utf8(value)) {
       return "a label value is empty, longer than 1 KiB or not UTF-8";
     }
     before = key;

@@ -8,13 +8,10 @@
 #include <string>
 #include <string_view>
 
+#include "model/names.hpp"
 #include "model/series.hpp"
 
 namespace volta {
-
-bool is_metric_name(std::string_view text);  // [a-zA-Z_:][a-zA-Z0-9_:]*
-bool is_label_name(std::string_view text);   // [a-zA-Z_][a-zA-Z0-9_]*
-bool is_utf8(std::string_view text);
 
 struct LabelView {
   std::string_view name;

@@ -11,23 +11,6 @@
 namespace volta {
 namespace {
 
-bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-
-bool is_label_name(std::string_view name) {
-  return !name.empty() && name.size() <= kLongestForeignName && is_letter(name[0]) &&
-         std::all_of(name.begin(), name.end(), [](char c) { return is_letter(c) || is_digit(c); });
-}
-
-bool is_utf8(std::string_view text) {
-  while (!text.empty()) {
-    const std::size_t length = utf8_length(text);
-    if (length == 0) return false;
-    text.remove_prefix(length);
-  }
-  return true;
-}
-
 // Of two words that nobody can guess without the key.
 std::uint64_t folded(std::uint64_t a, std::uint64_t b) {
   __extension__ using Wide = unsigned __int128;
@@ -65,18 +48,12 @@ bool is_series_of(const SeriesDef& def, const Labels& labels) {
 
 }  // namespace
 
-bool is_metric_name(std::string_view name) {
-  return !name.empty() && name.size() <= kLongestForeignName && !is_digit(name[0]) &&
-         std::all_of(name.begin(), name.end(),
-                     [](char c) { return is_letter(c) || is_digit(c) || c == ':'; });
-}
-
 std::string foreign_labels_problem(const Labels& labels) {
   if (labels.size() > kMostForeignLabels) return "a series has more than 64 labels";
   std::string_view before;
   bool named = false;
   for (const auto& [name, value] : labels) {
-    if (!is_label_name(name)) {
+    if (!is_label_name(name) || name.size() > kLongestForeignName) {
       return "the label name \"" + printable(std::string_view(name).substr(0, 64)) +
              "\" is not [a-zA-Z_][a-zA-Z0-9_]*";
     }
@@ -87,7 +64,7 @@ std::string foreign_labels_problem(const Labels& labels) {
     if (!is_utf8(value)) return "the label " + name + " is not UTF-8";
     if (name == kNameLabel) {
       named = true;
-      if (!is_metric_name(value)) {
+      if (!is_metric_name(value) || value.size() > kLongestForeignName) {
         return "the metric name \"" + printable(std::string_view(value).substr(0, 64)) +
                "\" is not [a-zA-Z_:][a-zA-Z0-9_:]*";
       }

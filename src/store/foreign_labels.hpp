@@ -10,6 +10,7 @@
 #include <string_view>
 #include <unordered_map>
 
+#include "model/names.hpp"
 #include "model/series.hpp"
 #include "store/series_table.hpp"
 
@@ -18,8 +19,6 @@ namespace volta {
 constexpr std::size_t kMostForeignLabels = 64;
 constexpr std::size_t kLongestForeignName = 1024;
 constexpr std::size_t kLongestForeignValue = 4096;
-
-bool is_metric_name(std::string_view name);  // and not longer than kLongestForeignName
 
 // "" if the labels keep the rules: sorted by name, unique, none empty, valid names and UTF-8 within
 // the lengths above, `__name__` a metric's name. Else the reason.

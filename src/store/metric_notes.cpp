@@ -38,7 +38,7 @@ void MetricNotes::load(Connection& connection) {
 void MetricNotes::add(std::span<const MetricMetadata> metrics) {
   const std::lock_guard lock(mutex_);
   for (const MetricMetadata& metric : metrics) {
-    if (!is_metric_name(metric.name)) continue;
+    if (!is_metric_name(metric.name) || metric.name.size() > kLongestForeignName) continue;
     MetricMetadata note{metric.name, cut(metric.type), cut(metric.help), cut(metric.unit)};
     const auto known = notes_.find(metric.name);
     if (known == notes_.end()) {
