@@ -91,7 +91,8 @@ class Parser {
     }
     ExprPtr expression = infix(kLoosest);
     if (expression && tokens_.kind() != TokenKind::end) unexpected();
-    return tokens_.failed() ? nullptr : std::move(expression);
+    if (tokens_.failed()) expression.reset();
+    return expression;
   }
 
   VectorSelector selector_only() {
@@ -122,7 +123,8 @@ class Parser {
     expression->levels = child_levels + 1;
     expression->node = std::move(node);
     if (expression->levels > kMostTreeLevels) too_deep(begin);
-    return tokens_.failed() ? nullptr : std::move(expression);
+    if (tokens_.failed()) expression.reset();
+    return expression;
   }
 
   void too_deep(std::uint32_t begin) {
@@ -146,7 +148,8 @@ class Parser {
       left = binary(std::move(left), *found);
     }
     --depth_;
-    return tokens_.failed() ? nullptr : std::move(left);
+    if (tokens_.failed()) left.reset();
+    return left;
   }
 
   ExprPtr binary(ExprPtr left, const Infix& infix_row) {
@@ -293,10 +296,10 @@ class Parser {
   ExprPtr aggregation(const Token& name) {
     ++open_aggregates_;
     Aggregate node;
-    bool grouped = grouping(node);
+    const bool grouped = grouping(node);
     std::vector<ExprPtr> given;
     if (!tokens_.failed()) given = arguments();
-    if (!tokens_.failed() && !grouped) grouped = grouping(node);
+    if (!tokens_.failed() && !grouped) grouping(node);
     --open_aggregates_;
     if (tokens_.failed()) return nullptr;
     return finish_aggregation(name, std::move(node), std::move(given));
@@ -344,9 +347,10 @@ class Parser {
           at_time(*inner);
           break;
         default:
-          return tokens_.failed() ? nullptr : std::move(inner);
+          if (tokens_.failed()) inner.reset();
+          return inner;
       }
-      if (tokens_.failed()) return nullptr;
+      if (tokens_.failed()) inner.reset();
     }
     return inner;
   }
