@@ -164,7 +164,7 @@ SeriesMatrix best_of(const AggregationInput& input, const Groups& groups,
                      const SeriesMatrix& matrix) {
   const AggregateOp op = input.clause.op;
   SeriesMatrix out(matrix.budget(), matrix.rows(), matrix.columns());
-  out.one_name = matrix.one_name;
+  out.set_one_name(matrix.one_name());
   std::vector<std::size_t> order;
   std::vector<Candidate> candidates;
   for (const auto& members : rows_by_group(groups)) {
@@ -189,7 +189,7 @@ SeriesMatrix best_of(const AggregationInput& input, const Groups& groups,
   for (std::size_t r = 0; r < matrix.rows(); ++r) out.labels(r) = matrix.labels(r);
   if (matrix.columns() == 1 && op != AggregateOp::limitk) {
     SeriesMatrix ranked = out.picked(order);
-    ranked.ordered = true;
+    ranked.set_ordered(true);
     return ranked;
   }
   out.drop_empty_rows();
@@ -282,7 +282,7 @@ SeriesMatrix aggregate(const AggregationInput& input, SeriesMatrix matrix) {
   const bool named =
       !input.clause.without && std::find(by.begin(), by.end(), kNameLabel) != by.end();
   const auto finish = [&](SeriesMatrix out) {
-    out.one_name = !named;
+    out.set_one_name(!named);
     return out;
   };
   switch (op) {

@@ -109,7 +109,7 @@ class Matching {
       for (const std::size_t other : ones_[many_of_[r]]) join(r, other);
     }
     out_.drop_empty_rows();
-    out_.one_name = drops_name(clause_);
+    out_.set_one_name(drops_name(clause_));
     return std::move(out_);
   }
 
@@ -270,7 +270,7 @@ SeriesMatrix set_binary(const Binary& clause, SeriesMatrix left, SeriesMatrix ri
   Signatures signatures(clause.matching.labels, clause.matching.on);
   const auto left_of = signatures.of_rows(left);
   const auto right_of = signatures.of_rows(right);
-  left.ordered = false;
+  left.set_ordered(false);
   if (clause.op != BinaryOp::set_or) {
     const StepMasks masks(right, right_of, signatures.size());
     for (std::size_t r = 0; r < left.rows(); ++r) {
@@ -280,7 +280,7 @@ SeriesMatrix set_binary(const Binary& clause, SeriesMatrix left, SeriesMatrix ri
     return left;
   }
   const StepMasks masks(left, left_of, signatures.size());
-  left.one_name = false;
+  left.set_one_name(false);
   for (std::size_t r = 0; r < right.rows(); ++r) {
     masks.erase_where(right_of[r], true, right.row(r));
     if (!right.is_empty(r)) left.append_copy(right, r);
@@ -305,7 +305,7 @@ SeriesMatrix scalar_binary(const Binary& clause, SeriesMatrix left, SeriesMatrix
     combine(clause, {into_left ? vector : other, into_left ? other : vector, vector}, values);
     std::copy(values.begin(), values.end(), row.begin());
   }
-  target.ordered = false;
+  target.set_ordered(false);
   SeriesMatrix out = std::move(target);
   if (!is_vector) return out;
   if (is_comparison(clause.op) && !clause.return_bool) {

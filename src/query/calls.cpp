@@ -46,6 +46,7 @@ std::vector<ScalarColumn> Evaluator::scalars(const Call& node, const Grid& grid,
     held.push_back(folded(*node.arguments[i], grid));
   }
   std::vector<ScalarColumn> columns;
+  columns.reserve(held.size());
   for (const SeriesMatrix& matrix : held) columns.push_back({matrix.row(0)});
   return columns;
 }
@@ -62,7 +63,7 @@ SeriesMatrix Evaluator::call(const Call& node, const Grid& grid) {
     }
     case FunctionId::vector: {
       SeriesMatrix out = argument();
-      out.one_name = true;
+      out.set_one_name(true);
       return out;
     }
     case FunctionId::scalar:
@@ -137,12 +138,12 @@ SeriesMatrix Evaluator::value_call(const Call& node, const Grid& grid) {
   }
   const Expr* vector = argument_of_type(node, ValueType::vector);
   SeriesMatrix matrix = vector != nullptr ? evaluate(*vector, grid) : times_of(budget_, grid);
-  if (vector == nullptr) matrix.one_name = true;  // hour() is hour(vector(time()))
+  if (vector == nullptr) matrix.set_one_name(true);  // hour() is hour(vector(time()))
   if (function == FunctionId::histogram_quantile) {
     return histogram_quantile(parameters[0], matrix);
   }
   map_function(function, parameters, matrix);
-  matrix.ordered = false;
+  matrix.set_ordered(false);
   if (function == FunctionId::clamp) matrix.drop_empty_rows();
   return without_names(std::move(matrix), false);
 }

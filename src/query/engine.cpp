@@ -42,7 +42,7 @@ std::vector<std::pair<LabelsPtr, std::size_t>> ordered_rows(const SeriesMatrix& 
 
 VectorValue vector_value(const SeriesMatrix& matrix, std::int64_t time_ms) {
   VectorValue value;
-  for (auto& [labels, r] : ordered_rows(matrix, matrix.ordered)) {
+  for (auto& [labels, r] : ordered_rows(matrix, matrix.ordered())) {
     value.elements.push_back({std::move(labels), time_ms, matrix.row(r)[0]});
   }
   return value;

@@ -121,7 +121,7 @@ SeriesMatrix Evaluator::dispatch(const Expr& expression, const Grid& grid) {
 
 SeriesMatrix Evaluator::unary(const Unary& node, const Grid& grid) {
   SeriesMatrix matrix = folded(*node.inner, grid);
-  matrix.ordered = false;
+  matrix.set_ordered(false);
   if (!node.minus) return matrix;
   for (std::size_t r = 0; r < matrix.rows(); ++r) {
     for (double& value : matrix.row(r)) {

@@ -113,7 +113,7 @@ double bucket_quantile(double q, std::vector<Bucket>& buckets) {
 
 SeriesMatrix histogram_quantile(const ScalarColumn& q, const SeriesMatrix& matrix) {
   SeriesMatrix out(matrix.budget(), matrix.columns());
-  out.one_name = true;
+  out.set_one_name(true);
   std::vector<Bucket> buckets;
   for (HistogramRows& histogram : histograms_of(matrix)) {
     matrix.budget().check();

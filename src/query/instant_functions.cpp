@@ -53,12 +53,12 @@ double date_part(FunctionId function, double unix_seconds) {
       std::chrono::seconds(static_cast<std::int64_t>(unix_seconds))};
   const sys_days day = std::chrono::floor<days>(time);
   const std::chrono::year_month_day date(day);
-  const auto of_day = (time - day).count();
+  const std::int64_t minutes = (time - day).count() / 60;
   switch (function) {
     case FunctionId::minute:
-      return static_cast<double>(of_day / 60 % 60);
+      return static_cast<double>(minutes % 60);
     case FunctionId::hour:
-      return static_cast<double>(of_day / 3600);
+      return std::floor(static_cast<double>(minutes) / 60);
     case FunctionId::day_of_month:
       return static_cast<unsigned>(date.day());
     case FunctionId::day_of_week:
@@ -196,7 +196,7 @@ SeriesMatrix scalar_of(const SeriesMatrix& matrix) {
 SeriesMatrix absent_of(const SeriesMatrix& matrix, const LabelsPtr& labels) {
   SeriesMatrix out(matrix.budget(), 1, matrix.columns());
   out.labels(0).all = labels;
-  out.one_name = true;
+  out.set_one_name(true);
   const auto values = out.row(0);
   std::fill(values.begin(), values.end(), 1.0);
   for (std::size_t r = 0; r < matrix.rows(); ++r) {

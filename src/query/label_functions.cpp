@@ -13,7 +13,7 @@ namespace volta::promql {
 namespace {
 
 // A label this long is of no use to anybody; a short expression can make it out of `$1$1$1...`.
-constexpr std::size_t kMostLabelBytes = 64 * 1024;
+constexpr std::size_t kMostLabelBytes = std::size_t{64} << 10U;
 constexpr std::int64_t kMostReplaceRegexBytes = 1 << 20;
 
 bool is_name_byte(char c) {
@@ -116,7 +116,7 @@ int compare_digits(std::string_view a, std::string_view b) {
 
 SeriesMatrix in_order(SeriesMatrix matrix, const std::vector<std::size_t>& order) {
   SeriesMatrix out = matrix.picked(order);
-  out.ordered = true;
+  out.set_ordered(true);
   return out;
 }
 
@@ -169,7 +169,7 @@ SeriesMatrix label_replace(SeriesMatrix matrix, const LabelReplacement& what) {
     }
     set_label(matrix, charge, r, what.destination, expansion.apply(groups));
   }
-  matrix.one_name = false;
+  matrix.set_one_name(false);
   return merge_equal_rows(std::move(matrix), true);
 }
 
@@ -196,7 +196,7 @@ SeriesMatrix label_join(SeriesMatrix matrix, const LabelJoin& what) {
     }
     set_label(matrix, charge, r, what.destination, joined);
   }
-  matrix.one_name = false;
+  matrix.set_one_name(false);
   return merge_equal_rows(std::move(matrix), true);
 }
 

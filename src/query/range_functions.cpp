@@ -36,7 +36,8 @@ class Resets {
 };
 
 void extrapolated_function(FunctionId function, const RangeInput& input, std::span<double> out) {
-  const auto [times, values] = input.samples;
+  const auto times = input.samples.times_ms;
+  const auto values = input.samples.values;
   Resets resets(function == FunctionId::delta ? std::span<const double>{} : values);
   slide(input, [&](std::size_t step, std::size_t begin, std::size_t end) {
     if (end - begin < 2) return;
@@ -54,7 +55,8 @@ void extrapolated_function(FunctionId function, const RangeInput& input, std::sp
 
 // irate and idelta: of the last two samples.
 void instant_function(FunctionId function, const RangeInput& input, std::span<double> out) {
-  const auto [times, values] = input.samples;
+  const auto times = input.samples.times_ms;
+  const auto values = input.samples.values;
   const bool is_rate = function == FunctionId::irate;
   slide(input, [&](std::size_t step, std::size_t begin, std::size_t end) {
     if (end - begin < 2) return;
@@ -95,7 +97,8 @@ Line regression(std::span<const std::int64_t> times, std::span<const double> val
 }
 
 void regression_function(FunctionId function, const RangeInput& input, std::span<double> out) {
-  const auto [times, values] = input.samples;
+  const auto times = input.samples.times_ms;
+  const auto values = input.samples.values;
   slide(input, [&](std::size_t step, std::size_t begin, std::size_t end) {
     const std::size_t count = end - begin;
     if (count < 2) return;

@@ -88,7 +88,7 @@ std::vector<QuerySeries> Evaluator::select(const VectorSelector& node, TimeSpan 
 SeriesMatrix Evaluator::rows_for(const VectorSelector& node, std::span<const QuerySeries> series,
                                  const Grid& grid) {
   SeriesMatrix out(budget_, series.size(), grid.steps);
-  out.one_name = has_one_name(node);
+  out.set_one_name(has_one_name(node));
   for (std::size_t r = 0; r < series.size(); ++r) out.labels(r).all = series[r].labels;
   return out;
 }
@@ -123,7 +123,7 @@ SeriesMatrix Evaluator::range_call(FunctionId function, const Expr& range, const
                                          : over_subquery(function, std::get<Subquery>(inner.node),
                                                          grid, parameters);
   out.drop_empty_rows();
-  out.ordered = false;
+  out.set_ordered(false);
   if (keeps_name(function)) return out;
   return without_names(std::move(out), true);
 }
@@ -172,7 +172,7 @@ SeriesMatrix Evaluator::over_subquery(FunctionId function, const Subquery& node,
   Grid at;
   const SeriesMatrix inner = subquery_values(node, windows, at);
   SeriesMatrix out(budget_, inner.rows(), grid.steps);
-  out.one_name = inner.one_name;
+  out.set_one_name(inner.one_name());
   std::vector<std::int64_t> times;
   std::vector<double> values;
   for (std::size_t r = 0; r < inner.rows(); ++r) {

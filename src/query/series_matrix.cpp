@@ -114,7 +114,7 @@ void SeriesMatrix::drop_empty_rows() {
 
 SeriesMatrix SeriesMatrix::picked(std::span<const std::size_t> order) const {
   SeriesMatrix out(budget(), columns_);
-  out.one_name = one_name;
+  out.set_one_name(one_name_);
   out.values_.reserve(order.size() * columns_);
   for (const std::size_t index : order) out.append_copy(*this, index);
   return out;
@@ -127,8 +127,8 @@ SeriesMatrix SeriesMatrix::repeated(std::size_t columns) && {
     out.labels(i) = std::move(labels_[i]);
     std::fill_n(out.row(i).begin(), columns, values_[i]);
   }
-  out.one_name = one_name;
-  out.ordered = ordered;
+  out.set_one_name(one_name_);
+  out.set_ordered(ordered_);
   return out;
 }
 
@@ -155,9 +155,9 @@ SeriesMatrix merge_equal_rows(SeriesMatrix matrix, bool strict) {
 
 SeriesMatrix without_names(SeriesMatrix matrix, bool strict) {
   for (std::size_t i = 0; i < matrix.rows(); ++i) matrix.labels(i).nameless = true;
-  if (matrix.one_name) return matrix;
+  if (matrix.one_name()) return matrix;
   SeriesMatrix merged = merge_equal_rows(std::move(matrix), strict);
-  merged.one_name = true;
+  merged.set_one_name(true);
   return merged;
 }
 

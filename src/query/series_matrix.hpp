@@ -78,11 +78,15 @@ class SeriesMatrix {
   [[nodiscard]] Budget& budget() const { return charge_.budget(); }
 
   // No two rows are equal even without their names.
-  bool one_name = false;
+  [[nodiscard]] bool one_name() const { return one_name_; }
+  void set_one_name(bool one_name) { one_name_ = one_name; }
   // The rows' order is part of the result (sort, topk).
-  bool ordered = false;
+  [[nodiscard]] bool ordered() const { return ordered_; }
+  void set_ordered(bool ordered) { ordered_ = ordered; }
 
  private:
+  bool one_name_ = false;
+  bool ordered_ = false;
   std::size_t columns_;
   Charge charge_;
   std::vector<RowLabels> labels_;

@@ -19,7 +19,8 @@ import urllib.error
 import urllib.parse
 import urllib.request
 
-from queries import FAILING, INSTANT_ONLY, QUERIES, SORTED
+sys.dont_write_bytecode = True
+from queries import FAILING, INSTANT_ONLY, QUERIES, SORTED  # noqa: E402
 
 START = 1_700_000_000
 SPAN = 7200
