@@ -129,7 +129,7 @@ def case_remote_write_refusals():
         now = int(time.time() * 1000)
         body = remote_write.write_request([({"__name__": "m"}, [(now, 1.0)])])
         for content, headers, credentials, want in [
-            (remote_write.snappy(body), {}, None, 401),
+            (remote_write.snappy(body), {}, "x" * 43, 401),
             (remote_write.snappy(body), {"Content-Type": "text/plain"}, key, 415),
             (remote_write.snappy(body), {"Content-Encoding": "gzip"}, key, 415),
             (b"\xff\xff\xff\xff\x7f", {}, key, 413),  # a bomb by its word

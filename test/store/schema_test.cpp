@@ -189,8 +189,7 @@ TEST_CASE("a store of schema 1 opens and answers as it was written") {
 TEST_CASE("a store of schema 2 opens and answers as it was written") {
   const test::TempDir dir;
   std::filesystem::create_directories(dir.path() / "data");
-  std::filesystem::copy(test::fixtures() / "store/v2.sqlite",
-                        dir.path() / "data" / "volta.db");
+  std::filesystem::copy(test::fixtures() / "store/v2.sqlite", dir.path() / "data" / "volta.db");
   const test::FakeClock clock(kStart + 60'000);
   StoreOptions options;
   options.directory = dir.path() / "data";
