@@ -214,6 +214,40 @@ void add_import(CLI::App& app, Run& run) {
   command->callback([&run, options] { run = [options] { return run_import(*options); }; });
 }
 
+void add_store(CLI::App& app, Run& run) {
+  CLI::App* command =
+      app.add_subcommand("store", "What a data directory holds, also while it is served");
+  auto options = std::make_shared<StoreCommandOptions>();
+  for (const auto& [name, help] :
+       {std::pair("stats", "Samples, series and bytes; where the series are"),
+        std::pair("check", "Reads everything and says what is damaged")}) {
+    CLI::App* action = command->add_subcommand(name, help);
+    action->add_option("--data", options->data, "The data directory")->required()->type_name("DIR");
+    action->add_flag("--json", options->json, "JSON on stdout");
+    action->callback([&run, options, action_name = std::string(name)] {
+      options->action = action_name;
+      run = [options] { return run_store(*options); };
+    });
+  }
+  command->require_subcommand(1);
+  command->footer(
+      "Examples:\n  volta store stats --data DIR --json\n  volta store check --data DIR");
+
+  auto files = std::make_shared<BackupOptions>();
+  const auto add = [&](const char* name, const char* help, const char* file,
+                       int (*act)(const BackupOptions&)) {
+    CLI::App* action = app.add_subcommand(name, help);
+    action->add_option("FILE", files->file, file)->required();
+    action->add_option("--data", files->data, "The data directory")->required()->type_name("DIR");
+    action->callback([&run, files, act] { run = [files, act] { return act(*files); }; });
+    return action;
+  };
+  add("backup", "Copies a store into one file, also while it is served", "The new file", run_backup)
+      ->footer("Example:\n  volta backup --data /var/lib/volta/server volta-2026-11-22.db");
+  add("restore", "Makes a backup the store of a directory that has none", "The backup", run_restore)
+      ->footer("Example:\n  volta restore --data /var/lib/volta/server volta-2026-11-22.db");
+}
+
 void add_small(CLI::App& app, Run& run) {
   CLI::App* metrics = app.add_subcommand("metrics", "The metric catalogue: names, units, meaning");
   auto json = std::make_shared<bool>(false);
@@ -320,6 +354,7 @@ int run_command_line(int argc, char** argv) {
   add_host(app, run);
   add_query(app, run);
   add_import(app, run);
+  add_store(app, run);
   add_small(app, run);
   try {
     app.parse(argc, argv);

@@ -64,6 +64,20 @@ struct ImportOptions {
 };
 int run_import(const ImportOptions& options);
 
+struct StoreCommandOptions {
+  std::string action;  // stats, check
+  std::string data;
+  bool json = false;
+};
+int run_store(const StoreCommandOptions& options);
+
+struct BackupOptions {
+  std::string data;
+  std::string file;
+};
+int run_backup(const BackupOptions& options);
+int run_restore(const BackupOptions& options);
+
 struct ConfigOptions {
   std::string action;  // check, show, init
   std::string role = "local";

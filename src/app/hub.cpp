@@ -13,6 +13,8 @@ namespace {
 // 36 at most), and the rest of the API must answer meanwhile. A thread that waits costs some 20 KB.
 constexpr unsigned kWorkers = 40;
 
+}  // namespace
+
 std::unique_ptr<Store> open_store(const StoreOptions& options, const Clock& clock) {
   try {
     return std::make_unique<Store>(options, clock);
@@ -28,8 +30,6 @@ std::unique_ptr<Store> open_store(const StoreOptions& options, const Clock& cloc
     }
   }
 }
-
-}  // namespace
 
 // The server exists only once it serves, but /metrics wants its numbers from the beginning.
 class Hub::LateMetrics final : public SelfMetrics {

@@ -87,6 +87,8 @@ class Hub {
 
 // The store's options from a role's settings.
 class Settings;
+// Throws StartFailure with the exit code of CONTRACTS.
+std::unique_ptr<Store> open_store(const StoreOptions& options, const Clock& clock);
 StoreOptions store_options(const Settings& settings, std::size_t head_bytes);
 
 }  // namespace volta

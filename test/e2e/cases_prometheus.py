@@ -132,7 +132,7 @@ def case_remote_write_refusals():
             (remote_write.snappy(body), {}, "x" * 43, 401),
             (remote_write.snappy(body), {"Content-Type": "text/plain"}, key, 415),
             (remote_write.snappy(body), {"Content-Encoding": "gzip"}, key, 415),
-            (b"\xff\xff\xff\xff\x7f", {}, key, 413),  # a bomb by its word
+            (b"\xff\xff\xff\x7f", {}, key, 413),  # a bomb by its word
             (b"nonsense", {}, key, 400),
             (remote_write.snappy(b"\x0a\xff"), {}, key, 400),
             (remote_write.snappy(remote_write.write_request([({"job": "nameless"}, [(now, 1.0)])])), {}, key, 400),
@@ -195,3 +195,33 @@ def case_promtool_reads_it():
                                 (("range", url, "volta_uptime_seconds"), "volta_uptime_seconds")]:
             done = subprocess.run(["promtool", "query", *arguments], capture_output=True, text=True, timeout=30)
             assert done.returncode == 0 and want in done.stdout, (arguments, done.stdout, done.stderr)
+
+
+def case_store_commands():
+    """stats, check, backup and restore, beside a running volta and without; a backup holds what was acknowledged before it."""
+    with Folder() as folder:
+        begin = int(time.time() * 1000) - 600_000
+        with server(folder / "d") as volta:
+            key = access_key(folder / "d")
+            write(volta.port(), key, [({"__name__": "kept", "n": str(n)}, [(begin + 1000 * i, float(i)) for i in range(50)]) for n in range(4)])
+            stats = json.loads(run("store", "stats", "--data", folder / "d", "--json"))
+            assert stats["samples"] == 200 and stats["series"] == 4 and stats["bytes"] > 0 and stats["bytes_per_sample"] > 0, stats
+            assert set(stats["tiers"]) == {"raw", "1m", "1h"} and stats["series_of_metric"] == [{"name": "kept", "count": 4}], stats
+            assert "sound" in run("store", "check", "--data", folder / "d")
+            run("backup", "--data", folder / "d", folder / "copy.db")
+            write(volta.port(), key, [({"__name__": "later"}, [(begin, 1.0)])])
+            code, _, err = run("backup", "--data", folder / "d", folder / "copy.db", expected=None)
+            assert code == 1 and "exists" in err, (code, err)
+        run("restore", "--data", folder / "e", folder / "copy.db")
+        code, _, err = run("restore", "--data", folder / "e", folder / "copy.db", expected=None)
+        assert code != 0 and err, (code, err)
+        assert json.loads(run("store", "check", "--data", folder / "e", "--json"))["sound"] is True
+        with server(folder / "e") as volta:
+            key = access_key(folder / "e")
+            assert float(values(volta.port(), "sum(count_over_time(kept[10m]))", key, time=(begin + 60_000) / 1000)[0]["value"][1]) == 200
+            assert values(volta.port(), "later", key, time=(begin + 1000) / 1000) == []
+        code, _, err = run("store", "stats", "--data", folder / "nothing", expected=None)
+        assert code == 1 and "there is no store" in err, (code, err)
+        (folder / "bad.db").write_bytes(b"nonsense" * 1000)
+        code, _, err = run("restore", "--data", folder / "f", folder / "bad.db", expected=None)
+        assert code != 0 and err and not (folder / "f" / "volta.db").exists(), (code, err)

@@ -1,0 +1,149 @@
+// volta store stats|check, volta backup, volta restore: on the data directory, whether it is served
+// or not. Without an owner the store is opened, which migrates it; beside one it is only read.
+#include <algorithm>
+#include <iostream>
+
+#include "app/commands.hpp"
+#include "app/hub.hpp"
+#include "app/process.hpp"
+#include "base/clock.hpp"
+#include "base/error.hpp"
+#include "base/json_writer.hpp"
+#include "base/text.hpp"
+#include "store/backup.hpp"
+#include "store/inspect.hpp"
+#include "store/store.hpp"
+
+namespace volta {
+namespace {
+
+constexpr std::size_t kListLength = 20;
+
+// The store of a directory that nobody serves; null: somebody does.
+std::unique_ptr<Store> unserved(const std::filesystem::path& directory) {
+  if (!holds_store(directory))
+    throw StartFailure(Exit::failed, "there is no store in " + directory.string());
+  if (lock_holder(directory)) return nullptr;
+  StoreOptions options;
+  options.directory = directory;
+  options.size_bytes = 0;  // what is kept is the role's business
+  options.raw_age = std::chrono::milliseconds(0);
+  return open_store(options, system_clock());
+}
+
+void append_part(JsonWriter& json, const StoreStats::Part& part) {
+  json.member("samples", part.samples)
+      .member("series", part.series)
+      .member("bytes", part.bytes)
+      .member("bytes_per_sample", part.bytes_per_sample());
+}
+
+void append_counts(JsonWriter& json, std::string_view key,
+                   const std::vector<StoreStats::Count>& counts) {
+  json.key(key).begin_array();
+  for (const auto& [name, count] : counts)
+    json.begin_object().member("name", name).member("count", count).end_object();
+  json.end_array();
+}
+
+std::string stats_json(const StoreStats& stats) {
+  std::string out;
+  JsonWriter json(out);
+  json.begin_object();
+  append_part(json, stats.whole);
+  json.key("tiers").begin_object();
+  for (const Tier tier : {Tier::raw, Tier::minute, Tier::hour}) {
+    const auto found = stats.tiers.find(tier);
+    json.key(to_text(tier)).begin_object();
+    append_part(json, found == stats.tiers.end() ? StoreStats::Part{} : found->second);
+    json.end_object();
+  }
+  json.end_object();
+  append_counts(json, "series_of_metric", stats.series_of_metric);
+  append_counts(json, "series_of_host", stats.series_of_host);
+  append_counts(json, "values_of_label", stats.values_of_label);
+  json.end_object();
+  return out;
+}
+
+void print_part(std::string_view name, const StoreStats::Part& part) {
+  std::string cell(name);
+  cell.resize(8, ' ');
+  std::string ratio = part.samples == 0 ? "-" : std::to_string(part.bytes_per_sample());
+  std::cout << cell << part.samples << " samples, " << part.series << " series, " << part.bytes
+            << " bytes, " << ratio << " bytes per sample\n";
+}
+
+void print_counts(std::string_view title, const std::vector<StoreStats::Count>& counts) {
+  if (counts.empty()) return;
+  std::cout << '\n' << title << '\n';
+  for (const auto& [name, count] : counts) {
+    std::string number = std::to_string(count);
+    std::cout << "  " << std::string(number.size() < 10 ? 10 - number.size() : 0, ' ') << number
+              << "  " << printable(name) << '\n';
+  }
+}
+
+int show_stats(const StoreStats& stats, bool json) {
+  if (json) {
+    std::cout << stats_json(stats) << '\n';
+    return code(Exit::done);
+  }
+  print_part("whole", stats.whole);
+  for (const auto& [tier, part] : stats.tiers) print_part(to_text(tier), part);
+  print_counts("Series by metric", stats.series_of_metric);
+  print_counts("Series by host", stats.series_of_host);
+  print_counts("Different values by label", stats.values_of_label);
+  return code(Exit::done);
+}
+
+int show_check(const StoreCheck& check, bool json) {
+  if (json) {
+    std::string out;
+    JsonWriter writer(out);
+    writer.begin_object().member("sound", check.sound()).member("rows", check.rows);
+    writer.member("samples", check.samples).key("problems").begin_array();
+    for (const std::string& problem : check.problems) writer.value(problem);
+    writer.end_array().member("further_problems", check.further).end_object();
+    std::cout << out << '\n';
+  } else {
+    for (const std::string& problem : check.problems) std::cout << printable(problem) << '\n';
+    if (check.further > 0) std::cout << "and " << check.further << " more\n";
+    std::cout << (check.sound() ? "sound: " : "DAMAGED: ") << check.rows << " rows with "
+              << check.samples << " samples read\n";
+  }
+  return code(check.sound() ? Exit::done : Exit::failed);
+}
+
+}  // namespace
+
+int run_store(const StoreCommandOptions& options) {
+  const std::filesystem::path directory = options.data;
+  const auto store = unserved(directory);
+  if (options.action == "stats")
+    return show_stats(store ? store->stats(kListLength) : stats_of_served(directory, kListLength),
+                      options.json);
+  return show_check(store ? store->check() : check_served(directory), options.json);
+}
+
+int run_backup(const BackupOptions& options) {
+  const std::filesystem::path directory = options.data;
+  const auto store = unserved(directory);
+  const auto done = store ? store->back_up(options.file) : back_up_served(directory, options.file);
+  if (!done) throw StartFailure(Exit::failed, done.error().text);
+  std::cout << "backed up to " << options.file << '\n';
+  return code(Exit::done);
+}
+
+int run_restore(const BackupOptions& options) {
+  try {
+    const auto done = restore_store(options.file, options.data);
+    if (!done) throw StartFailure(Exit::failed, done.error().text);
+  } catch (const StoreError& error) {
+    throw StartFailure(Exit::data_directory, error.what());
+  }
+  std::cout << "restored to " << options.data << '\n';
+  return code(Exit::done);
+}
+
+}  // namespace volta

@@ -1,0 +1,19 @@
+// What small commands do with a store while another process serves it: all as a reader, beside its
+// lock. Each throws SqliteFailure where the database cannot be read, as one of an older schema.
+#pragma once
+
+#include <filesystem>
+
+#include "base/result.hpp"
+#include "store/check.hpp"
+#include "store/stats.hpp"
+
+namespace volta {
+
+StoreStats stats_of_served(const std::filesystem::path& directory, std::size_t most);
+StoreCheck check_served(const std::filesystem::path& directory);
+// As Store::back_up.
+Result<void> back_up_served(const std::filesystem::path& directory,
+                            const std::filesystem::path& file);
+
+}  // namespace volta
