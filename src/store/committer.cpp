@@ -43,7 +43,8 @@ const char* objection(const JournalEntry& entry, const RunEntry& run) {
 Committer::Committer(Connection& connection, Parts parts)
     : connection_(connection),
       parts_(parts),
-      accepted_(connection.number("SELECT max(last_accepted) FROM run")) {}
+      accepted_(connection.number("SELECT max(coalesce((SELECT max(last_accepted) FROM run), 0),"
+                                  " coalesce((SELECT max(accepted) FROM seal), 0))")) {}
 
 std::vector<CommitState> Committer::commit(std::span<const JournalEntry> entries) {
   Staged staged;

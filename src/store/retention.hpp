@@ -2,12 +2,14 @@
 // the free pages back to the file system. Whole keyframe groups only.
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <vector>
 
 #include "base/clock.hpp"
+#include "model/time_series.hpp"
 #include "store/head.hpp"
 #include "store/host_table.hpp"
 #include "store/run_table.hpp"
@@ -15,11 +17,16 @@
 
 namespace volta {
 
+// Deletes at most some thousand rows of a group; true: the group is gone. What is left of it stays
+// readable. The writer's thread only, within a transaction.
+bool delete_group_rows(Connection& connection, std::int64_t keyframe);
+
 // The writer's thread only.
 class Retention {
  public:
   struct Limits {
-    std::int64_t raw_age_ms = 0;  // 0: for ever
+    std::array<std::int64_t, 3> age_ms{};  // by tier; 0: for ever
+    bool seals = true;  // the sealer lets go of old journal rows: their windows are kept in tiers
     std::int64_t size_bytes = 0;  // of the whole directory; 0: no cap
     std::int64_t wal_bytes = 0;   // part of size_bytes that is kept for the WAL
     std::filesystem::path database;
@@ -42,6 +49,13 @@ class Retention {
  private:
   bool bury(HostId host);
   bool drop_oldest();
+  bool drop_largest();
+  bool drop_journal(std::int64_t cutoff, std::size_t most);
+  bool drop_packs(Tier tier, std::int64_t cutoff, std::int64_t most);
+  bool drop_seals();
+  bool bury_packs(std::int64_t host);
+  [[nodiscard]] std::int64_t kept_since_ms() const;
+  [[nodiscard]] std::int64_t cutoff_ms(Tier tier) const;
   std::vector<std::int64_t> oldest_groups(std::int64_t cutoff, std::size_t most);
   bool drop_runs();
   bool drop_series();
@@ -50,8 +64,6 @@ class Retention {
   bool drop_copy();
   // What `pages` of the database and everything else in the directory come to, beyond the cap.
   [[nodiscard]] bool too_big(std::int64_t pages);
-  // At most some thousand rows; true: the group is gone.
-  bool delete_rows(std::int64_t keyframe);
 
   Connection& connection_;
   Parts parts_;

@@ -7,6 +7,7 @@
 #include "model/metric_ids.hpp"
 #include "store/range_reader.hpp"
 #include "store/schema.hpp"
+#include "store/sealer.hpp"
 #include "store/series_source.hpp"
 #include "store/writer.hpp"
 
@@ -51,17 +52,27 @@ struct Store::Parts {
         hosts(clock),
         series(clock),
         head({options.head_bytes, options.head_span.count()}),
-        reader(series, head, readers),
+        reader(series, head, readers, bad),
         source(hosts, series, reader) {
     load(clock.wall_ms() - options.head_span.count());
     const Committer::Parts parts{clock, hosts, series, runs, head};
-    writer.emplace(Writer::Database{*connection, directory}, parts, readers,
-                   Retention(*connection, {clock, hosts, series, runs, head},
-                             {options.raw_age.count(), options.size_bytes, wal_bytes(options),
-                              directory.path() / kDatabaseName, migration_copies(directory)}),
-                   DiskWatch(options.disk_space, directory.path()),
-                   Writer::Limits{options.queue_bytes, wal_bytes(options)});
+    writer.emplace(
+        Writer::Database{*connection, directory}, parts, readers,
+        Retention(*connection, {clock, hosts, series, runs, head},
+                  {{options.raw_age.count(), options.minute_age.count(), options.hour_age.count()},
+                   options.seal_in_background,
+                   options.size_bytes,
+                   wal_bytes(options),
+                   directory.path() / kDatabaseName,
+                   migration_copies(directory)}),
+        DiskWatch(options.disk_space, directory.path()),
+        Writer::Limits{options.queue_bytes, wal_bytes(options)});
     hosts.set_writer([this](const auto& work) { writer->call(work); });
+    sealer.emplace(Sealer::Parts{clock, series, runs, bad}, *writer,
+                   std::make_unique<Connection>((directory.path() / kDatabaseName).string(),
+                                                Connection::Mode::reader, options.reader_cache_kib),
+                   Sealer::Limits{options.seal_grace.count(), options.raw_age.count(),
+                                  options.seal_in_background});
   }
 
   void load(std::int64_t head_from_ms) {
@@ -85,9 +96,11 @@ struct Store::Parts {
   SeriesTable series;
   RunTable runs;
   Head head;
+  BadPacks bad;
   StoreReader reader;
   StoreSeriesSource source;
   std::optional<Writer> writer;
+  std::optional<Sealer> sealer;  // before the writer goes
 };
 
 Store::Store(const StoreOptions& options, const Clock& clock) {
@@ -117,7 +130,15 @@ const std::filesystem::path& Store::directory() const { return parts_->directory
 void Store::announce(const std::string& text) const { parts_->directory.announce(text); }
 bool Store::writable() const { return !parts_->writer->read_only(); }
 void Store::maintain() { parts_->writer->maintain(); }
-void Store::close() { parts_->writer->stop(); }
+void Store::seal_due() { parts_->sealer->seal_due(); }
+void Store::seal_all() {
+  parts_->sealer->seal_all();
+  parts_->writer->shrink();
+}
+void Store::close() {
+  parts_->sealer->stop();
+  parts_->writer->stop();
+}
 
 void Store::append_to(std::vector<MetricFamily>& families) const {
   const auto add = [&](MetricId id, std::vector<ExpositionSample> samples) {

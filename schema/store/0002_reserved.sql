@@ -1,0 +1,2 @@
+-- Placeholder on this branch only.
+CREATE TABLE reserved_0002 (id INTEGER PRIMARY KEY) STRICT;
