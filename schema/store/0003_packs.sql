@@ -18,6 +18,9 @@ CREATE TABLE pack (
 ) STRICT;
 CREATE INDEX pack_host ON pack(host_id, tier, end_ms);
 CREATE INDEX pack_age ON pack(tier, end_ms);
+-- Of the tiers what is still to be merged: into 6 hours of minutes, a day and then 30 days of hours.
+CREATE INDEX pack_short ON pack(tier, host_id, end_ms, span_ms)
+  WHERE (tier = 1 AND span_ms < 21600000) OR (tier = 2 AND span_ms < 2592000000);
 
 -- How far a window is sealed: what the journal accepted up to this row is in packs, and in the journal rows no more
 -- than a copy. Kept as long as a group of the journal may reach into the window.

@@ -13,6 +13,7 @@ namespace {
 constexpr std::chrono::seconds kLook{5};
 // Hosts are sealed one after the other over this time.
 constexpr std::int64_t kStaggerMs = 60'000;
+constexpr std::int64_t kMergeLookMs = 60'000;
 // Late samples are sealed when none came for a while, or have waited long.
 constexpr std::int64_t kQuietMs = 60'000;
 constexpr std::int64_t kLongestWaitMs = 600'000;
@@ -26,7 +27,11 @@ std::int64_t host_row(HostId id) { return static_cast<std::uint32_t>(id); }
 }  // namespace
 
 Sealer::Sealer(Parts parts, Writer& writer, std::unique_ptr<Connection> reader, Limits limits)
-    : parts_(parts), writer_(writer), reader_(std::move(reader)), limits_(limits) {
+    : parts_(parts),
+      writer_(writer),
+      reader_(std::move(reader)),
+      limits_(limits),
+      merger_({*reader_, parts.series, parts.bad, workshop_, writer}) {
   Query query = reader_->query("SELECT series_id, until_ms FROM series_kept");
   while (query.step()) {
     kept_until_[SeriesId(static_cast<std::uint32_t>(query.integer(0)))] = query.integer(1);
@@ -74,6 +79,7 @@ void Sealer::pass(bool everything) {
       seal(window);
     }
     sweep(find_groups());
+    merge(everything);
   } catch (...) {
     if (!stopping()) ++counters_.failures;
     throw;
@@ -187,12 +193,21 @@ void Sealer::seal(const SealWindow& window) {
   auto sealed = job.run([this] { return stopping(); });
   if (!sealed) return;
   write(window, *sealed);
+  if (window.after != 0) merger_.note_late(window.host, window.end_ms);
   ++counters_.windows;
   counters_.samples += sealed->samples;
   for (const NewPack& pack : sealed->packs) counters_.bytes += pack.data.size();
   counters_.us += static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(
                                                  std::chrono::steady_clock::now() - start)
                                                  .count());
+}
+
+// A look costs some; what it finds is never urgent.
+void Sealer::merge(bool everything) {
+  const std::int64_t now = parts_.clock.wall_ms();
+  if (!everything && now < next_merge_ms_ && next_merge_ms_ - now < 2 * kMergeLookMs) return;
+  next_merge_ms_ = now + kMergeLookMs;
+  counters_.bytes += merger_.pass(now, everything, [this] { return stopping(); });
 }
 
 void Sealer::write(const SealWindow& window, Sealed& sealed) {

@@ -16,6 +16,7 @@
 #include <thread>
 
 #include "base/clock.hpp"
+#include "store/pack_merge.hpp"
 #include "store/seal_job.hpp"
 #include "store/writer.hpp"
 
@@ -82,6 +83,7 @@ class Sealer {
   void seal(const SealWindow& window);
   void write(const SealWindow& window, Sealed& sealed);
   void sweep(const std::vector<Group>& groups);
+  void merge(bool everything);
   void sweep(const Group& group);
   void quarantine_bad();
   void keep_series(Connection& writer, const SealWindow& window, const Sealed& sealed);
@@ -95,6 +97,8 @@ class Sealer {
 
   std::mutex pass_;  // one pass at a time; guards what follows
   PackWorkshop workshop_;
+  PackMerger merger_;
+  std::int64_t next_merge_ms_ = 0;
   std::map<Place, Pending> pending_;
   std::map<std::int64_t, Group> wide_;  // by id: groups whose windows had to be read out of them
   std::unordered_map<SeriesId, std::int64_t> kept_until_;

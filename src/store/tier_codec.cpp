@@ -248,6 +248,11 @@ Result<WindowColumn> read_tier_columns(PackReader& reader, const OpenPack& open,
   return out;
 }
 
+Kind kind_of_tier_columns(const Pack& pack, SeriesId series) {
+  const PackEntry* count = pack.find(series, kCount);
+  return count != nullptr && count->type == ValueType::uint64 ? Kind::counter : Kind::gauge;
+}
+
 void scale_windows(WindowColumn& windows, ValueType type, std::int8_t scale) {
   if (type == ValueType::float64 || scale == 0) return;
   // As to_double does it, so that a window's first value is the sample's to the bit.

@@ -36,6 +36,9 @@ void add_tier_columns(PackWriter& writer, TierHints& hints, SeriesId series, Kin
 Result<WindowColumn> read_tier_columns(PackReader& reader, const OpenPack& open, SeriesId series,
                                        std::int64_t step_ms);
 
+// Whether the series' windows were written as those of a counter.
+Kind kind_of_tier_columns(const Pack& pack, SeriesId series);
+
 // From the raw domain into the series' unit.
 void scale_windows(WindowColumn& windows, ValueType type, std::int8_t scale);
 

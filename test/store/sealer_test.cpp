@@ -429,6 +429,63 @@ TEST_CASE_METHOD(SealerTest, "a removed host's packs go with it") {
   CHECK(count("SELECT count(*) FROM host") == 0);
 }
 
+TEST_CASE_METHOD(SealerTest, "short packs of the tiers become few long ones") {
+  open();
+  test::Agent agent(store->journal(), host, test::run_id(1));
+  const Slot slot = agent.define(test::counter("m"));
+  const SeriesId id = agent.series(slot);
+  // Two days, a tick every ten seconds, from the beginning of a day on.
+  const std::int64_t start = kStart / (24 * kHourMs) * 24 * kHourMs;
+  std::vector<std::int64_t> times;
+  std::vector<double> values;
+  for (int tick = 1; tick <= 2 * 8640; ++tick) {
+    times.push_back(start + tick * 10'000);
+    values.push_back(tick * 3);
+    agent.tick(times.back(), std::vector<Reading>{{slot, static_cast<std::uint64_t>(tick * 3)}});
+    if (tick % 60 != 0) continue;
+    agent.force_keyframe();
+    REQUIRE(test::commit(store->journal(), agent.finish()) == CommitState::committed);
+    clock.set_wall_ms(times.back());
+    if (tick % 360 == 0) store->seal_due();
+  }
+  const auto check = [&] {
+    QuerySeries series;
+    series.ref = static_cast<std::uint32_t>(id);
+    for (const Tier tier : {Tier::minute, Tier::hour}) {
+      store->source().read_windows(
+          std::vector{series}, tier, {start, start + 100 * kHourMs},
+          [&](std::size_t, const WindowColumn& found) {
+            check_windows(found, build_windows({times, values}, tier_step_ms(tier)), Kind::counter);
+            return true;
+          });
+    }
+  };
+  check();
+  clock.advance(std::chrono::minutes(30));
+  store->seal_due();
+  check();
+  CHECK(count("SELECT count(*) FROM pack WHERE tier=0") == 48);
+  CHECK(count("SELECT count(*) FROM pack WHERE tier=1") == 8);
+  CHECK(count("SELECT count(*) FROM pack WHERE tier=2") == 2);
+  // Late samples are a short pack beside the long one, until there are many or all is sealed.
+  test::Agent late(store->journal(), host, test::run_id(2));
+  late.define(test::counter("m"));
+  late.tick(times[100] + 1, std::vector<Reading>{{0, 302}});
+  REQUIRE(test::commit(store->journal(), late.finish()) == CommitState::committed);
+  times.insert(times.begin() + 101, times[100] + 1);
+  values.insert(values.begin() + 101, 302);
+  check();
+  seal_late();
+  check();
+  CHECK(count("SELECT count(*) FROM pack WHERE tier=1") == 9);
+  store->seal_all();
+  check();
+  CHECK(count("SELECT count(*) FROM pack WHERE tier=0") == 48);
+  CHECK(count("SELECT count(*) FROM pack WHERE tier=1") == 8);
+  reopen();
+  check();
+}
+
 TEST_CASE_METHOD(SealerTest, "a broken pack is put aside and the rest stays readable") {
   open();
   test::Agent agent(store->journal(), host, test::run_id(1));
