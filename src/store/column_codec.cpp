@@ -157,6 +157,9 @@ void ColumnEncoder::encode(const ColumnView& column, ColumnHint& hint, Bytes& ou
   VOLTA_ASSERT(column.present.empty() || column.present.size() == column.raw.size());
   const std::size_t start = out.size();
   const auto raw = work_->without_gaps(column);
+  const auto length = static_cast<std::uint8_t>(std::bit_width(raw.size()));
+  // What a few samples liked says little about many.
+  if (length > hint.length) hint.age = 0;
   if (hint.age == 0) hint.shape = hint.stage = 0;
   if (raw.empty()) {
     work_->put_head(ColumnForm::empty, false, out);
@@ -188,6 +191,7 @@ void ColumnEncoder::encode(const ColumnView& column, ColumnHint& hint, Bytes& ou
     work_->put_head(ColumnForm::integers, false, out);
     work_->put_integers(raw, hint, out);
   }
+  if (hint.age == 0) hint.length = length;
   hint.age = hint.age == 0 ? kHintColumns : static_cast<std::uint8_t>(hint.age - 1);
 }
 

@@ -35,7 +35,8 @@ struct ColumnHint {
   std::uint8_t exponent = 0;
   std::uint8_t shape = 0;  // order and sign of the differences
   std::uint8_t stage = 0;
-  std::uint8_t age = 0;  // columns until everything is tried again; 0: now
+  std::uint8_t age = 0;     // columns until everything is tried again; 0: now
+  std::uint8_t length = 0;  // of the column where it was tried, as a power of two
 };
 
 // One thread at a time. Keeps its buffers and zstd contexts (about 1 MiB) from column to column.
@@ -75,7 +76,7 @@ class ColumnDecoder {
   ColumnDecoder& operator=(ColumnDecoder&&) noexcept;
 
   // `bytes` is exactly one column, `ticks` the length of its time column. Any bytes may come: what
-  // is no valid column is an Error. Memory: some 40 bytes a tick, kept for the next column.
+  // is no valid column is an Error. Memory: 56 bytes a tick at most, kept for the next column.
   Result<DecodedColumn> decode(std::span<const std::byte> bytes, ValueType type, std::size_t ticks);
   // The same through to_double(type, scale, raw): each value is what that function gives.
   Result<DecodedDoubles> decode_doubles(std::span<const std::byte> bytes, ValueType type,

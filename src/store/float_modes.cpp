@@ -14,8 +14,8 @@ constexpr std::array<double, 16> kTens = {1e0, 1e1, 1e2,  1e3,  1e4,  1e5,  1e6,
 constexpr std::array<double, 16> kTenths = {1e0,  1e-1, 1e-2,  1e-3,  1e-4,  1e-5,  1e-6,  1e-7,
                                             1e-8, 1e-9, 1e-10, 1e-11, 1e-12, 1e-13, 1e-14, 1e-15};
 constexpr std::int64_t kNanos = 1'000'000'000;
-// Beyond it llround has no answer.
-constexpr double kLargestInteger = 9.2e18;
+// An integer beyond 2^53 says more than a double can: then the bits make smaller integers.
+constexpr double kLargestInteger = 9'007'199'254'740'992.0;
 constexpr std::size_t kSampleValues = 24;
 
 // One struct per mode: the decoder's arithmetic, each operation rounded once, and the encoder's
@@ -53,9 +53,14 @@ struct TwoProducts {
 struct SecondsAndNanos {
   explicit SecondsAndNanos(std::uint8_t /*exponent*/) {}
   [[nodiscard]] double value(std::int64_t k) const {
-    return static_cast<double>(k / kNanos) + static_cast<double>(k % kNanos) * 1e-9;
+    const std::int64_t seconds = k / kNanos;
+    return static_cast<double>(seconds) + static_cast<double>(k % kNanos) * 1e-9;
   }
-  [[nodiscard]] double guess(double value) const { return value * 1e9; }
+  // Exact but for the one product, whose error is far below one half.
+  [[nodiscard]] double guess(double value) const {
+    const double seconds = std::trunc(value);
+    return seconds * 1e9 + std::round((value - seconds) * 1e9);
+  }
 };
 
 // Calls use(arithmetic) with the mode's struct. Requires mode != 0.
@@ -80,31 +85,27 @@ template <typename Arithmetic>
 bool integer_of(const Arithmetic& arithmetic, std::uint64_t raw, std::int64_t& k) {
   const double guess = arithmetic.guess(std::bit_cast<double>(raw));
   if (!(std::fabs(guess) < kLargestInteger)) return false;  // NaN too
-  // Half away from zero would do as well; this is a few instructions, and the check decides.
+  // A few instructions, where llround is a call; halves may go either way, as the check decides.
   k = static_cast<std::int64_t>(guess + (guess < 0 ? -0.5 : 0.5));
-  if (std::bit_cast<std::uint64_t>(arithmetic.value(k)) == raw) return true;
-  // From 2^52 on the guess itself was rounded.
-  if (std::fabs(guess) < 4.5e15) return false;
-  for (const double near : {std::nextafter(guess, 0.0), std::nextafter(guess, 2 * guess)}) {
-    k = static_cast<std::int64_t>(near);
-    if (std::bit_cast<std::uint64_t>(arithmetic.value(k)) == raw) return true;
-  }
-  return false;
+  return std::bit_cast<std::uint64_t>(arithmetic.value(k)) == raw;
 }
 
-constexpr std::array<FloatMode, 51> make_mode_order() {
-  std::array<FloatMode, 51> order{};
+constexpr std::array<FloatMode, 56> make_mode_order() {
+  std::array<FloatMode, 56> order{};
   std::size_t next = 0;
-  for (std::uint8_t e = 0; e < 16; ++e) order[next++] = {1, e};
-  for (std::uint8_t e = 1; e < 16; ++e) order[next++] = {2, e};
-  order[next++] = {5, 0};
-  for (std::uint8_t e = 4; e < 14; ++e) order[next++] = {3, e};
-  for (std::uint8_t e = 4; e < 13; ++e) order[next++] = {4, e};
+  for (std::uint8_t e = 0; e < 16; ++e) {
+    order[next++] = {1, e};
+    if (e > 0) order[next++] = {2, e};
+    if (e > 3) order[next++] = {3, e};
+    if (e > 3) order[next++] = {4, e};
+    if (e == 9) order[next++] = {5, 0};
+  }
   return order;
 }
 // In the order in which they are tried. The first that fits is taken: a decimal fits all larger
-// exponents too, with larger integers.
+// exponents too, with larger integers, and the largest fit nearly everything.
 constexpr auto kModeOrder = make_mode_order();
+static_assert(kModeOrder.back().mode == 4);
 
 template <typename T>
 void values_of(FloatMode mode, std::span<const std::uint64_t> integers, std::span<T> out) {

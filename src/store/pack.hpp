@@ -144,8 +144,8 @@ class PackReader {
                                 std::span<const std::byte> column, std::int8_t scale);
 
  private:
-  Result<std::span<const std::byte>> checked(const Pack& pack, const PackEntry& entry,
-                                             std::span<const std::byte> column) const;
+  [[nodiscard]] Result<std::span<const std::byte>> checked(const Pack& pack, const PackEntry& entry,
+                                                           std::span<const std::byte> column) const;
   std::span<const std::int64_t> times_of(const Pack& pack, const PackEntry& entry,
                                          std::span<const std::uint32_t> ticks, std::size_t count);
 

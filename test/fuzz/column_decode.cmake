@@ -1,0 +1,1 @@
+volta_fuzz(column_decode LINK volta_store)

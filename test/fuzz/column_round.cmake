@@ -1,0 +1,1 @@
+volta_fuzz(column_round LINK volta_store)

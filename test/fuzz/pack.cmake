@@ -1,0 +1,1 @@
+volta_fuzz(pack LINK volta_store)

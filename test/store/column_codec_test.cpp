@@ -1,0 +1,193 @@
+#include "store/column_codec.hpp"
+
+#include <algorithm>
+#include <bit>
+
+#include <catch2/catch.hpp>
+
+#include "store/column_samples.hpp"
+
+namespace volta {
+namespace {
+
+// The column encoded, decoded both ways and compared with what went in.
+class ColumnRound {
+ public:
+  Bytes encode(const ColumnView& column) {
+    Bytes bytes;
+    encoder_.encode(column, hint, bytes);
+    CHECK(bytes.size() <= kMostColumnBytes);
+    return bytes;
+  }
+
+  // Its size in bytes.
+  std::size_t check(const ColumnView& column) {
+    std::vector<std::uint64_t> values;
+    std::vector<std::uint32_t> ticks;
+    for (std::size_t i = 0; i < column.raw.size(); ++i) {
+      if (!column.present.empty() && column.present[i] == 0) continue;
+      values.push_back(column.raw[i]);
+      ticks.push_back(static_cast<std::uint32_t>(i));
+    }
+    const Bytes bytes = encode(column);
+    const auto raw = decoder_.decode(bytes, column.type, column.raw.size());
+    REQUIRE(raw.has_value());
+    CHECK(std::equal(raw->values.begin(), raw->values.end(), values.begin(), values.end()));
+    if (values.size() == column.raw.size()) {
+      CHECK(raw->ticks.empty());
+    } else {
+      CHECK(std::equal(raw->ticks.begin(), raw->ticks.end(), ticks.begin(), ticks.end()));
+    }
+    for (const int each : {0, 3, -2, 127, -128}) {
+      const auto scale = static_cast<std::int8_t>(each);
+      const auto doubles = decoder_.decode_doubles(bytes, column.type, scale, column.raw.size());
+      REQUIRE(doubles.has_value());
+      REQUIRE(doubles->values.size() == values.size());
+      const auto wrong = std::mismatch(
+          values.begin(), values.end(), doubles->values.begin(), [&](auto bits, double value) {
+            return test::bits_of(to_double(column.type, scale, bits)) == test::bits_of(value);
+          });
+      CHECK(wrong.first == values.end());
+    }
+    return bytes.size();
+  }
+
+  ColumnHint hint;
+
+ private:
+  ColumnEncoder encoder_;
+  ColumnDecoder decoder_;
+};
+
+TEST_CASE("Every kind of column comes back bit by bit") {
+  const auto seed = GENERATE(1, 2);
+  const auto length = GENERATE(1, 2, 3, 4, 5, 127, 128, 129, 600, 3600);
+  ColumnRound round;
+  for (const auto& column :
+       test::SampleColumns(static_cast<std::uint64_t>(seed), static_cast<std::size_t>(length))
+           .all()) {
+    INFO("seed " << seed << ", " << length << " of " << column.name);
+    // The hint of the column before is of another kind: it may only cost bytes.
+    round.check({column.type, column.raw, {}});
+    round.check({column.type, column.raw, {}});
+  }
+}
+
+TEST_CASE("A long column is no special one") {
+  ColumnRound round;
+  for (const auto& column : test::SampleColumns(3, 70'000).all()) {
+    INFO(column.name);
+    round.check({column.type, column.raw, {}});
+  }
+}
+
+TEST_CASE("The longest column of what cannot be packed stays within its bounds") {
+  std::mt19937_64 random(4);
+  std::vector<std::uint64_t> raw(kMostColumnTicks);
+  std::generate(raw.begin(), raw.end(), [&] { return random(); });
+  std::vector<std::uint8_t> present(raw.size());
+  for (std::size_t i = 0; i < present.size(); ++i) present[i] = i % 2;
+  ColumnRound round;
+  CHECK(round.check({ValueType::float64, raw, {}}) < 9 * raw.size());
+  CHECK(round.check({ValueType::uint64, raw, present}) < 6 * raw.size());
+}
+
+TEST_CASE("Gaps are where they were") {
+  ColumnRound round;
+  const std::vector<std::uint64_t> raw = {5, 6, 7, 8, 9, 10, 11};
+  const std::vector<std::vector<std::uint8_t>> cases = {
+      {1, 1, 1, 1, 1, 1, 1}, {0, 0, 0, 0, 0, 0, 0}, {0, 1, 1, 1, 1, 1, 1}, {1, 1, 1, 1, 1, 1, 0},
+      {0, 1, 0, 1, 0, 1, 0}, {1, 0, 0, 0, 0, 0, 1}, {0, 0, 0, 2, 0, 0, 0}};
+  for (const auto& present : cases) round.check({ValueType::uint64, raw, present});
+  for (const auto& present : cases) round.check({ValueType::float64, raw, present});
+  round.check({ValueType::uint64, {}, {}});
+  round.check({ValueType::float64, {}, {}});
+  std::mt19937_64 random(5);
+  for (const auto& column : test::SampleColumns(5, 1000).all()) {
+    INFO(column.name);
+    std::vector<std::uint8_t> present(1000);
+    for (auto& tick : present) tick = random() % 20 != 0;
+    round.check({column.type, column.raw, present});
+  }
+}
+
+TEST_CASE("What is in a gap is not looked at") {
+  ColumnRound round;
+  const std::vector<std::uint8_t> present = {1, 1, 0, 1, 1};
+  const Bytes one =
+      round.encode({ValueType::int64, std::vector<std::uint64_t>{1, 2, 3, 4, 5}, present});
+  round.hint = {};
+  const Bytes other =
+      round.encode({ValueType::int64, std::vector<std::uint64_t>{1, 2, 99, 4, 5}, present});
+  CHECK(one == other);
+}
+
+TEST_CASE("Usual columns are small") {
+  struct Case {
+    const char* name;
+    double most;  // bytes a sample
+  };
+  const std::vector<Case> cases = {
+      {"zero", 0.002},        {"ramp", 0.003},        {"walk", 0.65},
+      {"pages", 0.5},         {"decimal of 2", 0.95}, {"product", 0.5},
+      {"two quotients", 0.5}, {"two products", 0.5},  {"constant decimal", 0.003},
+      {"any bits", 8.05},     {"steps", 0.12},        {"decimal that goes stale", 1.4},
+      {"any double", 8.05},   {"denormals", 2.7}};
+  const auto all = test::SampleColumns(6, 3600).all();
+  for (const auto& one : cases) {
+    const auto column =
+        std::find_if(all.begin(), all.end(), [&](const auto& c) { return c.name == one.name; });
+    REQUIRE(column != all.end());
+    ColumnRound round;
+    INFO(one.name);
+    CHECK(static_cast<double>(round.check({column->type, column->raw, {}})) <= 3600 * one.most);
+  }
+}
+
+TEST_CASE("A hint of any content costs no exactness") {
+  std::mt19937_64 random(7);
+  const auto all = test::SampleColumns(7, 200).all();
+  ColumnRound round;
+  for (int i = 0; i < 2000; ++i) {
+    const auto number = random();
+    round.hint = {
+        static_cast<std::uint8_t>(number),        static_cast<std::uint8_t>(number >> 8U),
+        static_cast<std::uint8_t>(number >> 16U), static_cast<std::uint8_t>(number >> 24U),
+        static_cast<std::uint8_t>(number >> 32U), static_cast<std::uint8_t>(number >> 36U)};
+    const auto& column = all[static_cast<std::size_t>(number >> 40U) % all.size()];
+    INFO(column.name << " with " << number);
+    round.check({column.type, column.raw, {}});
+  }
+}
+
+TEST_CASE("A broken column is an error or another column, never more") {
+  ColumnEncoder encoder;
+  ColumnDecoder decoder;
+  std::mt19937_64 random(8);
+  for (const auto& column : test::SampleColumns(8, 300).all()) {
+    INFO(column.name);
+    ColumnHint hint;
+    Bytes bytes;
+    std::vector<std::uint8_t> present(column.raw.size(), 1);
+    present[20] = present[21] = 0;
+    encoder.encode({column.type, column.raw, present}, hint, bytes);
+    for (std::size_t length = 0; length < bytes.size(); ++length) {
+      const Bytes cut(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(length));
+      CHECK_FALSE(decoder.decode(cut, column.type, column.raw.size()).has_value());
+    }
+    for (std::size_t at = 0; at < bytes.size(); ++at) {
+      Bytes bad = bytes;
+      bad[at] ^= static_cast<std::byte>(1U << (random() % 8));
+      const auto decoded = decoder.decode(bad, column.type, column.raw.size());
+      if (decoded) CHECK(decoded->values.size() <= column.raw.size());
+    }
+    bytes.push_back(std::byte{0});
+    CHECK_FALSE(decoder.decode(bytes, column.type, column.raw.size()).has_value());
+    bytes.pop_back();
+    CHECK_FALSE(decoder.decode(bytes, column.type, column.raw.size() + 1).has_value());
+    CHECK_FALSE(decoder.decode(bytes, column.type, kMostColumnTicks + 1).has_value());
+  }
+}
+
+}  // namespace
+}  // namespace volta
