@@ -43,24 +43,32 @@ const char* objection(const JournalEntry& entry, const RunEntry& run) {
 Committer::Committer(Connection& connection, Parts parts)
     : connection_(connection),
       parts_(parts),
-      accepted_(connection.number("SELECT max(coalesce((SELECT max(last_accepted) FROM run), 0),"
-                                  " coalesce((SELECT max(accepted) FROM seal), 0))")) {}
+      accepted_(std::max({connection.number("SELECT max(last_accepted) FROM run"),
+                          connection.number("SELECT max(accepted) FROM seal"),
+                          connection.number("SELECT max(id) FROM foreign_row")})) {}
 
-std::vector<CommitState> Committer::commit(std::span<const JournalEntry> entries) {
+Committer::States Committer::commit(std::span<const JournalEntry> entries,
+                                    std::span<const ForeignEntry> foreign) {
   Staged staged;
-  std::vector<CommitState> states;
+  States states;
   const std::int64_t accepted_before = accepted_;
   try {
     Transaction transaction(connection_);
-    for (const JournalEntry& entry : entries) states.push_back(stage(entry, staged));
+    for (const JournalEntry& entry : entries) states.batches.push_back(stage(entry, staged));
+    for (const ForeignEntry& entry : foreign) {
+      states.foreign.push_back(parts_.foreign.insert(entry, accepted_) ? CommitState::committed
+                                                                       : CommitState::failed);
+    }
     for (const auto& [key, run] : staged.runs) {
       if (run.row != 0) write_run(run);
     }
     transaction.commit();
   } catch (...) {
     accepted_ = accepted_before;
+    parts_.foreign.rolled_back();
     throw;
   }
+  parts_.foreign.committed();
   parts_.series.mark_stored(staged.series);
   for (auto& [key, run] : staged.runs) {
     if (run.row != 0) parts_.runs.put(key, std::move(run));

@@ -7,8 +7,10 @@
 #include <vector>
 
 #include "base/clock.hpp"
+#include "store/foreign_journal.hpp"
 #include "store/head.hpp"
 #include "store/host_table.hpp"
+#include "store/metric_notes.hpp"
 #include "store/run_table.hpp"
 #include "store/series_table.hpp"
 
@@ -23,13 +25,20 @@ class Committer {
     SeriesTable& series;
     RunTable& runs;
     Head& head;
+    ForeignJournal& foreign;
+    MetricNotes& notes;
+  };
+  struct States {
+    std::vector<CommitState> batches;
+    std::vector<CommitState> foreign;
   };
   Committer(Connection& connection, Parts parts);
 
-  // One state per entry. A batch at or below its run's high-water mark is committed already; one
-  // whose host is gone, whose keyframe is not in force or whose slots contradict the run is failed.
-  // Throws SqliteFailure: then nothing was committed and nothing in memory has changed.
-  std::vector<CommitState> commit(std::span<const JournalEntry> entries);
+  // One state per entry, all in one transaction. A batch at or below its run's high-water mark is
+  // committed already; one whose host is gone, whose keyframe is not in force or whose slots
+  // contradict the run is failed. Throws SqliteFailure: then nothing was committed and nothing in
+  // memory has changed.
+  States commit(std::span<const JournalEntry> entries, std::span<const ForeignEntry> foreign);
 
  private:
   struct Staged {
@@ -47,7 +56,7 @@ class Committer {
 
   Connection& connection_;
   Parts parts_;
-  std::int64_t accepted_;  // of the last journal row
+  std::int64_t accepted_;  // of the last row of either journal
 };
 
 }  // namespace volta

@@ -36,6 +36,7 @@ void insert(NewestSamples& newest, std::int64_t time, std::uint64_t raw, std::in
 void Head::note(HostHead& head, const Committed& entry, std::int64_t now_ms) {
   const DecodedBatch& batch = *entry.batch;
   for (Slot slot = 0; slot < batch.slots; ++slot) {
+    if ((*entry.series)[slot] == SeriesId{}) continue;  // refused
     NewestSamples* newest = nullptr;
     for (std::size_t tick = 0; tick < batch.ticks(); ++tick) {
       const std::size_t at = batch.at(slot, tick);
@@ -50,7 +51,7 @@ void Head::note(HostHead& head, const Committed& entry, std::int64_t now_ms) {
 void Head::note(HostHead& head, const HeadBlock& block) {
   for (Slot slot = 0; slot < block.columns.size(); ++slot) {
     const HeadBlock::Column& column = block.columns[slot];
-    if (column.present == 0) continue;
+    if (column.present == 0 || (*block.series)[slot] == SeriesId{}) continue;
     NewestSamples& newest = head.newest[(*block.series)[slot]];
     for (std::size_t tick = 0; tick < block.times_ms.size(); ++tick) {
       if ((column.present >> tick & 1U) == 0) continue;

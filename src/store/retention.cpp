@@ -11,6 +11,8 @@ namespace {
 
 constexpr std::size_t kGroupsOfSlice = 8;
 constexpr std::int64_t kRowsOfSlice = 4096;  // of the journal, or of series
+constexpr std::size_t kForeignRowsOfSlice = 256;
+constexpr std::size_t kForeignRowsWhenFull = 8;
 constexpr std::int64_t kPagesOfSlice = 256;
 // A run without data keeps its high-water mark this long, in case the agent still has repeats.
 constexpr std::int64_t kRunPatienceMs = 86'400'000;
@@ -29,7 +31,8 @@ std::vector<std::int64_t> numbers(Query& query) {
 
 bool Retention::slice(bool disk_low) {
   if (const auto host = parts_.hosts.dying()) return bury(*host);
-  return drop_oldest() || drop_runs() || drop_series() || give_back_pages(disk_low);
+  return drop_oldest() || drop_runs() || drop_series() ||
+         parts_.foreign.drop_series(parts_.clock.monotonic()) || give_back_pages(disk_low);
 }
 
 bool Retention::too_big(std::int64_t pages) {
@@ -141,7 +144,11 @@ bool Retention::drop_oldest() {
   for (const Tier tier : {Tier::raw, Tier::minute, Tier::hour}) {
     if (drop_packs(tier, cutoff_ms(tier), kGroupsOfSlice)) return true;
   }
-  if (!limits_.seals && drop_journal(cutoff_ms(Tier::raw), kGroupsOfSlice)) return true;
+  const std::int64_t cutoff = cutoff_ms(Tier::raw);
+  if (cutoff != INT64_MIN) {
+    if (!limits_.seals && drop_groups(oldest_groups(cutoff, kGroupsOfSlice))) return true;
+    if (parts_.foreign.drop(cutoff, kForeignRowsOfSlice)) return true;
+  }
   return drop_seals();
 }
 
@@ -150,17 +157,26 @@ bool Retention::drop_largest() {
   const std::int64_t oldest_pack = connection_.number(
       "SELECT coalesce((SELECT end_ms FROM pack WHERE tier=0 ORDER BY end_ms LIMIT 1),"
       " 9223372036854775807)");
-  const std::int64_t oldest_group = connection_.number(
-      "SELECT coalesce((SELECT min_ms FROM keyframe ORDER BY min_ms LIMIT 1),"
-      " 9223372036854775807)");
-  if (oldest_group < oldest_pack && drop_journal(INT64_MAX, 1)) return true;
-  return drop_packs(Tier::raw, INT64_MAX, 1) || drop_journal(INT64_MAX, 1) ||
+  const std::vector<std::int64_t> groups = oldest_groups(INT64_MAX, 1);
+  const auto ours = groups.empty() ? std::nullopt : group_max_ms(groups.front());
+  const auto foreign = parts_.foreign.oldest_ms();
+  // Whichever ends first goes first.
+  if (foreign && *foreign < std::min(ours.value_or(INT64_MAX), oldest_pack)) {
+    return parts_.foreign.drop(INT64_MAX, kForeignRowsWhenFull);
+  }
+  if (ours.value_or(INT64_MAX) < oldest_pack) return drop_groups(groups);
+  return drop_packs(Tier::raw, INT64_MAX, 1) || drop_groups(groups) ||
          drop_packs(Tier::minute, INT64_MAX, 1) || drop_packs(Tier::hour, INT64_MAX, 1);
 }
 
-bool Retention::drop_journal(std::int64_t cutoff, std::size_t most) {
-  if (cutoff == INT64_MIN) return false;
-  const std::vector<std::int64_t> groups = oldest_groups(cutoff, most);
+std::optional<std::int64_t> Retention::group_max_ms(std::int64_t keyframe) {
+  Query query = connection_.query("SELECT max_ms FROM keyframe WHERE id=?");
+  query.with(keyframe);
+  if (!query.step()) return std::nullopt;
+  return query.integer(0);
+}
+
+bool Retention::drop_groups(std::span<const std::int64_t> groups) {
   if (groups.empty()) return false;
   Transaction transaction(connection_);
   for (const std::int64_t group : groups) {

@@ -6,10 +6,13 @@
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
+#include <optional>
+#include <span>
 #include <vector>
 
 #include "base/clock.hpp"
 #include "model/time_series.hpp"
+#include "store/foreign_journal.hpp"
 #include "store/head.hpp"
 #include "store/host_table.hpp"
 #include "store/run_table.hpp"
@@ -38,6 +41,7 @@ class Retention {
     SeriesTable& series;
     RunTable& runs;
     Head& head;
+    ForeignJournal& foreign;
   };
   Retention(Connection& connection, Parts parts, Limits limits)
       : connection_(connection), parts_(parts), limits_(std::move(limits)) {}
@@ -50,12 +54,13 @@ class Retention {
   bool bury(HostId host);
   bool drop_oldest();
   bool drop_largest();
-  bool drop_journal(std::int64_t cutoff, std::size_t most);
   bool drop_packs(Tier tier, std::int64_t cutoff, std::int64_t most);
   bool drop_seals();
   bool bury_packs(std::int64_t host);
   [[nodiscard]] std::int64_t kept_since_ms() const;
   [[nodiscard]] std::int64_t cutoff_ms(Tier tier) const;
+  bool drop_groups(std::span<const std::int64_t> groups);
+  std::optional<std::int64_t> group_max_ms(std::int64_t keyframe);
   std::vector<std::int64_t> oldest_groups(std::int64_t cutoff, std::size_t most);
   bool drop_runs();
   bool drop_series();

@@ -14,8 +14,6 @@ constexpr Migration kMigrations[] = {
 #include "store_migrations.inc"
 };
 
-constexpr std::int64_t kApplicationId = 0x564f4c54;  // "VOLT"
-
 // The copy is complete or not there: it gets its name when it is finished.
 void back_up(Connection& writer, const DataDirectory& directory, std::int64_t version) {
   const std::string name = "before-v" + std::to_string(version + 1) + ".sqlite";

@@ -11,6 +11,9 @@
 
 namespace volta {
 
+constexpr const char* kDatabaseName = "volta.db";
+constexpr std::int64_t kApplicationId = 0x564f4c54;  // "VOLT"; PRAGMA application_id
+
 struct Migration {
   std::string_view name;  // NNNN_what.sql, NNNN the user_version it leads to
   std::string_view sql;

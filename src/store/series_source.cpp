@@ -5,6 +5,7 @@
 #include <set>
 
 #include "base/assert.hpp"
+#include "store/window_builder.hpp"
 
 namespace volta {
 namespace {
@@ -59,7 +60,8 @@ std::size_t StoreSeriesSource::series_at_once(HostId host, std::size_t asked, Ti
   const double seconds =
       (static_cast<double>(span.end_ms) - static_cast<double>(span.start_ms)) / 1000 + 1;
   if (seconds * static_cast<double>(asked) <= kSamplesAtOnce) return asked;
-  const std::uint64_t samples = reader_.samples_at_most(host, span);
+  const std::uint64_t samples =
+      host == kNoHost ? foreign_.samples_at_most(span) : reader_.samples_at_most(host, span);
   const std::uint64_t each = samples / std::max<std::uint64_t>(series_.size(host), 1) + 1;
   return static_cast<std::size_t>(std::max<std::uint64_t>(kSamplesAtOnce / each, 1));
 }
@@ -73,7 +75,9 @@ bool StoreSeriesSource::read_host(HostId host, std::span<const QuerySeries> seri
     std::vector<SeriesId> ids;
     ids.reserve(part.size());
     for (const std::size_t place : part) ids.push_back(id_of(series[place]));
-    std::vector<SampleColumn> columns = reader_.read(host, ids, span.start_ms, span.end_ms);
+    std::vector<SampleColumn> columns = host == kNoHost
+                                            ? foreign_.read(ids, span)
+                                            : reader_.read(host, ids, span.start_ms, span.end_ms);
     for (std::size_t i = 0; i < part.size(); ++i) {
       if (!visit(part[i], {columns[i].times_ms, columns[i].values})) return false;
       columns[i] = {};
@@ -102,8 +106,18 @@ void StoreSeriesSource::read_windows(std::span<const QuerySeries> series, Tier t
 bool StoreSeriesSource::read_windows_of_host(HostId host, std::span<const QuerySeries> series,
                                              const Places& places, Tier tier, TimeSpan span,
                                              const VisitWindows& visit) const {
+  const std::int64_t step = tier_step_ms(tier);
+  if (host == HostId{}) {  // what came with all its labels is in no tier
+    std::vector<QuerySeries> asked;
+    for (const std::size_t place : places) asked.push_back(series[place]);
+    bool go_on = true;
+    read(asked, samples_of_windows(span, step), [&](std::size_t i, const SampleSlice& samples) {
+      return go_on = visit(places[i], build_windows(samples, step));
+    });
+    return go_on;
+  }
   const double windows = (static_cast<double>(span.end_ms) - static_cast<double>(span.start_ms)) /
-                             static_cast<double>(tier_step_ms(tier)) +
+                             static_cast<double>(step) +
                          1;
   const auto at_once = static_cast<std::size_t>(std::max(1.0, kWindowsAtOnce / windows));
   for (std::size_t first = 0; first < places.size(); first += at_once) {
@@ -120,7 +134,9 @@ bool StoreSeriesSource::read_windows_of_host(HostId host, std::span<const QueryS
 }
 
 std::optional<std::int64_t> StoreSeriesSource::oldest_ms(Tier tier) const {
-  return reader_.oldest_ms(tier);
+  const auto ours = reader_.oldest_ms(tier);
+  const auto foreign = foreign_.oldest_ms();
+  return ours && foreign ? std::min(*ours, *foreign) : ours ? ours : foreign;
 }
 
 std::vector<std::string> StoreSeriesSource::label_names(std::span<const Matchers> any_of,
@@ -151,13 +167,18 @@ std::vector<std::string> StoreSeriesSource::label_values(std::string_view name,
   return {values.begin(), values.end()};
 }
 
+// What volta says of its own metrics is in force, whatever others say of them.
 std::vector<MetricMetadata> StoreSeriesSource::metadata(std::string_view name) const {
-  std::vector<MetricMetadata> found;
+  std::map<std::string, MetricMetadata> found;
+  for (MetricMetadata& note : notes_.find(name)) found[note.name] = std::move(note);
   for (const Metric& metric : catalogue()) {
     const bool wanted = name.empty() ? series_.index().has_name(metric.name) : metric.name == name;
-    if (wanted) found.push_back(metadata_of(metric));
+    if (wanted) found[std::string(metric.name)] = metadata_of(metric);
   }
-  return found;
+  std::vector<MetricMetadata> all;
+  all.reserve(found.size());
+  for (auto& [key, metadata] : found) all.push_back(std::move(metadata));
+  return all;
 }
 
 }  // namespace volta

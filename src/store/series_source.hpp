@@ -1,18 +1,32 @@
 // The store as queries see it: all series by their labels, whoever they came from.
 #pragma once
 
+#include "store/foreign_journal.hpp"
 #include "store/host_table.hpp"
+#include "store/metric_notes.hpp"
 #include "store/range_reader.hpp"
 #include "store/series_table.hpp"
 
 namespace volta {
 
 // Thread-safe. A series of a host has its labels and `host`, the name that the host has now; of its
-// variants there is one. The ref of a series is its id.
+// variants there is one. A foreign series has exactly the labels it came with. The ref of a series
+// is its id.
 class StoreSeriesSource final : public SeriesSource {
  public:
-  StoreSeriesSource(const HostTable& hosts, const SeriesTable& series, const StoreReader& reader)
-      : hosts_(hosts), series_(series), reader_(reader) {}
+  struct Parts {
+    const HostTable& hosts;
+    const SeriesTable& series;
+    const MetricNotes& notes;
+    const StoreReader& reader;
+    const ForeignReader& foreign;
+  };
+  explicit StoreSeriesSource(const Parts& parts)
+      : hosts_(parts.hosts),
+        series_(parts.series),
+        notes_(parts.notes),
+        reader_(parts.reader),
+        foreign_(parts.foreign) {}
 
   [[nodiscard]] Result<std::vector<QuerySeries>> select(std::span<const LabelMatcher> matchers,
                                                         TimeSpan span,
@@ -43,7 +57,9 @@ class StoreSeriesSource final : public SeriesSource {
 
   const HostTable& hosts_;
   const SeriesTable& series_;
+  const MetricNotes& notes_;
   const StoreReader& reader_;
+  const ForeignReader& foreign_;
 };
 
 }  // namespace volta

@@ -39,6 +39,8 @@ Bytes encode_labels(const Labels& labels) {
   return out;
 }
 
+}  // namespace
+
 Labels decode_labels(std::span<const std::byte> bytes) {
   Labels labels;
   ByteReader in(bytes);
@@ -54,8 +56,6 @@ Labels decode_labels(std::span<const std::byte> bytes) {
   }
   return labels;
 }
-
-}  // namespace
 
 bool SeriesTable::Before::operator()(const Record& a, const Record& b) const {
   return std::tie(a->def.name, a->def.labels, a->id) < std::tie(b->def.name, b->def.labels, b->id);
@@ -111,6 +111,10 @@ SeriesId SeriesTable::resolve(HostId host, const SeriesDef& series) {
     given_out_[(*found)->id] = clock_.monotonic();
     return (*found)->id;
   }
+  if (known.size() >= (host == kNoHost ? limits_.foreign : limits_.of_host)) {
+    ++refused_;
+    return SeriesId{};
+  }
   const SeriesId id{++last_id_};
   const Record record = std::make_shared<SeriesRecord>(SeriesRecord{id, host, series});
   add(known, record);
@@ -164,9 +168,19 @@ std::size_t SeriesTable::size(HostId host) const {
   return found == by_host_.end() ? 0 : found->second.size();
 }
 
+std::vector<SeriesId> SeriesTable::ids(HostId host) const {
+  const std::lock_guard lock(mutex_);
+  std::vector<SeriesId> ids;
+  const auto found = by_host_.find(host);
+  if (found == by_host_.end()) return ids;
+  for (const Record& record : found->second) ids.push_back(record->id);
+  return ids;
+}
+
 std::vector<SeriesTable::Record> SeriesTable::unstored(std::span<const SeriesId> ids) const {
   const std::lock_guard lock(mutex_);
   std::vector<Record> found;
+  if (unstored_.empty()) return found;
   for (const SeriesId id : ids) {
     if (unstored_.contains(id)) found.push_back(by_id_.at(id));
   }
@@ -205,7 +219,8 @@ void SeriesTable::forget(HostId host) {
 
 bool SeriesTable::knows(std::span<const SeriesId> ids) const {
   const std::lock_guard lock(mutex_);
-  return std::all_of(ids.begin(), ids.end(), [&](SeriesId id) { return by_id_.contains(id); });
+  return std::all_of(ids.begin(), ids.end(),
+                     [&](SeriesId id) { return id == SeriesId{} || by_id_.contains(id); });
 }
 
 std::vector<SeriesId> SeriesTable::forget_idle(std::span<const SeriesId> ids, std::size_t most) {
@@ -228,6 +243,7 @@ std::vector<SeriesId> SeriesTable::forget_idle(std::span<const SeriesId> ids, st
     of_host.erase(record);
     by_id_.erase(found);
     unstored_.erase(id);
+    if (record->host == kNoHost) ++forgotten_;
     shown.push_back(remaining(of_host, record->def));
     records.push_back(record);
   }

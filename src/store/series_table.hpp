@@ -3,6 +3,7 @@
 // even when its series is deleted.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <map>
 #include <memory>
@@ -21,6 +22,9 @@
 
 namespace volta {
 
+// As series.labels has them. Throws StoreError (damaged).
+Labels decode_labels(std::span<const std::byte> bytes);
+
 // Thread-safe. A record never changes: where an agent defines a known name and labels with another
 // type, scale, unit, kind or quality, that is a variant, a record of its own. To readers all
 // variants are one series, known by the id of the newest.
@@ -28,10 +32,20 @@ class SeriesTable final : public SeriesIndex {
  public:
   using Record = std::shared_ptr<const SeriesRecord>;
 
-  explicit SeriesTable(const Clock& clock) : clock_(clock) {}
+  // How many series, variants among them, one host and all foreign ones together may have.
+  struct Limits {
+    std::size_t of_host = 100'000;
+    std::size_t foreign = 1'000'000;
+  };
+
+  explicit SeriesTable(const Clock& clock) : SeriesTable(clock, Limits()) {}
+  SeriesTable(const Clock& clock, Limits limits) : limits_(limits), clock_(clock) {}
 
   void load(Connection& connection);
+  // SeriesId{}: it is new and beyond the limit. No series has this id, so what comes under it is
+  // never shown.
   SeriesId resolve(HostId host, const SeriesDef& series);
+  [[nodiscard]] std::uint64_t refused() const { return refused_; }
   [[nodiscard]] std::vector<SeriesRecord> find(HostId host,
                                                std::string_view name_glob) const override;
   [[nodiscard]] Record record(SeriesId id) const;  // null: unknown
@@ -39,6 +53,9 @@ class SeriesTable final : public SeriesIndex {
   [[nodiscard]] std::vector<Record> variants(HostId host, SeriesId id) const;
   [[nodiscard]] std::size_t size() const;
   [[nodiscard]] std::size_t size(HostId host) const;  // variants count, too
+  [[nodiscard]] std::vector<SeriesId> ids(HostId host) const;
+  // Grows whenever a foreign series is forgotten: ids that were looked up before may be void.
+  [[nodiscard]] std::uint64_t forgotten() const { return forgotten_; }
   // Kept in step with the table.
   [[nodiscard]] const LabelIndex& index() const { return index_; }
 
@@ -66,7 +83,10 @@ class SeriesTable final : public SeriesIndex {
   // What is shown in place of a forgotten record: the newest variant that is left.
   static SeriesId remaining(const HostSeries& of_host, const SeriesDef& def);
 
+  const Limits limits_;
   const Clock& clock_;
+  std::atomic<std::uint64_t> refused_{0};
+  std::atomic<std::uint64_t> forgotten_{0};
   LabelIndex index_;  // has a lock of its own, taken after mutex_
   mutable std::mutex mutex_;
   std::map<HostId, HostSeries> by_host_;

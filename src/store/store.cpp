@@ -5,6 +5,8 @@
 
 #include "base/log.hpp"
 #include "model/metric_ids.hpp"
+#include "store/backup.hpp"
+#include "store/foreign_sink.hpp"
 #include "store/range_reader.hpp"
 #include "store/schema.hpp"
 #include "store/sealer.hpp"
@@ -14,9 +16,10 @@
 namespace volta {
 namespace {
 
-constexpr const char* kDatabaseName = "volta.db";
+constexpr int kBackupCacheKib = 2048;
 // DESIGN section 2: a server with a large store starts in two seconds.
-constexpr std::chrono::milliseconds kRebuildPatience{1500};
+constexpr std::chrono::milliseconds kRebuildPatience{1200};
+constexpr std::chrono::milliseconds kForeignRebuildPatience{300};
 
 std::unique_ptr<Connection> open_writer(const DataDirectory& directory, int cache_kib) {
   std::error_code error;
@@ -50,15 +53,18 @@ struct Store::Parts {
         readers((directory.path() / kDatabaseName).string(), options.readers,
                 options.reader_cache_kib),
         hosts(clock),
-        series(clock),
+        series(clock, {options.series_of_host, options.foreign_series}),
         head({options.head_bytes, options.head_span.count()}),
+        foreign_head(options.head_bytes),
         reader(series, head, readers, bad),
-        source(hosts, series, reader) {
+        foreign_reader(foreign_head, readers),
+        source({hosts, series, notes, reader, foreign_reader}) {
     load(clock.wall_ms() - options.head_span.count());
-    const Committer::Parts parts{clock, hosts, series, runs, head};
+    foreign.emplace(*connection, series, foreign_head);
+    const Committer::Parts parts{clock, hosts, series, runs, head, *foreign, notes};
     writer.emplace(
         Writer::Database{*connection, directory}, parts, readers,
-        Retention(*connection, {clock, hosts, series, runs, head},
+        Retention(*connection, {clock, hosts, series, runs, head, *foreign},
                   {{options.raw_age.count(), options.minute_age.count(), options.hour_age.count()},
                    options.seal_in_background,
                    options.size_bytes,
@@ -67,6 +73,7 @@ struct Store::Parts {
                    migration_copies(directory)}),
         DiskWatch(options.disk_space, directory.path()),
         Writer::Limits{options.queue_bytes, wal_bytes(options)});
+    sink.emplace(series, notes, *writer);
     hosts.set_writer([this](const auto& work) { writer->call(work); });
     sealer.emplace(Sealer::Parts{clock, series, runs, bad}, *writer,
                    std::make_unique<Connection>((directory.path() / kDatabaseName).string(),
@@ -79,7 +86,9 @@ struct Store::Parts {
     try {
       hosts.load(*connection);
       series.load(*connection);
+      notes.load(*connection);
       rebuild_head(*connection, head, head_from_ms, kRebuildPatience);
+      rebuild_foreign_head(*connection, foreign_head, kForeignRebuildPatience);
     } catch (const SqliteFailure& failure) {
       if (!failure.misfit()) throw;
       throw StoreError(StoreError::Kind::damaged,
@@ -95,12 +104,17 @@ struct Store::Parts {
   HostTable hosts;
   SeriesTable series;
   RunTable runs;
+  MetricNotes notes;
   Head head;
   BadPacks bad;
+  ForeignHead foreign_head;
   StoreReader reader;
+  ForeignReader foreign_reader;
   StoreSeriesSource source;
+  std::optional<ForeignJournal> foreign;
   std::optional<Writer> writer;
   std::optional<Sealer> sealer;  // before the writer goes
+  std::optional<ForeignSink> sink;
 };
 
 Store::Store(const StoreOptions& options, const Clock& clock) {
@@ -126,6 +140,7 @@ Journal& Store::journal() { return *parts_->writer; }
 SeriesIndex& Store::series() { return parts_->series; }
 RangeReader& Store::reader() { return parts_->reader; }
 SeriesSource& Store::source() { return parts_->source; }
+SampleSink& Store::sink() { return *parts_->sink; }
 const std::filesystem::path& Store::directory() const { return parts_->directory.path(); }
 void Store::announce(const std::string& text) const { parts_->directory.announce(text); }
 bool Store::writable() const { return !parts_->writer->read_only(); }
@@ -138,6 +153,24 @@ void Store::seal_all() {
 void Store::close() {
   parts_->sealer->stop();
   parts_->writer->stop();
+}
+// On connections of their own: these take long, and the readers are few.
+StoreStats Store::stats(std::size_t most) const {
+  const std::filesystem::path database = directory() / kDatabaseName;
+  Connection source(database.string(), Connection::Mode::reader, kBackupCacheKib);
+  return read_stats(source, database, most);
+}
+
+Result<void> Store::back_up(const std::filesystem::path& file) const {
+  Connection source((directory() / kDatabaseName).string(), Connection::Mode::reader,
+                    kBackupCacheKib);
+  return back_up_store(source, file);
+}
+
+StoreCheck Store::check() const {
+  Connection source((directory() / kDatabaseName).string(), Connection::Mode::reader,
+                    kBackupCacheKib);
+  return check_store(source);
 }
 
 void Store::append_to(std::vector<MetricFamily>& families) const {
@@ -157,6 +190,7 @@ void Store::append_to(std::vector<MetricFamily>& families) const {
   add(metrics::store_commit_seconds_total, {{{}, count(counters.commit_us) / 1e6}});
   add(metrics::store_queue_bytes, {{{}, static_cast<double>(parts_->writer->queued_bytes())}});
   add(metrics::store_series, {{{}, static_cast<double>(parts_->series.size())}});
+  add(metrics::store_refused_series_total, {{{}, static_cast<double>(parts_->series.refused())}});
   add(metrics::store_readonly, {{{}, writable() ? 0.0 : 1.0}});
 }
 

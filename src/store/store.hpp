@@ -12,10 +12,13 @@
 
 #include "base/clock.hpp"
 #include "model/exposition.hpp"
+#include "model/sample_sink.hpp"
 #include "model/store.hpp"
 #include "model/time_series.hpp"
+#include "store/check.hpp"
 #include "store/data_directory.hpp"
 #include "store/disk_space.hpp"
+#include "store/stats.hpp"
 #include "store/store_error.hpp"
 
 namespace volta {
@@ -28,13 +31,17 @@ struct StoreOptions {
   std::chrono::milliseconds seal_grace = std::chrono::minutes(1);  // for late samples of an hour
   bool seal_in_background = true;           // false: only seal_due() and seal_all() seal
   std::int64_t size_bytes = 2'000'000'000;  // whole directory; 0: no cap
-  std::size_t head_bytes = 24U << 20U;      // a server of many hosts wants more
+  std::size_t head_bytes = 24U << 20U;      // a server of many hosts wants more; as much for
+                                            // foreign samples, where there are any
   std::chrono::milliseconds head_span = std::chrono::hours(1);
   std::size_t queue_bytes = 64U << 20U;
   std::int64_t wal_bytes = 16 << 20;  // checkpoint when the WAL is longer; with few hosts, earlier
   int writer_cache_kib = 8192;
   int reader_cache_kib = 2048;
   std::size_t readers = 3;
+  // New series beyond these are refused. Of foreign ones there is one limit for all.
+  std::size_t series_of_host = 100'000;
+  std::size_t foreign_series = 1'000'000;
   DiskSpaceOf disk_space = volta::disk_space;
 };
 
@@ -55,6 +62,7 @@ class Store final : public SelfMetrics {
   [[nodiscard]] SeriesIndex& series();
   [[nodiscard]] RangeReader& reader();
   [[nodiscard]] SeriesSource& source();
+  [[nodiscard]] SampleSink& sink();
   void append_to(std::vector<MetricFamily>& families) const override;
 
   // Canonical path of the data directory.
@@ -70,6 +78,11 @@ class Store final : public SelfMetrics {
   // Seals every window as it is, the open ones too, empties the WAL and gives free pages back to
   // the disk. Throws Failure.
   void seal_all();
+  // These look at what is committed, while everything goes on: read_stats, back_up_store,
+  // check_store.
+  [[nodiscard]] StoreStats stats(std::size_t most) const;
+  Result<void> back_up(const std::filesystem::path& file) const;
+  [[nodiscard]] StoreCheck check() const;
   // Commits what is queued and empties the WAL. append() refuses from now on. Also done by the
   // destructor.
   void close();

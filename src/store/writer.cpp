@@ -68,6 +68,18 @@ bool Writer::append(JournalEntry entry) {
   return true;
 }
 
+bool Writer::append(ForeignEntry entry) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (stopping_ || read_only_) return false;
+    if (queued_bytes_ != 0 && queued_bytes_ + entry.bytes > limits_.queue_bytes) return false;
+    queued_bytes_ += entry.bytes;
+    foreign_.push_back(std::move(entry));
+  }
+  wake_.notify_one();
+  return true;
+}
+
 std::size_t Writer::queued_bytes() const {
   const std::lock_guard lock(mutex_);
   return queued_bytes_;
@@ -97,6 +109,7 @@ void Writer::call(const std::function<void(Connection&)>& work) {
 void Writer::maintain() {
   run_on_thread([&] {
     write_seen();
+    write_notes();
     parts_.head.tidy(parts_.clock.wall_ms());
     watch_disk();
     while (retention_.slice(disk_.low())) {
@@ -122,9 +135,11 @@ void Writer::stop() {
 }
 
 void Writer::wait_for_work(std::unique_lock<std::mutex>& lock, bool busy) {
-  const auto something = [&] { return stopping_ || !queue_.empty() || !tasks_.empty(); };
+  const auto something = [&] { return stopping_ || !queue_empty() || !tasks_.empty(); };
   if (!busy) wake_.wait_until(lock, last_second_ + std::chrono::seconds(1), something);
-  if (queue_.empty() || (!several_hosts_ && queue_.front().host == last_host_)) return;
+  if (queue_empty()) return;
+  const HostId next = queue_.empty() ? kNoHost : queue_.front().host;
+  if (!several_hosts_ && next == last_host_ && foreign_.size() < 2) return;
   wake_.wait_until(lock, last_commit_ + kGather, [&] { return stopping_ || !tasks_.empty(); });
 }
 
@@ -133,14 +148,14 @@ void Writer::loop() {
   watch_disk();
   bool busy = false;  // retention has more to do
   for (bool last_round = false; !last_round;) {
-    std::vector<JournalEntry> group;
+    Group group;
     std::deque<Task*> tasks;
     {
       std::unique_lock lock(mutex_);
       wait_for_work(lock, busy);
       group = take_group();
       tasks.swap(tasks_);
-      last_round = stopping_ && queue_.empty() && tasks.empty();
+      last_round = stopping_ && queue_empty() && tasks.empty();
     }
     if (!group.empty()) commit_group(group);
     for (Task* task : tasks) {
@@ -157,6 +172,7 @@ void Writer::loop() {
   }
   try {
     write_seen();
+    write_notes();
     connection_.checkpoint(true);
   } catch (const SqliteFailure& failure) {
     log::warning("the store's last checkpoint failed; nothing is lost",
@@ -164,28 +180,34 @@ void Writer::loop() {
   }
 }
 
-std::vector<JournalEntry> Writer::take_group() {
-  std::vector<JournalEntry> group;
+Writer::Group Writer::take_group() {
+  Group group;
   std::size_t bytes = 0;
-  while (!queue_.empty() && bytes < kMostGroupBytes && group.size() < kMostGroupEntries) {
+  while (!foreign_.empty() && bytes < kMostGroupBytes) {
+    bytes += foreign_.front().bytes;
+    group.foreign.push_back(std::move(foreign_.front()));
+    foreign_.pop_front();
+  }
+  const std::size_t most = bytes + kMostGroupBytes;  // neither kind holds up the other
+  while (!queue_.empty() && bytes < most && group.batches.size() < kMostGroupEntries) {
     bytes += cost(queue_.front());
-    group.push_back(std::move(queue_.front()));
+    group.batches.push_back(std::move(queue_.front()));
     queue_.pop_front();
   }
   queued_bytes_ -= bytes;
   return group;
 }
 
-void Writer::commit_group(std::vector<JournalEntry>& group) {
+void Writer::commit_group(Group& group) {
   const Time start = std::chrono::steady_clock::now();
   watch_directory();
   if (orphaned_) {
     refuse_all(group, CommitState::failed);
     return;
   }
-  std::vector<CommitState> states;
+  Committer::States states;
   try {
-    states = committer_.commit(group);
+    states = committer_.commit(group.batches, group.foreign);
   } catch (const SqliteFailure& failure) {
     turn_read_only(failure.what(), "a group commit failed; the store takes no data for now");
     ++(failure.disk_full() ? counters_.disk_full : counters_.failed);
@@ -196,26 +218,35 @@ void Writer::commit_group(std::vector<JournalEntry>& group) {
   ++counters_.committed;
   counters_.commit_us += static_cast<std::uint64_t>(
       std::chrono::duration_cast<std::chrono::microseconds>(last_commit_ - start).count());
-  for (std::size_t i = 0; i < group.size(); ++i) {
-    if (group[i].done) group[i].done(states[i]);
-  }
-  last_host_ = group.back().host;
-  several_hosts_ = std::any_of(group.begin(), group.end(),
+  answer(group, states);
+  last_host_ = group.batches.empty() ? kNoHost : group.batches.back().host;
+  several_hosts_ = group.foreign.size() + (group.batches.empty() ? 0 : 1) > 1 ||
+                   std::any_of(group.batches.begin(), group.batches.end(),
                                [&](const JournalEntry& entry) { return entry.host != last_host_; });
   wal_empty_ = false;
 }
 
+void Writer::answer(const Group& group, const Committer::States& states) {
+  for (std::size_t i = 0; i < group.batches.size(); ++i) {
+    if (group.batches[i].done) group.batches[i].done(states.batches[i]);
+  }
+  for (std::size_t i = 0; i < group.foreign.size(); ++i) {
+    group.foreign[i].done(states.foreign[i]);
+  }
+}
+
 // What was queued behind the failed group fails with it: agents send it again in order.
-void Writer::refuse_all(std::vector<JournalEntry>& group, CommitState state) {
+void Writer::refuse_all(Group& group, CommitState state) {
   {
     const std::lock_guard lock(mutex_);
-    std::move(queue_.begin(), queue_.end(), std::back_inserter(group));
+    std::move(queue_.begin(), queue_.end(), std::back_inserter(group.batches));
     queue_.clear();
+    std::move(foreign_.begin(), foreign_.end(), std::back_inserter(group.foreign));
+    foreign_.clear();
     queued_bytes_ = 0;
   }
-  for (const JournalEntry& entry : group) {
-    if (entry.done) entry.done(state);
-  }
+  answer(group,
+         {std::vector(group.batches.size(), state), std::vector(group.foreign.size(), state)});
 }
 
 void Writer::turn_read_only(const std::string& why, const char* doing) {
@@ -230,7 +261,7 @@ void Writer::watch_directory() {
   turn_read_only(directory_.path().string() + " is not the folder any more that was opened",
                  "the data directory was removed or replaced; the store takes no data until volta "
                  "is started anew");
-  std::vector<JournalEntry> none;
+  Group none;
   refuse_all(none, CommitState::failed);
 }
 
@@ -243,7 +274,7 @@ void Writer::watch_disk() {
                  "the disk is nearly full; the store takes no data for now");
   if (!news) return;
   ++counters_.disk_full;
-  std::vector<JournalEntry> none;
+  Group none;
   refuse_all(none, CommitState::disk_full);
 }
 
@@ -257,7 +288,10 @@ bool Writer::housekeeping() {
       watch_directory();
       watch_disk();
       if (read_only_ && !orphaned_ && !disk_.low()) probe();
-      if (seconds_ % 5 == 0) write_seen();
+      if (seconds_ % 5 == 0) {
+        write_seen();
+        write_notes();
+      }
       if (seconds_ % 300 == 0) {
         parts_.head.tidy(parts_.clock.wall_ms());
         parts_.runs.forget_before(parts_.clock.wall_ms() - kRunMemoryMs);
@@ -318,6 +352,16 @@ void Writer::write_seen() {
   HostTable::write_seen(connection_, hosts);
   transaction.commit();
   parts_.hosts.clear_seen(hosts);
+  wal_empty_ = false;
+}
+
+void Writer::write_notes() {
+  const std::vector<MetricMetadata> notes = parts_.notes.unwritten();
+  if (notes.empty()) return;
+  Transaction transaction(connection_);
+  MetricNotes::write(connection_, notes);
+  transaction.commit();
+  parts_.notes.clear(notes);
   wal_empty_ = false;
 }
 

@@ -44,6 +44,8 @@ class Writer final : public Journal {
   SeriesId resolve(HostId host, const SeriesDef& series) override;
   [[nodiscard]] RunState run_state(HostId host, const RunId& run) const override;
   bool append(JournalEntry entry) override;
+  // The same for foreign samples. An entry larger than the queue is taken if no other waits.
+  bool append(ForeignEntry entry);
 
   // Runs the work on the thread, in a transaction of its own, and waits. Rethrows what it throws.
   void call(const std::function<void(Connection&)>& work);
@@ -66,16 +68,25 @@ class Writer final : public Journal {
     bool done = false;
   };
 
+  struct Group {
+    std::vector<JournalEntry> batches;
+    std::vector<ForeignEntry> foreign;
+    [[nodiscard]] bool empty() const { return batches.empty() && foreign.empty(); }
+  };
+
   void loop();
+  [[nodiscard]] bool queue_empty() const { return queue_.empty() && foreign_.empty(); }
   void wait_for_work(std::unique_lock<std::mutex>& lock, bool busy);
   void run_on_thread(std::function<void()> work);
-  std::vector<JournalEntry> take_group();
-  void commit_group(std::vector<JournalEntry>& group);
-  void refuse_all(std::vector<JournalEntry>& group, CommitState state);
+  Group take_group();
+  void commit_group(Group& group);
+  void answer(const Group& group, const Committer::States& states);
+  void refuse_all(Group& group, CommitState state);
   bool housekeeping();
   bool slice();
   void probe();
   void write_seen();
+  void write_notes();
   [[nodiscard]] std::int64_t wal_limit() const;
   void checkpoint();
   void watch_directory();
@@ -111,7 +122,8 @@ class Writer final : public Journal {
   mutable std::mutex mutex_;
   std::condition_variable wake_;
   std::condition_variable task_done_;
-  std::deque<JournalEntry> queue_;  // at most limits_.queue_bytes of payload
+  std::deque<JournalEntry> queue_;    // at most limits_.queue_bytes of payload
+  std::deque<ForeignEntry> foreign_;  // shares the limit
   std::size_t queued_bytes_ = 0;
   std::deque<Task*> tasks_;  // one per waiting caller
   bool stopping_ = false;

@@ -97,6 +97,31 @@ TEST_CASE("crash child", "[.child]") {
   append_until_killed(directory, STDOUT_FILENO);
 }
 
+// The sample of a number: every tenth is of a series of its own.
+LabeledSamples foreign_sample(std::uint64_t number) {
+  const std::string which =
+      number % 10 == 0 ? "n" + std::to_string(number) : std::to_string(number % 10);
+  return {std::make_shared<const Labels>(Labels{{"__name__", "m"}, {"which", which}}),
+          {kStart + static_cast<std::int64_t>(number)},
+          {static_cast<double>(number)}};
+}
+
+// Goes on behind what the epochs before can have reached, until killed.
+TEST_CASE("crash child of foreign samples", "[.child]") {
+  const char* directory = std::getenv("VOLTA_CRASH_DIR");
+  REQUIRE(directory != nullptr);
+  const test::FakeClock clock(kStart);
+  Store store(options_for(directory), clock);
+  const std::uint64_t epoch = std::strtoull(std::getenv("VOLTA_CRASH_EPOCH"), nullptr, 10);
+  for (std::uint64_t number = epoch * 1'000'000 + 1;; number += 3) {
+    std::vector<LabeledSamples> request;
+    for (std::uint64_t i = number; i < number + 3; ++i) request.push_back(foreign_sample(i));
+    if (store.sink().write(request).state != WriteState::committed) _exit(3);
+    const Acknowledged record{epoch, number};
+    if (::write(STDOUT_FILENO, &record, sizeof record) < 0) _exit(3);
+  }
+}
+
 constexpr std::uint64_t kLast = 5;
 
 // The batches of the case below, encoded the same way whenever they are sent again.
@@ -179,6 +204,35 @@ void check_database(const std::string& directory) {
   CHECK(connection.number("SELECT count(*) FROM (SELECT 1 FROM journal JOIN keyframe"
                           " ON keyframe.id = journal.id >> 24 GROUP BY run_id, journal.seq"
                           " HAVING count(*) > 1)") == 0);
+}
+
+TEST_CASE("kill -9 loses no acknowledged foreign sample and makes none up") {
+  const test::TempDir dir;
+  const std::string directory = (dir.path() / "data").string();
+  std::set<std::uint64_t> acknowledged;
+  for (int epoch = 0; epoch < 3; ++epoch) {
+    const Child child = start_child(directory, epoch, "crash child of foreign samples");
+    for (const Acknowledged& record : kill_after(child, 40)) {
+      for (std::uint64_t i = 0; i < 3; ++i) acknowledged.insert(record.seq + i);
+    }
+    check_database(directory);
+  }
+  const test::FakeClock clock(kStart);
+  Store store(options_for(directory), clock);
+  CHECK(store.check().problems == std::vector<std::string>{});
+  const auto series = store.source().select({}, {0, INT64_MAX}, 100'000).value();
+  std::set<std::uint64_t> found;
+  store.source().read(series, {0, INT64_MAX}, [&](std::size_t at, const SampleSlice& samples) {
+    for (std::size_t i = 0; i < samples.times_ms.size(); ++i) {
+      const auto number = static_cast<std::uint64_t>(samples.times_ms[i] - kStart);
+      CHECK(samples.values[i] == static_cast<double>(number));
+      CHECK(*series[at].labels == *foreign_sample(number).labels);
+      CHECK(found.insert(number).second);
+    }
+    return true;
+  });
+  CHECK(std::includes(found.begin(), found.end(), acknowledged.begin(), acknowledged.end()));
+  CHECK(found.size() <= acknowledged.size() + 3 * 3);
 }
 
 TEST_CASE("a batch that was committed and not acknowledged is stored once when it comes again") {

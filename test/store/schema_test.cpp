@@ -1,5 +1,7 @@
 #include "store/schema.hpp"
 
+#include <bit>
+#include <cmath>
 #include <fstream>
 #include <iterator>
 
@@ -180,6 +182,47 @@ TEST_CASE("a store of schema 1 opens and answers as it was written") {
     CHECK(state.durable_seq == 3);
     CHECK(state.key_seq == 1);
     CHECK(state.key == KeyValues{1235, static_cast<std::uint64_t>(-5)});
+  }
+}
+
+// Made by test/fixtures/store/make_v2.py, which knows the format by its description alone.
+TEST_CASE("a store of schema 2 opens and answers as it was written") {
+  const test::TempDir dir;
+  std::filesystem::create_directories(dir.path() / "data");
+  std::filesystem::copy(std::filesystem::path(VOLTA_TEST_DIR) / "fixtures/store/v2.sqlite",
+                        dir.path() / "data" / "volta.db");
+  const test::FakeClock clock(kStart + 60'000);
+  StoreOptions options;
+  options.directory = dir.path() / "data";
+  options.raw_age = std::chrono::milliseconds(0);
+  for (const bool from_head : {true, false}) {
+    CAPTURE(from_head);
+    options.head_bytes = from_head ? 1 << 20 : 0;
+    Store store(options, clock);
+    const SeriesSource& source = store.source();
+    const TimeSpan ever{0, INT64_MAX};
+    const auto series = source.select({}, ever, 10).value();
+    REQUIRE(series.size() == 4);
+    CHECK(*series[0].labels == Labels{{"__name__", "http_requests_total"}, {"code", "200"}});
+    CHECK(series[0].kind == Kind::counter);
+    CHECK(*series[1].labels == Labels{{"__name__", "up"}, {"host", "elsewhere"}});
+    CHECK(label_value(*series[2].labels, "host") == "laptop");
+    source.read(std::span(series).first(2), ever, [&](std::size_t at, const SampleSlice& samples) {
+      const std::vector<std::int64_t> times(samples.times_ms.begin(), samples.times_ms.end());
+      if (at == 0) {
+        CHECK(times == std::vector<std::int64_t>{kStart, kStart + 15'000, kStart + 30'000});
+        CHECK(samples.values[0] == 10);
+        CHECK(samples.values[1] == 13);  // accepted after 12.5
+        CHECK(std::signbit(samples.values[2]));
+      } else {
+        CHECK(times == std::vector<std::int64_t>{kStart, kStart + 15'000});
+        CHECK(samples.values[0] == 1);
+        CHECK(std::bit_cast<std::uint64_t>(samples.values[1]) == kStaleBits);
+      }
+      return true;
+    });
+    CHECK(source.metadata("up").at(0).help == "Whether it answers");
+    CHECK(store.check().problems == std::vector<std::string>{});
   }
 }
 

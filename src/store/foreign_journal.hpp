@@ -1,0 +1,90 @@
+// The journal of foreign samples: written by the writer's thread, read by anybody with a connection
+// of their own.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <optional>
+#include <unordered_set>
+#include <vector>
+
+#include "model/store.hpp"
+#include "store/foreign_head.hpp"
+#include "store/foreign_row.hpp"
+#include "store/reader_pool.hpp"
+#include "store/series_table.hpp"
+
+namespace volta {
+
+// What one call of the sink wants committed, whole or not at all.
+struct ForeignEntry {
+  std::vector<EncodedForeignRow> rows;
+  std::vector<SeriesId> series;           // rising, each once
+  std::uint64_t forgotten = 0;            // SeriesTable::forgotten() before they were looked up
+  std::size_t bytes = 0;                  // that it takes in the queue
+  std::function<void(CommitState)> done;  // as JournalEntry's
+};
+
+// The writer's thread only.
+class ForeignJournal {
+ public:
+  ForeignJournal(Connection& connection, SeriesTable& series, ForeignHead& head);
+
+  // Inside the group commit's transaction. `accepted` counts rows over the whole store, and becomes
+  // that of the last row. False: some of its series were forgotten since they were looked up;
+  // nothing was written.
+  bool insert(const ForeignEntry& entry, std::int64_t& accepted);
+  // After the commit, in the order of insert(); or after it failed.
+  void committed();
+  void rolled_back();
+
+  // Time of the oldest row's newest sample, empty: there is none.
+  std::optional<std::int64_t> oldest_ms();
+  // Deletes the oldest rows none of whose samples is after the cutoff, in a transaction of its
+  // own; false: there was none.
+  bool drop(std::int64_t cutoff_ms, std::size_t most);
+  // Once a day, a slice of looking for series that no row has any more and of forgetting them.
+  // False: nothing to do now.
+  bool drop_series(std::chrono::nanoseconds now);
+
+ private:
+  bool scan();
+  bool forget_unused();
+
+  Connection& connection_;
+  SeriesTable& series_;
+  ForeignHead& head_;
+  struct Inserted {
+    std::int64_t id;
+    std::shared_ptr<const ForeignRow> row;
+  };
+  std::vector<Inserted> inserted_;               // by the transaction that is open
+  std::vector<SeriesTable::Record> new_series_;  // as well
+
+  std::optional<std::chrono::nanoseconds> next_look_;  // empty: not asked yet
+  std::optional<std::int64_t> scanned_to_;             // row; empty: no scan is under way
+  std::unordered_set<SeriesId> in_use_;                // found by the scan
+};
+
+// Fills the head from the newest rows, as far as its budget and the time allow.
+void rebuild_foreign_head(Connection& connection, ForeignHead& head,
+                          std::chrono::milliseconds patience);
+
+// Thread-safe. Throws SqliteFailure where the disk fails.
+class ForeignReader {
+ public:
+  ForeignReader(const ForeignHead& head, ReaderPool& readers) : head_(head), readers_(readers) {}
+
+  // As RangeReader::read.
+  [[nodiscard]] std::vector<SampleColumn> read(std::span<const SeriesId> series,
+                                               TimeSpan span) const;
+  // About how many samples all series have there: at least as many as there are.
+  [[nodiscard]] std::uint64_t samples_at_most(TimeSpan span) const;
+  [[nodiscard]] std::optional<std::int64_t> oldest_ms() const;
+
+ private:
+  const ForeignHead& head_;
+  ReaderPool& readers_;
+};
+
+}  // namespace volta

@@ -1,0 +1,1 @@
+volta_fuzz(foreign_row LINK volta_store)
