@@ -191,6 +191,12 @@ void Store::append_to(std::vector<MetricFamily>& families) const {
   add(metrics::store_queue_bytes, {{{}, static_cast<double>(parts_->writer->queued_bytes())}});
   add(metrics::store_series, {{{}, static_cast<double>(parts_->series.size())}});
   add(metrics::store_refused_series_total, {{{}, static_cast<double>(parts_->series.refused())}});
+  const SealCounters& seals = parts_->sealer->counters();
+  add(metrics::store_seals_total, {{{}, count(seals.windows)}});
+  add(metrics::store_seal_seconds_total, {{{}, count(seals.us) / 1e6}});
+  add(metrics::store_sealed_bytes_total, {{{}, count(seals.bytes)}});
+  add(metrics::store_seal_failures_total, {{{}, count(seals.failures)}});
+  add(metrics::store_bad_packs_total, {{{}, static_cast<double>(parts_->bad.met())}});
   add(metrics::store_readonly, {{{}, writable() ? 0.0 : 1.0}});
 }
 
