@@ -43,8 +43,9 @@ const char* objection(const JournalEntry& entry, const RunEntry& run) {
 Committer::Committer(Connection& connection, Parts parts)
     : connection_(connection),
       parts_(parts),
-      accepted_(std::max(connection.number("SELECT max(last_accepted) FROM run"),
-                         connection.number("SELECT max(id) FROM foreign_row"))) {}
+      accepted_(std::max({connection.number("SELECT max(last_accepted) FROM run"),
+                          connection.number("SELECT max(accepted) FROM seal"),
+                          connection.number("SELECT max(id) FROM foreign_row")})) {}
 
 Committer::States Committer::commit(std::span<const JournalEntry> entries,
                                     std::span<const ForeignEntry> foreign) {

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "store/journal_row.hpp"
+#include "store/window_builder.hpp"
 
 namespace volta {
 namespace {
@@ -20,6 +21,11 @@ struct Growing {
     times_ms.push_back(time);
     values.push_back(value);
     accepted.push_back(order);
+  }
+  void append(const Growing& later) {
+    times_ms.insert(times_ms.end(), later.times_ms.begin(), later.times_ms.end());
+    values.insert(values.end(), later.values.begin(), later.values.end());
+    accepted.insert(accepted.end(), later.accepted.begin(), later.accepted.end());
   }
   void finish(SampleColumn& out);
 };
@@ -65,12 +71,17 @@ class RangeRead {
   RangeRead(const SeriesTable& table, HostId host, std::span<const SeriesId> series,
             std::int64_t start_ms, std::int64_t end_ms);
   void add(const HeadBlock& block);
+  // Before the journal and the head: what packs have of these is passed over.
+  void read_marks(Connection& connection);
+  // After the journal: a window that is sealed meanwhile is then in one of both.
+  void add_packs(Connection& connection, BadPacks& bad);
   void add_journal(Connection& connection, const std::map<std::int64_t, std::uint64_t>& floors);
   std::vector<SampleColumn> finish(std::span<const SeriesId> series);
 
  private:
   [[nodiscard]] std::vector<WantedSlot> wanted(const std::vector<SeriesId>& slots) const;
   void add(const JournalRow& row, const std::vector<WantedSlot>& slots);
+  void add(Growing& column, const DoubleSamples& samples, std::int64_t accepted) const;
   [[nodiscard]] bool inside(std::int64_t time) const {
     return start_ms_ <= time && time <= end_ms_;
   }
@@ -80,7 +91,9 @@ class RangeRead {
   std::int64_t end_ms_;
   std::unordered_map<SeriesId, Target> targets_;
   std::vector<std::size_t> column_of_asked_;
-  std::vector<Growing> columns_;
+  std::vector<Growing> columns_;  // from the journal and the head
+  std::vector<Growing> packed_;   // from packs
+  SealMarks marks_;
 };
 
 RangeRead::RangeRead(const SeriesTable& table, HostId host, std::span<const SeriesId> series,
@@ -92,6 +105,7 @@ RangeRead::RangeRead(const SeriesTable& table, HostId host, std::span<const Seri
     column_of_asked_.push_back(column);
     if (known != targets_.end()) continue;
     columns_.emplace_back();
+    packed_.emplace_back();
     for (const auto& variant : table.variants(host, id)) {
       targets_[variant->id] = {column, variant->def.type, variant->def.scale};
     }
@@ -108,11 +122,18 @@ std::vector<WantedSlot> RangeRead::wanted(const std::vector<SeriesId>& slots) co
 }
 
 void RangeRead::add(const HeadBlock& block) {
+  static_assert(kBlockTicks <= 64);
+  std::uint64_t skip = 0;
+  for (std::size_t tick = 0; tick < block.times_ms.size(); ++tick) {
+    const std::int64_t time = block.times_ms[tick];
+    if (inside(time) && !marks_.covers(time, block.accepted[tick])) continue;
+    skip |= std::uint64_t{1} << tick;
+  }
   for (const auto& [slot, target] : wanted(*block.series)) {
     if (slot >= block.columns.size()) break;
     const HeadBlock::Column& column = block.columns[slot];
     for (std::size_t tick = 0; tick < block.times_ms.size(); ++tick) {
-      if ((column.present >> tick & 1U) == 0 || !inside(block.times_ms[tick])) continue;
+      if ((column.present >> tick & 1U) == 0 || (skip >> tick & 1U) != 0) continue;
       columns_[target.column].add(block.times_ms[tick],
                                   to_double(target.type, target.scale, block.value(column, tick)),
                                   block.accepted[tick]);
@@ -124,6 +145,7 @@ void RangeRead::add(const JournalRow& row, const std::vector<WantedSlot>& slots)
   const DecodedBatch& batch = *row.batch;
   for (std::size_t tick = 0; tick < batch.ticks(); ++tick) {
     if (!inside(batch.times_ms[tick])) continue;
+    if (marks_.covers(batch.times_ms[tick], row.accepted)) continue;
     for (const auto& [slot, target] : slots) {
       if (slot >= batch.slots) break;
       const std::size_t at = batch.at(slot, tick);
@@ -167,6 +189,49 @@ void RangeRead::add_journal(Connection& connection,
   }
 }
 
+TimeSpan windows_of_range(std::int64_t start_ms, std::int64_t end_ms) {
+  return {window_end_ms(start_ms, kWindowMs), window_end_ms(end_ms, kWindowMs)};
+}
+
+void RangeRead::read_marks(Connection& connection) {
+  marks_ = SealMarks::read(connection, host_, windows_of_range(start_ms_, end_ms_));
+}
+
+void RangeRead::add_packs(Connection& connection, BadPacks& bad) {
+  if (targets_.empty() || start_ms_ > end_ms_) return;
+  const auto [first, last] =
+      std::minmax_element(targets_.begin(), targets_.end(),
+                          [](const auto& a, const auto& b) { return a.first < b.first; });
+  PackReader reader;
+  visit_packs(connection,
+              {Tier::raw, host_, windows_of_range(start_ms_, end_ms_), first->first, last->first},
+              bad, [&](const OpenPack& open) {
+                for (const auto& [series, target] : targets_) {
+                  const PackEntry* entry = open.pack.find(series);
+                  if (entry == nullptr) continue;
+                  const auto samples =
+                      reader.doubles(open.pack, *entry, column_bytes(open, *entry), target.scale);
+                  if (!samples) {
+                    bad.report(open.row, samples.error().text);
+                    continue;
+                  }
+                  add(packed_[target.column], *samples, open.row.accepted);
+                }
+              });
+}
+
+void RangeRead::add(Growing& column, const DoubleSamples& samples, std::int64_t accepted) const {
+  const auto times = samples.times_ms;
+  const auto first = std::lower_bound(times.begin(), times.end(), start_ms_);
+  const auto last = std::upper_bound(first, times.end(), end_ms_);
+  const auto from = first - times.begin();
+  const auto to = last - times.begin();
+  column.times_ms.insert(column.times_ms.end(), first, last);
+  column.values.insert(column.values.end(), samples.values.begin() + from,
+                       samples.values.begin() + to);
+  column.accepted.insert(column.accepted.end(), static_cast<std::size_t>(to - from), accepted);
+}
+
 std::vector<SampleColumn> RangeRead::finish(std::span<const SeriesId> series) {
   std::vector<SampleColumn> out(series.size());
   std::vector<std::optional<std::size_t>> first_use(columns_.size());
@@ -175,7 +240,8 @@ std::vector<SampleColumn> RangeRead::finish(std::span<const SeriesId> series) {
     if (first_use[column]) {
       out[i] = out[*first_use[column]];
     } else {
-      columns_[column].finish(out[i]);
+      packed_[column].append(columns_[column]);
+      packed_[column].finish(out[i]);
       first_use[column] = i;
     }
     out[i].series = series[i];
@@ -215,7 +281,9 @@ std::vector<SampleColumn> StoreReader::read(HostId host, std::span<const SeriesI
   const Head::Snapshot snapshot = head_.snapshot(host, start_ms, end_ms);
   {
     auto connection = readers_.take();
+    reading.read_marks(*connection);
     reading.add_journal(*connection, snapshot.floors);
+    reading.add_packs(*connection, bad_);
   }
   for (const auto& block : snapshot.blocks) reading.add(*block);
   return reading.finish(series);
@@ -241,26 +309,41 @@ std::vector<LatestSample> StoreReader::latest(HostId host) const {
 
 std::optional<std::int64_t> StoreReader::oldest_ms(HostId host) const {
   auto connection = readers_.take();
+  const std::int64_t id = static_cast<std::uint32_t>(host);
+  std::optional<std::int64_t> oldest;
+  {
+    Query query =
+        (*connection).query("SELECT min_ms FROM keyframe WHERE host_id=? ORDER BY min_ms LIMIT 1");
+    if (query.with(id).step()) oldest = query.integer(0);
+  }
   Query query =
-      (*connection).query("SELECT min_ms FROM keyframe WHERE host_id=? ORDER BY min_ms LIMIT 1");
-  query.with(std::int64_t{static_cast<std::uint32_t>(host)});
-  if (!query.step()) return std::nullopt;
-  return query.integer(0);
+      (*connection)
+          .query("SELECT min_ms FROM pack WHERE host_id=? AND tier=0 ORDER BY end_ms LIMIT 1");
+  if (query.with(id).step()) oldest = std::min(oldest.value_or(INT64_MAX), query.integer(0));
+  return oldest;
 }
 
 std::optional<std::int64_t> StoreReader::oldest_ms() const {
   auto connection = readers_.take();
-  Query query = (*connection).query("SELECT min_ms FROM keyframe ORDER BY min_ms LIMIT 1");
-  if (!query.step()) return std::nullopt;
-  return query.integer(0);
+  std::optional<std::int64_t> oldest;
+  {
+    Query query = (*connection).query("SELECT min_ms FROM keyframe ORDER BY min_ms LIMIT 1");
+    if (query.step()) oldest = query.integer(0);
+  }
+  Query query = (*connection).query("SELECT min_ms FROM pack WHERE tier=0 ORDER BY end_ms LIMIT 1");
+  if (query.step()) oldest = std::min(oldest.value_or(INT64_MAX), query.integer(0));
+  return oldest;
 }
 
 std::uint64_t StoreReader::samples_at_most(HostId host, TimeSpan span) const {
   auto connection = readers_.take();
   Query query =
       (*connection)
-          .query("SELECT total(points) FROM keyframe WHERE host_id=? AND min_ms<=? AND max_ms>=?");
-  query.with(std::int64_t{static_cast<std::uint32_t>(host)}, span.end_ms, span.start_ms);
+          .query(
+              "SELECT (SELECT total(points) FROM keyframe WHERE host_id=?1 AND min_ms<=?3 AND"
+              " max_ms>=?2) + (SELECT total(samples) FROM pack WHERE host_id=?1 AND tier=0 AND"
+              " end_ms>=?2 AND end_ms-span_ms<?3)");
+  query.with(std::int64_t{static_cast<std::uint32_t>(host)}, span.start_ms, span.end_ms);
   return query.step() ? static_cast<std::uint64_t>(query.integer(0)) : 0;
 }
 

@@ -1,9 +1,12 @@
-// Samples of any range: the head's blocks and, for what is older, the journal.
+// Samples of any range: the head's blocks, for what is older the journal, and packs where windows
+// are sealed.
 #pragma once
 
 #include <chrono>
 
+#include "model/time_series.hpp"
 #include "store/head.hpp"
+#include "store/pack_rows.hpp"
 #include "store/reader_pool.hpp"
 #include "store/series_table.hpp"
 
@@ -12,8 +15,8 @@ namespace volta {
 // Thread-safe. Throws SqliteFailure where the disk fails.
 class StoreReader final : public RangeReader {
  public:
-  StoreReader(const SeriesTable& series, const Head& head, ReaderPool& readers)
-      : series_(series), head_(head), readers_(readers) {}
+  StoreReader(const SeriesTable& series, const Head& head, ReaderPool& readers, BadPacks& bad)
+      : series_(series), head_(head), readers_(readers), bad_(bad) {}
 
   [[nodiscard]] std::vector<SampleColumn> read(HostId host, std::span<const SeriesId> series,
                                                std::int64_t start_ms,
@@ -24,11 +27,20 @@ class StoreReader final : public RangeReader {
   [[nodiscard]] std::uint64_t samples_at_most(HostId host, TimeSpan span) const;
   // Of all hosts.
   [[nodiscard]] std::optional<std::int64_t> oldest_ms() const;
+  // From when on the tier holds everything there is.
+  [[nodiscard]] std::optional<std::int64_t> oldest_ms(Tier tier) const;
+  // Windows of the tier with an end in the span, a column per asked series in the order asked;
+  // those of hours that are not sealed are made from samples. `increase` of a gauge may be NaN: it
+  // is kept of counters only.
+  [[nodiscard]] std::vector<WindowColumn> read_windows(HostId host,
+                                                       std::span<const SeriesId> series, Tier tier,
+                                                       TimeSpan ends) const;
 
  private:
   const SeriesTable& series_;
   const Head& head_;
   ReaderPool& readers_;
+  BadPacks& bad_;
 };
 
 // Fills the head from the newest groups of the journal, as far as its budget and the time allow.

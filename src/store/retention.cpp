@@ -4,6 +4,7 @@
 
 #include "base/log.hpp"
 #include "store/disk_space.hpp"
+#include "store/pack_rows.hpp"
 
 namespace volta {
 namespace {
@@ -30,9 +31,8 @@ std::vector<std::int64_t> numbers(Query& query) {
 
 bool Retention::slice(bool disk_low) {
   if (const auto host = parts_.hosts.dying()) return bury(*host);
-  return drop_foreign(false) || drop_oldest() || drop_foreign(true) || drop_runs() ||
-         drop_series() || parts_.foreign.drop_series(parts_.clock.monotonic()) ||
-         give_back_pages(disk_low);
+  return drop_oldest() || drop_runs() || drop_series() ||
+         parts_.foreign.drop_series(parts_.clock.monotonic()) || give_back_pages(disk_low);
 }
 
 bool Retention::too_big(std::int64_t pages) {
@@ -57,19 +57,19 @@ bool Retention::drop_copy() {
   return true;
 }
 
-bool Retention::delete_rows(std::int64_t keyframe) {
+bool delete_group_rows(Connection& connection, std::int64_t keyframe) {
   const std::int64_t first = group_start(keyframe);
   std::int64_t end = 0;
   {
-    Query last = connection_.query("SELECT max(id) FROM journal WHERE id >= ? AND id < ?");
+    Query last = connection.query("SELECT max(id) FROM journal WHERE id >= ? AND id < ?");
     last.with(first, group_start(keyframe + 1));
     end = last.step() ? std::max(last.integer(0) + 1, first) : first;
   }
   // From the end, so that what is left of the group stays readable.
   const std::int64_t from = std::max(first, end - kRowsOfSlice);
-  connection_.query("DELETE FROM journal WHERE id >= ? AND id < ?").with(from, end).run();
+  connection.query("DELETE FROM journal WHERE id >= ? AND id < ?").with(from, end).run();
   if (from > first) return false;
-  connection_.query("DELETE FROM keyframe WHERE id=?").with(keyframe).run();
+  connection.query("DELETE FROM keyframe WHERE id=?").with(keyframe).run();
   return true;
 }
 
@@ -88,9 +88,12 @@ bool Retention::bury(HostId host) {
     Query query = connection_.query("SELECT id FROM run WHERE host_id=? LIMIT ?");
     runs = numbers(query.with(id, std::int64_t{kGroupsOfSlice}));
   }
-  if (!groups.empty()) {
+  const bool packs = bury_packs(id);
+  if (packs) {
+    // More of them next time.
+  } else if (!groups.empty()) {
     for (const std::int64_t group : groups) {
-      if (!delete_rows(group)) break;
+      if (!delete_group_rows(connection_, group)) break;
     }
   } else if (!runs.empty()) {
     for (const std::int64_t run : runs) {
@@ -98,11 +101,17 @@ bool Retention::bury(HostId host) {
       connection_.query("DELETE FROM run WHERE id=?").with(run).run();
     }
   } else {
+    connection_.query("DELETE FROM bad_pack WHERE host_id=?").with(id).run();
+    connection_.query("DELETE FROM seal WHERE host_id=?").with(id).run();
+    connection_
+        .query("DELETE FROM series_kept WHERE series_id IN (SELECT id FROM series WHERE host_id=?)")
+        .with(id)
+        .run();
     connection_.query("DELETE FROM series WHERE host_id=?").with(id).run();
     connection_.query("DELETE FROM host WHERE id=?").with(id).run();
   }
   transaction.commit();
-  if (groups.empty() && runs.empty()) {
+  if (!packs && groups.empty() && runs.empty()) {
     parts_.series.forget(host);
     parts_.hosts.died(host);
   }
@@ -123,42 +132,126 @@ std::vector<std::int64_t> Retention::oldest_groups(std::int64_t cutoff, std::siz
   return groups;
 }
 
+std::int64_t Retention::cutoff_ms(Tier tier) const {
+  const std::int64_t age = limits_.age_ms.at(static_cast<std::size_t>(tier));
+  return age <= 0 ? INT64_MIN : parts_.clock.wall_ms() - age;
+}
+
 bool Retention::drop_oldest() {
   const bool over = too_big(connection_.number("PRAGMA page_count") -
                             connection_.number("PRAGMA freelist_count"));
-  if (over && drop_copy()) return true;
-  if (!over && limits_.raw_age_ms <= 0) return false;
-  const std::int64_t cutoff = over ? INT64_MAX : parts_.clock.wall_ms() - limits_.raw_age_ms;
-  const std::vector<std::int64_t> groups = oldest_groups(cutoff, over ? 1 : kGroupsOfSlice);
+  if (over && (drop_copy() || drop_largest())) return true;
+  for (const Tier tier : {Tier::raw, Tier::minute, Tier::hour}) {
+    if (drop_packs(tier, cutoff_ms(tier), kGroupsOfSlice)) return true;
+  }
+  const std::int64_t cutoff = cutoff_ms(Tier::raw);
+  if (cutoff != INT64_MIN) {
+    if (!limits_.seals && drop_groups(oldest_groups(cutoff, kGroupsOfSlice))) return true;
+    if (parts_.foreign.drop(cutoff, kForeignRowsOfSlice)) return true;
+  }
+  return drop_seals();
+}
+
+// For the store's size: the oldest samples, then windows of minutes, then of hours.
+bool Retention::drop_largest() {
+  const std::int64_t oldest_pack = connection_.number(
+      "SELECT coalesce((SELECT end_ms FROM pack WHERE tier=0 ORDER BY end_ms LIMIT 1),"
+      " 9223372036854775807)");
+  const std::vector<std::int64_t> groups = oldest_groups(INT64_MAX, 1);
+  const auto ours = groups.empty() ? std::nullopt : group_max_ms(groups.front());
+  const auto foreign = parts_.foreign.oldest_ms();
+  // Whichever ends first goes first.
+  if (foreign && *foreign < std::min(ours.value_or(INT64_MAX), oldest_pack)) {
+    return parts_.foreign.drop(INT64_MAX, kForeignRowsWhenFull);
+  }
+  if (ours.value_or(INT64_MAX) < oldest_pack) return drop_groups(groups);
+  return drop_packs(Tier::raw, INT64_MAX, 1) || drop_groups(groups) ||
+         drop_packs(Tier::minute, INT64_MAX, 1) || drop_packs(Tier::hour, INT64_MAX, 1);
+}
+
+std::optional<std::int64_t> Retention::group_max_ms(std::int64_t keyframe) {
+  Query query = connection_.query("SELECT max_ms FROM keyframe WHERE id=?");
+  query.with(keyframe);
+  if (!query.step()) return std::nullopt;
+  return query.integer(0);
+}
+
+bool Retention::drop_groups(std::span<const std::int64_t> groups) {
   if (groups.empty()) return false;
   Transaction transaction(connection_);
   for (const std::int64_t group : groups) {
-    if (!delete_rows(group)) break;
+    if (!delete_group_rows(connection_, group)) break;
   }
   transaction.commit();
   return true;
 }
 
-// Of both kinds the older data go first.
-bool Retention::drop_foreign(bool any) {
-  const std::int64_t cutoff = parts_.clock.wall_ms() - limits_.raw_age_ms;
-  if (limits_.raw_age_ms > 0 && parts_.foreign.drop(cutoff, kForeignRowsOfSlice)) return true;
-  const bool over = too_big(connection_.number("PRAGMA page_count") -
-                            connection_.number("PRAGMA freelist_count"));
-  if (!over) return false;
-  const auto oldest = parts_.foreign.oldest_ms();
-  if (!oldest || (!any && *oldest >= oldest_of_hosts_ms())) return false;
-  return drop_copy() || parts_.foreign.drop(INT64_MAX, kForeignRowsWhenFull);
+// All packs of a host with one end at once: whether samples of a window are there is answered for
+// the window as a whole.
+bool Retention::drop_packs(Tier tier, std::int64_t cutoff, std::int64_t most) {
+  if (cutoff == INT64_MIN) return false;
+  struct Place {
+    std::int64_t host;
+    std::int64_t end_ms;
+  };
+  std::vector<Place> places;
+  {
+    Query query = connection_.query(
+        "SELECT DISTINCT end_ms, host_id FROM pack WHERE tier=? AND end_ms<=?"
+        " ORDER BY end_ms LIMIT ?");
+    query.with(static_cast<std::int64_t>(tier), cutoff, most);
+    while (query.step()) places.push_back({query.integer(1), query.integer(0)});
+  }
+  if (places.empty()) return false;
+  Transaction transaction(connection_);
+  for (const Place& place : places) {
+    connection_.query("DELETE FROM pack WHERE host_id=? AND tier=? AND end_ms=?")
+        .with(place.host, static_cast<std::int64_t>(tier), place.end_ms)
+        .run();
+  }
+  transaction.commit();
+  return true;
 }
 
-std::int64_t Retention::oldest_of_hosts_ms() {
-  Query query = connection_.query("SELECT max_ms FROM keyframe ORDER BY min_ms LIMIT 1");
-  return query.step() ? query.integer(0) : INT64_MAX;
+// Marks that no journal row can be measured against any more.
+bool Retention::drop_seals() {
+  const std::int64_t cutoff = cutoff_ms(Tier::raw);
+  if (cutoff == INT64_MIN) return false;
+  std::vector<std::pair<std::int64_t, std::int64_t>> places;
+  {
+    Query query = connection_.query(
+        "SELECT host_id, end_ms FROM seal WHERE end_ms<=?1"
+        " AND NOT EXISTS (SELECT 1 FROM keyframe WHERE keyframe.host_id = seal.host_id AND"
+        " min_ms <= seal.end_ms AND max_ms >= seal.end_ms - ?2)"
+        " AND NOT EXISTS (SELECT 1 FROM pack WHERE pack.host_id = seal.host_id AND tier=0 AND"
+        " pack.end_ms = seal.end_ms) LIMIT ?3");
+    query.with(cutoff, kWindowMs, kRowsOfSlice);
+    while (query.step()) places.emplace_back(query.integer(0), query.integer(1));
+  }
+  if (places.empty()) return false;
+  Transaction transaction(connection_);
+  for (const auto& [host, end] : places) {
+    connection_.query("DELETE FROM seal WHERE host_id=? AND end_ms=?").with(host, end).run();
+  }
+  transaction.commit();
+  return true;
+}
+
+bool Retention::bury_packs(std::int64_t host) {
+  std::vector<std::int64_t> packs;
+  {
+    Query query = connection_.query("SELECT id FROM pack WHERE host_id=? LIMIT ?");
+    packs = numbers(query.with(host, std::int64_t{4 * kGroupsOfSlice}));
+  }
+  for (const std::int64_t pack : packs) {
+    connection_.query("DELETE FROM pack WHERE id=?").with(pack).run();
+  }
+  return !packs.empty();
 }
 
 bool Retention::drop_runs() {
   const std::int64_t patience =
-      limits_.raw_age_ms > 0 ? std::max(limits_.raw_age_ms, kRunPatienceMs) : kEndlessPatienceMs;
+      limits_.age_ms[0] > 0 ? std::max(limits_.age_ms[0], kRunPatienceMs) : kEndlessPatienceMs;
   const std::int64_t cutoff = parts_.clock.wall_ms() - patience;
   std::vector<std::int64_t> runs;
   {
@@ -196,14 +289,20 @@ bool Retention::drop_series() {
   return !hosts_to_look_at_.empty();
 }
 
+// What ended before is in no pack any more.
+std::int64_t Retention::kept_since_ms() const {
+  return std::min({cutoff_ms(Tier::raw), cutoff_ms(Tier::minute), cutoff_ms(Tier::hour)});
+}
+
 // At most some thousand; false: the host has none.
 bool Retention::drop_series_of(std::int64_t host) {
   std::vector<SeriesId> unused;
   {
     Query query = connection_.query(
         "SELECT id FROM series WHERE host_id=?1 AND id NOT IN (SELECT series_id FROM slot"
-        " WHERE run_id IN (SELECT id FROM run WHERE host_id=?1))");
-    query.with(host);
+        " WHERE run_id IN (SELECT id FROM run WHERE host_id=?1))"
+        " AND id NOT IN (SELECT series_id FROM series_kept WHERE until_ms > ?2)");
+    query.with(host, kept_since_ms());
     while (query.step()) {
       unused.push_back(SeriesId(static_cast<std::uint32_t>(query.integer(0))));
     }
@@ -214,9 +313,9 @@ bool Retention::drop_series_of(std::int64_t host) {
   if (gone.empty()) return false;
   Transaction transaction(connection_);
   for (const SeriesId id : gone) {
-    connection_.query("DELETE FROM series WHERE id=?")
-        .with(std::int64_t{static_cast<std::uint32_t>(id)})
-        .run();
+    const std::int64_t row = static_cast<std::uint32_t>(id);
+    connection_.query("DELETE FROM series WHERE id=?").with(row).run();
+    connection_.query("DELETE FROM series_kept WHERE series_id=?").with(row).run();
   }
   transaction.commit();
   return true;

@@ -2,12 +2,16 @@
 // the free pages back to the file system. Whole keyframe groups only.
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
+#include <optional>
+#include <span>
 #include <vector>
 
 #include "base/clock.hpp"
+#include "model/time_series.hpp"
 #include "store/foreign_journal.hpp"
 #include "store/head.hpp"
 #include "store/host_table.hpp"
@@ -16,11 +20,16 @@
 
 namespace volta {
 
+// Deletes at most some thousand rows of a group; true: the group is gone. What is left of it stays
+// readable. The writer's thread only, within a transaction.
+bool delete_group_rows(Connection& connection, std::int64_t keyframe);
+
 // The writer's thread only.
 class Retention {
  public:
   struct Limits {
-    std::int64_t raw_age_ms = 0;  // 0: for ever
+    std::array<std::int64_t, 3> age_ms{};  // by tier; 0: for ever
+    bool seals = true;  // the sealer lets go of old journal rows: their windows are kept in tiers
     std::int64_t size_bytes = 0;  // of the whole directory; 0: no cap
     std::int64_t wal_bytes = 0;   // part of size_bytes that is kept for the WAL
     std::filesystem::path database;
@@ -44,10 +53,15 @@ class Retention {
  private:
   bool bury(HostId host);
   bool drop_oldest();
+  bool drop_largest();
+  bool drop_packs(Tier tier, std::int64_t cutoff, std::int64_t most);
+  bool drop_seals();
+  bool bury_packs(std::int64_t host);
+  [[nodiscard]] std::int64_t kept_since_ms() const;
+  [[nodiscard]] std::int64_t cutoff_ms(Tier tier) const;
+  bool drop_groups(std::span<const std::int64_t> groups);
+  std::optional<std::int64_t> group_max_ms(std::int64_t keyframe);
   std::vector<std::int64_t> oldest_groups(std::int64_t cutoff, std::size_t most);
-  // `any`: also what is newer than the hosts' data, if the size asks for it.
-  bool drop_foreign(bool any);
-  std::int64_t oldest_of_hosts_ms();
   bool drop_runs();
   bool drop_series();
   bool drop_series_of(std::int64_t host);
@@ -55,8 +69,6 @@ class Retention {
   bool drop_copy();
   // What `pages` of the database and everything else in the directory come to, beyond the cap.
   [[nodiscard]] bool too_big(std::int64_t pages);
-  // At most some thousand rows; true: the group is gone.
-  bool delete_rows(std::int64_t keyframe);
 
   Connection& connection_;
   Parts parts_;

@@ -12,6 +12,8 @@ namespace {
 
 // Raw columns in the making take 24 bytes a sample: about 50 MB.
 constexpr std::uint64_t kSamplesAtOnce = 2'000'000;
+// Of windows, about 250 bytes each while they are put together.
+constexpr double kWindowsAtOnce = 200'000;
 constexpr std::size_t kNoLimit = std::numeric_limits<std::size_t>::max();
 
 SeriesId id_of(const QuerySeries& series) {
@@ -86,15 +88,53 @@ bool StoreSeriesSource::read_host(HostId host, std::span<const QuerySeries> seri
 
 void StoreSeriesSource::read_windows(std::span<const QuerySeries> series, Tier tier, TimeSpan span,
                                      const VisitWindows& visit) const {
-  const std::int64_t step = tier_step_ms(tier);
-  VOLTA_ASSERT(step > 0);
-  read(series, samples_of_windows(span, step), [&](std::size_t place, const SampleSlice& samples) {
-    return visit(place, build_windows(samples, step));
-  });
+  VOLTA_ASSERT(tier != Tier::raw);
+  std::map<HostId, Places> by_host;
+  Places gone;
+  for (std::size_t place = 0; place < series.size(); ++place) {
+    const auto record = series_.record(id_of(series[place]));
+    (record == nullptr ? gone : by_host[record->host]).push_back(place);
+  }
+  for (const auto& [host, places] : by_host) {
+    if (!read_windows_of_host(host, series, places, tier, span, visit)) return;
+  }
+  for (const std::size_t place : gone) {
+    if (!visit(place, {})) return;
+  }
 }
 
-std::optional<std::int64_t> StoreSeriesSource::oldest_ms(Tier /*tier*/) const {
-  const auto ours = reader_.oldest_ms();
+bool StoreSeriesSource::read_windows_of_host(HostId host, std::span<const QuerySeries> series,
+                                             const Places& places, Tier tier, TimeSpan span,
+                                             const VisitWindows& visit) const {
+  const std::int64_t step = tier_step_ms(tier);
+  if (host == HostId{}) {  // what came with all its labels is in no tier
+    std::vector<QuerySeries> asked;
+    for (const std::size_t place : places) asked.push_back(series[place]);
+    bool go_on = true;
+    read(asked, samples_of_windows(span, step), [&](std::size_t i, const SampleSlice& samples) {
+      return go_on = visit(places[i], build_windows(samples, step));
+    });
+    return go_on;
+  }
+  const double windows = (static_cast<double>(span.end_ms) - static_cast<double>(span.start_ms)) /
+                             static_cast<double>(step) +
+                         1;
+  const auto at_once = static_cast<std::size_t>(std::max(1.0, kWindowsAtOnce / windows));
+  for (std::size_t first = 0; first < places.size(); first += at_once) {
+    const auto part = std::span(places).subspan(first, std::min(at_once, places.size() - first));
+    std::vector<SeriesId> ids;
+    ids.reserve(part.size());
+    for (const std::size_t place : part) ids.push_back(id_of(series[place]));
+    const std::vector<WindowColumn> columns = reader_.read_windows(host, ids, tier, span);
+    for (std::size_t i = 0; i < part.size(); ++i) {
+      if (!visit(part[i], columns[i])) return false;
+    }
+  }
+  return true;
+}
+
+std::optional<std::int64_t> StoreSeriesSource::oldest_ms(Tier tier) const {
+  const auto ours = reader_.oldest_ms(tier);
   const auto foreign = foreign_.oldest_ms();
   return ours && foreign ? std::min(*ours, *foreign) : ours ? ours : foreign;
 }

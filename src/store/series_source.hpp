@@ -52,6 +52,9 @@ class StoreSeriesSource final : public SeriesSource {
   bool read_host(HostId host, std::span<const QuerySeries> series, const Places& places,
                  TimeSpan span, const VisitSamples& visit) const;
 
+  bool read_windows_of_host(HostId host, std::span<const QuerySeries> series, const Places& places,
+                            Tier tier, TimeSpan span, const VisitWindows& visit) const;
+
   const HostTable& hosts_;
   const SeriesTable& series_;
   const MetricNotes& notes_;

@@ -9,6 +9,7 @@
 #include "store/foreign_sink.hpp"
 #include "store/range_reader.hpp"
 #include "store/schema.hpp"
+#include "store/sealer.hpp"
 #include "store/series_source.hpp"
 #include "store/writer.hpp"
 
@@ -55,20 +56,30 @@ struct Store::Parts {
         series(clock, {options.series_of_host, options.foreign_series}),
         head({options.head_bytes, options.head_span.count()}),
         foreign_head(options.head_bytes),
-        reader(series, head, readers),
+        reader(series, head, readers, bad),
         foreign_reader(foreign_head, readers),
         source({hosts, series, notes, reader, foreign_reader}) {
     load(clock.wall_ms() - options.head_span.count());
     foreign.emplace(*connection, series, foreign_head);
     const Committer::Parts parts{clock, hosts, series, runs, head, *foreign, notes};
-    writer.emplace(Writer::Database{*connection, directory}, parts, readers,
-                   Retention(*connection, {clock, hosts, series, runs, head, *foreign},
-                             {options.raw_age.count(), options.size_bytes, wal_bytes(options),
-                              directory.path() / kDatabaseName, migration_copies(directory)}),
-                   DiskWatch(options.disk_space, directory.path()),
-                   Writer::Limits{options.queue_bytes, wal_bytes(options)});
+    writer.emplace(
+        Writer::Database{*connection, directory}, parts, readers,
+        Retention(*connection, {clock, hosts, series, runs, head, *foreign},
+                  {{options.raw_age.count(), options.minute_age.count(), options.hour_age.count()},
+                   options.seal_in_background,
+                   options.size_bytes,
+                   wal_bytes(options),
+                   directory.path() / kDatabaseName,
+                   migration_copies(directory)}),
+        DiskWatch(options.disk_space, directory.path()),
+        Writer::Limits{options.queue_bytes, wal_bytes(options)});
     sink.emplace(series, notes, *writer);
     hosts.set_writer([this](const auto& work) { writer->call(work); });
+    sealer.emplace(Sealer::Parts{clock, series, runs, bad}, *writer,
+                   std::make_unique<Connection>((directory.path() / kDatabaseName).string(),
+                                                Connection::Mode::reader, options.reader_cache_kib),
+                   Sealer::Limits{options.seal_grace.count(), options.raw_age.count(),
+                                  options.seal_in_background});
   }
 
   void load(std::int64_t head_from_ms) {
@@ -95,12 +106,14 @@ struct Store::Parts {
   RunTable runs;
   MetricNotes notes;
   Head head;
+  BadPacks bad;
   ForeignHead foreign_head;
   StoreReader reader;
   ForeignReader foreign_reader;
   StoreSeriesSource source;
   std::optional<ForeignJournal> foreign;
   std::optional<Writer> writer;
+  std::optional<Sealer> sealer;  // before the writer goes
   std::optional<ForeignSink> sink;
 };
 
@@ -132,6 +145,15 @@ const std::filesystem::path& Store::directory() const { return parts_->directory
 void Store::announce(const std::string& text) const { parts_->directory.announce(text); }
 bool Store::writable() const { return !parts_->writer->read_only(); }
 void Store::maintain() { parts_->writer->maintain(); }
+void Store::seal_due() { parts_->sealer->seal_due(); }
+void Store::seal_all() {
+  parts_->sealer->seal_all();
+  parts_->writer->shrink();
+}
+void Store::close() {
+  parts_->sealer->stop();
+  parts_->writer->stop();
+}
 // On connections of their own: these take long, and the readers are few.
 StoreStats Store::stats(std::size_t most) const {
   const std::filesystem::path database = directory() / kDatabaseName;
@@ -151,8 +173,6 @@ StoreCheck Store::check() const {
   return check_store(source);
 }
 
-void Store::close() { parts_->writer->stop(); }
-
 void Store::append_to(std::vector<MetricFamily>& families) const {
   const auto add = [&](MetricId id, std::vector<ExpositionSample> samples) {
     families.push_back(family(id));
@@ -171,6 +191,12 @@ void Store::append_to(std::vector<MetricFamily>& families) const {
   add(metrics::store_queue_bytes, {{{}, static_cast<double>(parts_->writer->queued_bytes())}});
   add(metrics::store_series, {{{}, static_cast<double>(parts_->series.size())}});
   add(metrics::store_refused_series_total, {{{}, static_cast<double>(parts_->series.refused())}});
+  const SealCounters& seals = parts_->sealer->counters();
+  add(metrics::store_seals_total, {{{}, count(seals.windows)}});
+  add(metrics::store_seal_seconds_total, {{{}, count(seals.us) / 1e6}});
+  add(metrics::store_sealed_bytes_total, {{{}, count(seals.bytes)}});
+  add(metrics::store_seal_failures_total, {{{}, count(seals.failures)}});
+  add(metrics::store_bad_packs_total, {{{}, static_cast<double>(parts_->bad.met())}});
   add(metrics::store_readonly, {{{}, writable() ? 0.0 : 1.0}});
 }
 

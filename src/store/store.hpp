@@ -25,10 +25,14 @@ namespace volta {
 
 struct StoreOptions {
   std::filesystem::path directory;
-  std::chrono::milliseconds raw_age = std::chrono::hours(24 * 14);  // 0: for ever
-  std::int64_t size_bytes = 2'000'000'000;                          // whole directory; 0: no cap
-  std::size_t head_bytes = 24U << 20U;  // a server of many hosts wants more; as much for foreign
-                                        // samples, where there are any
+  std::chrono::milliseconds raw_age = std::chrono::hours(24 * 14);      // 0: for ever
+  std::chrono::milliseconds minute_age = std::chrono::hours(24 * 180);  // of the tiers, the same
+  std::chrono::milliseconds hour_age = std::chrono::hours(24 * 365 * 5);
+  std::chrono::milliseconds seal_grace = std::chrono::minutes(1);  // for late samples of an hour
+  bool seal_in_background = true;           // false: only seal_due() and seal_all() seal
+  std::int64_t size_bytes = 2'000'000'000;  // whole directory; 0: no cap
+  std::size_t head_bytes = 24U << 20U;      // a server of many hosts wants more; as much for
+                                            // foreign samples, where there are any
   std::chrono::milliseconds head_span = std::chrono::hours(1);
   std::size_t queue_bytes = 64U << 20U;
   std::int64_t wal_bytes = 16 << 20;  // checkpoint when the WAL is longer; with few hosts, earlier
@@ -69,6 +73,11 @@ class Store final : public SelfMetrics {
   [[nodiscard]] bool writable() const;
   // Retention and a checkpoint now, not when they are due; waits for them.
   void maintain();
+  // Seals the hours that are over, not when it is their turn; waits. Throws Failure.
+  void seal_due();
+  // Seals every window as it is, the open ones too, empties the WAL and gives free pages back to
+  // the disk. Throws Failure.
+  void seal_all();
   // These look at what is committed, while everything goes on: read_stats, back_up_store,
   // check_store.
   [[nodiscard]] StoreStats stats(std::size_t most) const;

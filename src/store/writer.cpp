@@ -118,6 +118,13 @@ void Writer::maintain() {
   });
 }
 
+void Writer::shrink() {
+  run_on_thread([&] {
+    connection_.execute("PRAGMA incremental_vacuum");
+    wal_empty_ = connection_.checkpoint(true);
+  });
+}
+
 void Writer::stop() {
   {
     const std::lock_guard lock(mutex_);

@@ -51,6 +51,8 @@ class Writer final : public Journal {
   void call(const std::function<void(Connection&)>& work);
   // All of retention and a checkpoint now; waits.
   void maintain();
+  // Gives all free pages back and empties the WAL; waits.
+  void shrink();
   // Refuses batches from now on, commits what is queued, empties the WAL and ends the thread.
   void stop();
 

@@ -22,6 +22,7 @@ class SeriesLife {
   SeriesLife() {
     options.directory = dir_.path() / "data";
     options.raw_age = hours(24);
+    options.seal_in_background = false;  // what is sealed keeps its series for longer
     options.head_bytes = 0;
     reopen();
     host = store->hosts().add("a", test::token(1)).value().id;

@@ -459,6 +459,8 @@ TEST_CASE("the store shows its own numbers") {
   CHECK(values.at("volta_store_commits_total{outcome=\"failed\"}") == 0);
   CHECK(values.at("volta_store_series") == 1);
   CHECK(values.at("volta_store_readonly") == 0);
+  CHECK(values.at("volta_store_seals_total") == 0);
+  CHECK(values.at("volta_store_seal_failures_total") == 0);
   CHECK(values.at("volta_store_queue_bytes") == 0);
   CHECK(values.at("volta_store_size_bytes{file=\"database\"}") > 0);
   CHECK(values.at("volta_store_commit_seconds_total") > 0);

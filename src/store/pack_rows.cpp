@@ -1,0 +1,149 @@
+#include "store/pack_rows.hpp"
+
+#include <utility>
+
+#include "base/log.hpp"
+#include "store/window_builder.hpp"
+
+namespace volta {
+namespace {
+
+// Of rows of tiers, the longest.
+constexpr std::int64_t kLongestSpanMs = 30LL * 24 * kWindowMs;
+constexpr std::int64_t kPacksOfOneRead = 64;
+
+std::int64_t number(HostId id) { return static_cast<std::uint32_t>(id); }
+std::int64_t number(SeriesId id) { return static_cast<std::uint32_t>(id); }
+
+constexpr const char* kRows =
+    "SELECT id, end_ms, span_ms, accepted, first_series, last_series, samples, min_ms, data"
+    " FROM pack WHERE host_id=?1 AND tier=?2 AND (end_ms, accepted, id) > (?3, ?4, ?5)"
+    " AND end_ms <= ?6 AND end_ms - span_ms < ?7 AND last_series >= ?8 AND first_series <= ?9"
+    " ORDER BY end_ms, accepted, id LIMIT ?10";
+
+std::int64_t plus(std::int64_t a, std::int64_t b) { return a > INT64_MAX - b ? INT64_MAX : a + b; }
+
+PackRow read_row(const Query& query, const PackRange& range) {
+  PackRow row;
+  row.id = query.integer(0);
+  row.tier = range.tier;
+  row.host = range.host;
+  row.end_ms = query.integer(1);
+  row.span_ms = query.integer(2);
+  row.accepted = query.integer(3);
+  row.first_series = SeriesId(static_cast<std::uint32_t>(query.integer(4)));
+  row.last_series = SeriesId(static_cast<std::uint32_t>(query.integer(5)));
+  row.samples = query.integer(6);
+  row.min_ms = query.integer(7);
+  return row;
+}
+
+}  // namespace
+
+void insert_pack(Connection& connection, const NewPack& pack) {
+  const PackRow& row = pack.row;
+  connection
+      .query(
+          "INSERT INTO pack(tier, host_id, end_ms, span_ms, accepted, first_series, last_series,"
+          " samples, min_ms, data) VALUES (?,?,?,?,?,?,?,?,?,?)")
+      .with(static_cast<std::int64_t>(row.tier), number(row.host), row.end_ms, row.span_ms,
+            row.accepted, number(row.first_series), number(row.last_series), row.samples,
+            row.min_ms, std::span<const std::byte>(pack.data))
+      .run();
+}
+
+void BadPacks::report(const PackRow& row, const std::string& reason) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!known_.insert(row.id).second) return;
+    fresh_.emplace(row.id, reason);
+  }
+  ++met_;
+  log::error("a pack of the store is broken and is left out; the rest stays readable",
+             {{"pack", row.id},
+              {"tier", std::string(to_text(row.tier))},
+              {"host", static_cast<std::uint32_t>(row.host)},
+              {"end_ms", row.end_ms},
+              {"samples", row.samples},
+              {"reason", reason}});
+}
+
+bool BadPacks::known(std::int64_t id) const {
+  const std::lock_guard lock(mutex_);
+  return known_.contains(id);
+}
+
+std::map<std::int64_t, std::string> BadPacks::take() {
+  const std::lock_guard lock(mutex_);
+  return std::exchange(fresh_, {});
+}
+
+void quarantine(Connection& connection, std::int64_t id, const std::string& reason,
+                std::int64_t now_ms) {
+  connection
+      .query(
+          "INSERT OR IGNORE INTO bad_pack SELECT id, tier, host_id, end_ms, span_ms, ?1, ?2, data"
+          " FROM pack WHERE id=?3")
+      .with(now_ms, std::string_view(reason), id)
+      .run();
+  connection.query("DELETE FROM pack WHERE id=?").with(id).run();
+}
+
+void visit_packs(Connection& connection, const PackRange& range, BadPacks& bad,
+                 const std::function<void(const OpenPack&)>& visit) {
+  // A row that ends before the first window asked for holds none of it.
+  std::int64_t end = range.ends.start_ms == INT64_MIN ? INT64_MIN : range.ends.start_ms - 1;
+  std::int64_t accepted = INT64_MAX;
+  std::int64_t id = INT64_MAX;
+  const std::int64_t last_end =
+      range.tier == Tier::raw ? range.ends.end_ms : plus(range.ends.end_ms, kLongestSpanMs);
+  for (;;) {
+    Query query = connection.query(kRows);
+    query.with(number(range.host), static_cast<std::int64_t>(range.tier), end, accepted, id,
+               last_end, range.ends.end_ms, number(range.first_series), number(range.last_series),
+               kPacksOfOneRead);
+    std::int64_t rows = 0;
+    for (; query.step(); ++rows) {
+      const PackRow row = read_row(query, range);
+      end = row.end_ms;
+      accepted = row.accepted;
+      id = row.id;
+      if (bad.known(id)) continue;
+      const auto bytes = query.blob(8);
+      const auto pack = Pack::open(bytes, bytes.size());
+      if (pack) {
+        visit({row, *pack, bytes});
+      } else {
+        bad.report(row, pack.error().text);
+      }
+    }
+    if (rows < kPacksOfOneRead) return;
+  }
+}
+
+std::span<const std::byte> column_bytes(const OpenPack& open, const PackEntry& entry) {
+  if (entry.offset > open.bytes.size() || entry.length > open.bytes.size() - entry.offset) {
+    return {};
+  }
+  return open.bytes.subspan(entry.offset, entry.length);
+}
+
+SealMarks SealMarks::read(Connection& connection, HostId host, TimeSpan ends) {
+  SealMarks found;
+  Query query = connection.query(
+      "SELECT end_ms, accepted FROM seal WHERE host_id=? AND end_ms BETWEEN ? AND ?");
+  query.with(number(host), ends.start_ms, ends.end_ms);
+  while (query.step()) found.marks_.emplace(query.integer(0), query.integer(1));
+  return found;
+}
+
+std::int64_t SealMarks::accepted(std::int64_t end_ms) const {
+  const auto found = marks_.find(end_ms);
+  return found == marks_.end() ? 0 : found->second;
+}
+
+bool SealMarks::covers(std::int64_t time_ms, std::int64_t accepted) const {
+  return !marks_.empty() && accepted <= this->accepted(window_end_ms(time_ms, kWindowMs));
+}
+
+}  // namespace volta

@@ -1,0 +1,86 @@
+// One window of one host: from the journal into packs of samples and of the tiers' windows. Reads
+// and encodes on the caller's thread; what is to be written comes back as a value.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <optional>
+#include <unordered_map>
+#include <vector>
+
+#include "store/journal_row.hpp"
+#include "store/pack_rows.hpp"
+#include "store/pack_sink.hpp"
+#include "store/run_table.hpp"
+#include "store/sample_table.hpp"
+#include "store/series_table.hpp"
+
+namespace volta {
+
+struct SealWindow {
+  HostId host{};
+  std::int64_t end_ms = 0;
+  std::int64_t after = 0;   // what it was sealed up to before; 0: not at all
+  bool tiers_only = false;  // older than samples are kept
+};
+
+struct Sealed {
+  std::int64_t accepted = 0;  // up to here the window is sealed once this is written
+  std::vector<NewPack> packs;
+  std::vector<SeriesId> series;  // that have samples in them
+  std::uint64_t samples = 0;     // that came from the journal
+};
+
+// Memory is bounded: a window of many series is gathered in several goes over its journal. Throws
+// SqliteFailure.
+class SealJob {
+ public:
+  struct Parts {
+    Connection& connection;  // a reader's
+    const SeriesTable& series;
+    BadPacks& bad;
+    PackWorkshop& workshop;
+    std::size_t samples_of_slice = 1U << 20U;  // gathered at a time
+  };
+  SealJob(Parts parts, SealWindow window) : parts_(parts), window_(window) {}
+
+  // `stop` is asked between slices; true ends it with an empty answer.
+  std::optional<Sealed> run(const std::function<bool()>& stop);
+
+ private:
+  struct Group {
+    std::int64_t id;
+    std::int64_t run;
+    std::int64_t points;
+  };
+  struct Known {
+    SeriesTable::Record record;
+    std::uint32_t kin = 0;  // shared by variants of one series
+  };
+  using Columns = std::vector<SampleTable::Column>;
+  using Windows = std::map<SeriesId, WindowColumn>;
+
+  void find_groups();
+  void find_series();
+  void seal_slice(std::span<const SeriesId> series);
+  void add_series(SampleTable& table, std::span<const SeriesId> series);
+  void gather(SampleTable& table);
+  void seal_tiers(Columns columns);
+  [[nodiscard]] Columns with_stored_samples(Columns fresh);
+  void join_stored_windows(Tier tier, Windows& windows);
+  [[nodiscard]] PackRow row(Tier tier) const;
+  [[nodiscard]] const SeriesDef& def(SeriesId series) const {
+    return known_.at(series).record->def;
+  }
+
+  const Parts parts_;
+  const SealWindow window_;
+  bool has_raw_ = false;  // packs of samples of the window are there
+  std::vector<Group> groups_;
+  std::map<std::int64_t, SeriesList> slots_;  // by run
+  std::vector<SeriesTable::Record> series_;   // variants are neighbours
+  std::unordered_map<SeriesId, Known> known_;
+  Sealed sealed_;
+};
+
+}  // namespace volta
