@@ -12,9 +12,7 @@ AdminDoor::AdminDoor(const std::string& role, std::filesystem::path data) : data
   if (lock_holder(data_)) return;
   HubOptions options;
   options.role = role;
-  options.store.directory = data_;
-  options.store.size_bytes = 0;  // what the role keeps is the role's business
-  options.store.raw_age = std::chrono::milliseconds(0);
+  options.store = unattended_store(data_);
   hub_ = std::make_unique<Hub>(options, system_clock());
   hub_->open_api({});
 }

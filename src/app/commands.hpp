@@ -65,7 +65,7 @@ struct ImportOptions {
 int run_import(const ImportOptions& options);
 
 struct StoreCommandOptions {
-  std::string action;  // stats, check
+  std::string action;  // stats, check, seal
   std::string data;
   bool json = false;
 };

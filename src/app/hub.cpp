@@ -43,10 +43,21 @@ class Hub::LateMetrics final : public SelfMetrics {
   std::shared_ptr<const SelfMetrics> part_;  // set before the first request can come
 };
 
+StoreOptions unattended_store(const std::filesystem::path& directory) {
+  StoreOptions options;
+  options.directory = directory;
+  options.size_bytes = 0;
+  options.raw_age = options.minute_age = options.hour_age = std::chrono::milliseconds(0);
+  options.seal_in_background = false;
+  return options;
+}
+
 StoreOptions store_options(const Settings& settings, std::size_t head_bytes) {
   StoreOptions options;
   options.directory = settings.text("paths.data");
   options.raw_age = settings.duration("retention.raw");
+  options.minute_age = settings.duration("retention.minute");
+  options.hour_age = settings.duration("retention.hour");
   options.size_bytes = static_cast<std::int64_t>(
       std::min<std::uint64_t>(settings.size("retention.size"), INT64_MAX));
   options.head_bytes = head_bytes;

@@ -87,6 +87,9 @@ class Hub {
 
 // The store's options from a role's settings.
 class Settings;
+// Of a small command that opens a store which nobody serves: it lets nothing go and seals nothing,
+// since what is kept is the role's business.
+StoreOptions unattended_store(const std::filesystem::path& directory);
 // Throws StartFailure with the exit code of CONTRACTS.
 std::unique_ptr<Store> open_store(const StoreOptions& options, const Clock& clock);
 StoreOptions store_options(const Settings& settings, std::size_t head_bytes);

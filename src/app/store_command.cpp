@@ -1,5 +1,6 @@
-// volta store stats|check, volta backup, volta restore: on the data directory, whether it is served
-// or not. Without an owner the store is opened, which migrates it; beside one it is only read.
+// volta store stats|check|seal, volta backup, volta restore: on the data directory, whether it is
+// served or not. Without an owner the store is opened, which migrates it; beside one it is only
+// read.
 #include <algorithm>
 #include <iostream>
 
@@ -24,11 +25,7 @@ std::unique_ptr<Store> unserved(const std::filesystem::path& directory) {
   if (!holds_store(directory))
     throw StartFailure(Exit::failed, "there is no store in " + directory.string());
   if (lock_holder(directory)) return nullptr;
-  StoreOptions options;
-  options.directory = directory;
-  options.size_bytes = 0;  // what is kept is the role's business
-  options.raw_age = std::chrono::milliseconds(0);
-  return open_store(options, system_clock());
+  return open_store(unattended_store(directory), system_clock());
 }
 
 void append_part(JsonWriter& json, const StoreStats::Part& part) {
@@ -115,11 +112,24 @@ int show_check(const StoreCheck& check, bool json) {
   return code(check.sound() ? Exit::done : Exit::failed);
 }
 
+int seal(Store* store, const std::filesystem::path& directory) {
+  if (store == nullptr) {
+    throw StartFailure(Exit::data_directory,
+                       directory.string() +
+                           " is served by another volta, which seals by itself; "
+                           "stop it to seal everything at once");
+  }
+  store->seal_all();
+  std::cout << "sealed\n";
+  return code(Exit::done);
+}
+
 }  // namespace
 
 int run_store(const StoreCommandOptions& options) {
   const std::filesystem::path directory = options.data;
   const auto store = unserved(directory);
+  if (options.action == "seal") return seal(store.get(), directory);
   if (options.action == "stats")
     return show_stats(store ? store->stats(kListLength) : stats_of_served(directory, kListLength),
                       options.json);

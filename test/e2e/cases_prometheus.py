@@ -225,3 +225,23 @@ def case_store_commands():
         (folder / "bad.db").write_bytes(b"nonsense" * 1000)
         code, _, err = run("restore", "--data", folder / "f", folder / "bad.db", expected=None)
         assert code != 0 and err and not (folder / "f" / "volta.db").exists(), (code, err)
+
+
+def case_sealed_history_reads_the_same():
+    """`volta store seal` packs every open window; what queries answer stays what it was, and the tiers have windows."""
+    with Folder() as folder:
+        with local(folder / "d") as volta:
+            wait_until("a few ticks", lambda: values(volta.port(), "count_over_time(volta_load1[1m]) > 4"))
+        asked = [("query", "--format", "json", "--time", f"{time.time():.3f}", "--data", folder / "d", expression)
+                 for expression in ("volta_cpu_seconds_total[10m]", "sum by (mode) (rate(volta_cpu_seconds_total[5m]))", "{__name__=~'volta_memory.*'}[10m]")]
+        before = [json.loads(run(*arguments)) for arguments in asked]
+        assert all(answer["data"]["result"] for answer in before), before
+        code, _, err = run("store", "seal", "--data", folder / "d", expected=None)
+        assert code == 0, err
+        stats = json.loads(run("store", "stats", "--data", folder / "d", "--json"))
+        assert stats["tiers"]["1m"]["samples"] > 0 and stats["tiers"]["1h"]["samples"] > 0 and stats["samples"] > 0, stats
+        assert [json.loads(run(*arguments)) for arguments in asked] == before
+        assert "sound" in run("store", "check", "--data", folder / "d")
+        with local(folder / "d") as volta:
+            code, _, err = run("store", "seal", "--data", folder / "d", expected=None)
+            assert code == 7 and "served by another" in err, (code, err)
