@@ -1,6 +1,7 @@
 #include "query/tier_functions.hpp"
 
 #include <algorithm>
+#include <cmath>
 
 #include "base/assert.hpp"
 #include "query/numeric.hpp"
@@ -105,6 +106,19 @@ double value_of(FunctionId function, const Part& part, TimeSpan window) {
   return kNaN;
 }
 
+bool counts_growth(FunctionId function) {
+  return function == FunctionId::rate || function == FunctionId::increase;
+}
+
+// A tier keeps the growth of counters; of gauges, and around samples that are no numbers, it has
+// none.
+bool knows_growth(const Part& part) {
+  const auto& increase = part.column.increase;
+  return std::none_of(increase.begin() + static_cast<std::ptrdiff_t>(part.begin),
+                      increase.begin() + static_cast<std::ptrdiff_t>(part.end),
+                      [](double value) { return std::isnan(value); });
+}
+
 }  // namespace
 
 bool function_of_windows(FunctionId function, const TierInput& input, std::span<double> out) {
@@ -118,6 +132,7 @@ bool function_of_windows(FunctionId function, const TierInput& input, std::span<
     while (begin < end && ends[begin] <= before_ms) ++begin;
     if (begin == end) continue;
     const Part part{input.column, begin, end};
+    if (counts_growth(function) && !knows_growth(part)) return false;
     out[step] = value_of(function, part, {before_ms, last_ms});
     if (function == FunctionId::avg_over_time && !std::isfinite(out[step]) && overflowed(part)) {
       return false;

@@ -160,6 +160,9 @@ std::vector<WindowColumn> StoreReader::read_windows(HostId host, std::span<const
 
 std::optional<std::int64_t> StoreReader::oldest_ms(Tier tier) const {
   std::optional<std::int64_t> oldest = oldest_ms();
+  // Samples go by whole hours. So nothing of the hour of the oldest one is gone: before it there
+  // was none, and windows that begin earlier than it know no more.
+  if (oldest) oldest = window_start_ms(window_end_ms(*oldest, kWindowMs)) + 1;
   if (tier == Tier::raw) return oldest;
   auto connection = readers_.take();
   Query query = (*connection).query("SELECT min_ms FROM pack WHERE tier=? ORDER BY end_ms LIMIT 1");
