@@ -107,7 +107,7 @@ struct OutboundRequest {
   int timeout_ms = 10'000;  // from the first look-up to the last byte
   int connect_timeout_ms = 5'000;
   std::size_t most_bytes = 4U << 20U;  // of the answer's body, after gzip
-  bool cut_body = false;  // a longer body is cut there instead of being a Failure
+  bool cut_body = false;               // a longer body is cut there instead of being a Failure
   const std::atomic<bool>* cancel =
       nullptr;  // true ends the request with a Failure within a second
 };
