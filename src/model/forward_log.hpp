@@ -17,6 +17,7 @@ struct ForwardPosition {
   std::uint64_t commit = 0;  // rising, with gaps
   std::uint32_t row = 0;     // within the commit
 
+  // NOLINTNEXTLINE(modernize-use-nullptr): of the compiler's
   friend auto operator<=>(const ForwardPosition&, const ForwardPosition&) = default;
 };
 

@@ -41,7 +41,7 @@ std::string labels_problem(std::span<const LabelView> labels, const LabelLimits&
   }
   std::string_view metric;
   for (std::size_t i = 0; i < labels.size(); ++i) {
-    if (const auto problem = label_problem(labels[i], limits); !problem.empty()) return problem;
+    if (auto problem = label_problem(labels[i], limits); !problem.empty()) return problem;
     if (i > 0 && labels[i].name == labels[i - 1].name) {
       return "the label " + quoted(labels[i].name) + " stands twice in one series";
     }

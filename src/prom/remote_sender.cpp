@@ -165,7 +165,7 @@ std::chrono::milliseconds RemoteSender::turn(std::size_t index) {
   const auto until = [&](Time at) {
     return std::chrono::ceil<std::chrono::milliseconds>(std::max(at - now, Time(0)));
   };
-  if (now < shard.retry_at) return until(shard.retry_at);
+  if (now < shard.retry_at()) return until(shard.retry_at());
   try {
     feed(now);
     if (shard.request() == nullptr) {
@@ -238,7 +238,7 @@ void RemoteSender::answered(SenderShard& shard, const OutboundResponse& response
 void RemoteSender::again(SenderShard& shard, const std::string& why,
                          std::chrono::milliseconds at_least) {
   ++counters_.failed_requests;
-  shard.retry_at = clock_.monotonic() + std::max(shard.backoff.next(random_()), at_least);
+  shard.put_off(clock_.monotonic(), random_(), at_least);
   complain("a remote write target cannot be reached; what it misses is kept", why);
 }
 

@@ -5,7 +5,7 @@
 namespace volta {
 namespace {
 
-constexpr std::int64_t kGridTolerance_ms = 10;
+constexpr std::int64_t kGridToleranceMs = 10;
 
 // How far behind the last moment of its grid `wall_ms` is: 0 .. interval - 1.
 std::int64_t behind_grid(std::int64_t wall_ms, std::int64_t interval_ms, std::uint64_t hash) {
@@ -85,9 +85,9 @@ std::optional<ScrapeSchedule::Time> ScrapeSchedule::next(bool slow_too) const {
 std::int64_t grid_time_ms(std::int64_t wall_ms, std::chrono::milliseconds interval,
                           std::uint64_t hash) {
   const std::int64_t behind = behind_grid(wall_ms, interval.count(), hash);
-  if (behind <= kGridTolerance_ms) return wall_ms - behind;
+  if (behind <= kGridToleranceMs) return wall_ms - behind;
   const std::int64_t ahead = interval.count() - behind;
-  return ahead <= kGridTolerance_ms ? wall_ms + ahead : wall_ms;
+  return ahead <= kGridToleranceMs ? wall_ms + ahead : wall_ms;
 }
 
 }  // namespace volta

@@ -145,8 +145,8 @@ void SenderShard::finish() {
   }
   cursor_.until = {};
   request_.reset();
-  backoff.reset();
-  retry_at = {};
+  backoff_.reset();
+  retry_at_ = {};
 }
 
 std::optional<std::int64_t> SenderShard::oldest_ms() const {

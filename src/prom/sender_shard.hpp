@@ -3,6 +3,7 @@
 // shard, so its samples arrive in the order in which they were committed.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <deque>
 #include <optional>
@@ -60,8 +61,11 @@ class SenderShard {
   [[nodiscard]] std::optional<std::int64_t> oldest_ms() const;
 
   // When the request may be tried (again).
-  Time retry_at{};
-  SendBackoff backoff;
+  [[nodiscard]] Time retry_at() const { return retry_at_; }
+  // It failed. `random`: see SendBackoff; `at_least`: what the receiver asked for.
+  void put_off(Time now, double random, std::chrono::milliseconds at_least) {
+    retry_at_ = now + std::max(backoff_.next(random), at_least);
+  }
 
  private:
   struct Waiting {
@@ -71,6 +75,8 @@ class SenderShard {
   [[nodiscard]] std::size_t rows_for_one() const;
   [[nodiscard]] bool replaying() const { return cursor_.done < cursor_.until; }
 
+  Time retry_at_{};
+  SendBackoff backoff_;
   ShardCursor cursor_;
   Limits limits_;
   std::deque<Waiting> queue_;  // those of the request too, until it is through

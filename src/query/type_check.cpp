@@ -118,7 +118,7 @@ class TypeChecker {
   }
 
   // Where the operator stands: the first that is no space after the left side.
-  std::uint32_t operator_begin(const Binary& binary) const {
+  [[nodiscard]] std::uint32_t operator_begin(const Binary& binary) const {
     const std::size_t begin = text_.find_first_not_of(" \t\r\n", binary.left->end);
     return static_cast<std::uint32_t>(std::min(begin, text_.size()));
   }

@@ -38,6 +38,7 @@ class PackMerger {
     HostId host{};
     std::int64_t end_ms = 0;
     std::int64_t span_ms = 0;
+    // NOLINTNEXTLINE(modernize-use-nullptr): of the compiler's
     auto operator<=>(const Period&) const = default;
   };
   std::vector<Period> find_due(std::int64_t now_ms, bool everything);

@@ -94,8 +94,23 @@ void SealJob::add_series(SampleTable& table, std::span<const SeriesId> series) {
   for (const SeriesId id : series) table.add_series(id, known_.at(id).kin);
 }
 
+void SealJob::gather_row(const JournalRow& row, const SlotColumns& columns,
+                         SampleTable& table) const {
+  if (row.accepted <= window_.after || row.accepted > sealed_.accepted) return;
+  const DecodedBatch& batch = *row.batch;
+  for (std::size_t tick = 0; tick < batch.ticks(); ++tick) {
+    if (!in_window(batch.times_ms[tick], window_.end_ms)) continue;
+    const std::uint32_t shared = table.tick(batch.times_ms[tick], row.accepted);
+    for (const auto& [slot, column] : columns) {
+      if (slot >= batch.slots) break;
+      const std::size_t at = batch.at(slot, tick);
+      if (batch.present[at] != 0) table.add(column, shared, batch.values[at]);
+    }
+  }
+}
+
 void SealJob::gather(SampleTable& table) {
-  std::map<std::int64_t, std::vector<std::pair<Slot, std::uint32_t>>> columns_of_run;
+  std::map<std::int64_t, SlotColumns> columns_of_run;
   for (const auto& [run, slots] : slots_) {
     auto& columns = columns_of_run[run];
     for (Slot slot = 0; slot < slots->size(); ++slot) {
@@ -105,19 +120,8 @@ void SealJob::gather(SampleTable& table) {
   for (const Group& group : groups_) {
     const auto& columns = columns_of_run.at(group.run);
     if (columns.empty()) continue;
-    visit_group(parts_.connection, group.id, UINT64_MAX, [&](const JournalRow& row) {
-      if (row.accepted <= window_.after || row.accepted > sealed_.accepted) return;
-      const DecodedBatch& batch = *row.batch;
-      for (std::size_t tick = 0; tick < batch.ticks(); ++tick) {
-        if (!in_window(batch.times_ms[tick], window_.end_ms)) continue;
-        const std::uint32_t shared = table.tick(batch.times_ms[tick], row.accepted);
-        for (const auto& [slot, column] : columns) {
-          if (slot >= batch.slots) break;
-          const std::size_t at = batch.at(slot, tick);
-          if (batch.present[at] != 0) table.add(column, shared, batch.values[at]);
-        }
-      }
-    });
+    visit_group(parts_.connection, group.id, UINT64_MAX,
+                [&](const JournalRow& row) { gather_row(row, columns, table); });
   }
 }
 

@@ -64,6 +64,9 @@ class SealJob {
   void find_series();
   void seal_slice(std::span<const SeriesId> series);
   void add_series(SampleTable& table, std::span<const SeriesId> series);
+  // Slots of a run and their columns in the table.
+  using SlotColumns = std::vector<std::pair<Slot, std::uint32_t>>;
+  void gather_row(const JournalRow& row, const SlotColumns& columns, SampleTable& table) const;
   void gather(SampleTable& table);
   void seal_tiers(Columns columns);
   [[nodiscard]] Columns with_stored_samples(Columns fresh);

@@ -158,10 +158,11 @@ std::vector<SealWindow> Sealer::find_due(const std::vector<Group>& groups, bool 
   std::map<Place, Pending> pending;
   std::map<Place, std::int64_t> after;
   for (const Group& group : groups) {
-    const auto [of_host, is_new] = seals.try_emplace(group.host);
-    if (is_new) of_host->second = SealMarks::read(*reader_, group.host, {INT64_MIN, INT64_MAX});
+    const auto found = seals.try_emplace(group.host);
+    SealMarks& marks = found.first->second;
+    if (found.second) marks = SealMarks::read(*reader_, group.host, {INT64_MIN, INT64_MAX});
     for (const std::int64_t end : group.windows) {
-      const std::int64_t sealed_to = of_host->second.accepted(end);
+      const std::int64_t sealed_to = marks.accepted(end);
       if (sealed_to >= group.last_accepted) continue;
       const Place place{end, group.host};
       after[place] = sealed_to;
@@ -243,11 +244,12 @@ void Sealer::sweep(const std::vector<Group>& groups) {
   std::map<HostId, SealMarks> seals;
   for (const Group& group : groups) {
     if (stopping()) return;
-    const auto [of_host, is_new] = seals.try_emplace(group.host);
-    if (is_new) of_host->second = SealMarks::read(*reader_, group.host, {INT64_MIN, INT64_MAX});
-    const bool sealed = std::all_of(
-        group.windows.begin(), group.windows.end(),
-        [&](std::int64_t end) { return of_host->second.accepted(end) >= group.last_accepted; });
+    const auto found = seals.try_emplace(group.host);
+    SealMarks& marks = found.first->second;
+    if (found.second) marks = SealMarks::read(*reader_, group.host, {INT64_MIN, INT64_MAX});
+    const bool sealed =
+        std::all_of(group.windows.begin(), group.windows.end(),
+                    [&](std::int64_t end) { return marks.accepted(end) >= group.last_accepted; });
     if (sealed) sweep(group);
   }
 }

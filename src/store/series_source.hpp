@@ -49,11 +49,13 @@ class StoreSeriesSource final : public SeriesSource {
   // Indexes into what was asked for.
   using Places = std::vector<std::size_t>;
   [[nodiscard]] std::size_t series_at_once(HostId host, std::size_t asked, TimeSpan span) const;
-  bool read_host(HostId host, std::span<const QuerySeries> series, const Places& places,
-                 TimeSpan span, const VisitSamples& visit) const;
+  [[nodiscard]] bool read_host(HostId host, std::span<const QuerySeries> series,
+                               const Places& places, TimeSpan span,
+                               const VisitSamples& visit) const;
 
-  bool read_windows_of_host(HostId host, std::span<const QuerySeries> series, const Places& places,
-                            Tier tier, TimeSpan span, const VisitWindows& visit) const;
+  [[nodiscard]] bool read_windows_of_host(HostId host, std::span<const QuerySeries> series,
+                                          const Places& places, Tier tier, TimeSpan span,
+                                          const VisitWindows& visit) const;
 
   const HostTable& hosts_;
   const SeriesTable& series_;

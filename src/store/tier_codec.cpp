@@ -10,7 +10,16 @@
 namespace volta {
 namespace {
 
-enum TierPart : std::uint8_t { kFirst = 1, kCount, kLast, kMin, kMax, kIncrease, kSum, kStale };
+enum TierPart : std::uint8_t {
+  part_first = 1,
+  part_count,
+  part_last,
+  part_min,
+  part_max,
+  part_increase,
+  part_sum,
+  part_stale
+};
 
 using Words = std::vector<std::uint64_t>;
 
@@ -51,7 +60,7 @@ class Adder {
       : writer_(writer), hints_(hints), series_(series), windows_(windows) {}
 
   void put(TierPart part, ValueType type, const Words& words) {
-    const auto& times = part == kFirst ? windows_.first_ms : windows_.last_ms;
+    const auto& times = part == part_first ? windows_.first_ms : windows_.last_ms;
     writer_.add({series_, static_cast<std::uint8_t>(part), type, times, words, {}}, hints_[part]);
   }
   template <typename Make>
@@ -86,22 +95,24 @@ void add_whole(Adder& add, const WindowColumn& w, bool counter) {
   for (std::size_t i = 0; i < first.size(); ++i) {
     first[i] = word(w.first[i]) - (i == 0 ? 0 : word(w.last[i - 1]));
   }
-  add.put(kFirst, ValueType::int64, first);
-  add.put_unless_zero(kLast, [&](std::size_t i) { return word(w.last[i]) - word(w.first[i]); });
-  add.put_unless_zero(
-      kMin, [&](std::size_t i) { return word(std::min(w.first[i], w.last[i])) - word(w.min[i]); });
-  add.put_unless_zero(
-      kMax, [&](std::size_t i) { return word(w.max[i]) - word(std::max(w.first[i], w.last[i])); });
+  add.put(part_first, ValueType::int64, first);
+  add.put_unless_zero(part_last, [&](std::size_t i) { return word(w.last[i]) - word(w.first[i]); });
+  add.put_unless_zero(part_min, [&](std::size_t i) {
+    return word(std::min(w.first[i], w.last[i])) - word(w.min[i]);
+  });
+  add.put_unless_zero(part_max, [&](std::size_t i) {
+    return word(w.max[i]) - word(std::max(w.first[i], w.last[i]));
+  });
   if (counter) {
-    add.put_unless_zero(kIncrease, [&](std::size_t i) {
+    add.put_unless_zero(part_increase, [&](std::size_t i) {
       return word(w.increase[i]) - (word(w.last[i]) - word(w.first[i]));
     });
   }
   if (!all_whole(w.sum)) {
-    add.put_doubles(kSum, w.sum, [](std::size_t) { return std::nan(""); });
+    add.put_doubles(part_sum, w.sum, [](std::size_t) { return std::nan(""); });
     return;
   }
-  add.put_unless_zero(kSum, [&](std::size_t i) {
+  add.put_unless_zero(part_sum, [&](std::size_t i) {
     return word(w.sum[i]) -
            likely_sum(counter, w.count[i], w.first[i], w.last[i], w.min[i], w.max[i]);
   });
@@ -112,14 +123,15 @@ void add_doubles(Adder& add, const WindowColumn& w, bool counter) {
   for (std::size_t i = 0; i < first.size(); ++i) {
     first[i] = std::bit_cast<std::uint64_t>(w.first[i]);
   }
-  add.put(kFirst, ValueType::float64, first);
-  add.put_doubles(kLast, w.last, [&](std::size_t i) { return w.first[i]; });
-  add.put_doubles(kMin, w.min, [&](std::size_t i) { return lesser(w.first[i], w.last[i]); });
-  add.put_doubles(kMax, w.max, [&](std::size_t i) { return greater(w.first[i], w.last[i]); });
+  add.put(part_first, ValueType::float64, first);
+  add.put_doubles(part_last, w.last, [&](std::size_t i) { return w.first[i]; });
+  add.put_doubles(part_min, w.min, [&](std::size_t i) { return lesser(w.first[i], w.last[i]); });
+  add.put_doubles(part_max, w.max, [&](std::size_t i) { return greater(w.first[i], w.last[i]); });
   if (counter) {
-    add.put_doubles(kIncrease, w.increase, [&](std::size_t i) { return w.last[i] - w.first[i]; });
+    add.put_doubles(part_increase, w.increase,
+                    [&](std::size_t i) { return w.last[i] - w.first[i]; });
   }
-  add.put_doubles(kSum, w.sum, [&](std::size_t i) { return w.first[i] * w.count[i]; });
+  add.put_doubles(part_sum, w.sum, [&](std::size_t i) { return w.first[i] * w.count[i]; });
 }
 
 // The words of one part of a series, and their times.
@@ -201,28 +213,29 @@ void add_tier_columns(PackWriter& writer, TierHints& hints, SeriesId series, Kin
                      (!counter || all_whole(windows.increase));
   // Whether it is a counter is in the type: of the count's part, which is never negative.
   Words count(windows.count.begin(), windows.count.end());
-  add.put(kCount, counter ? ValueType::uint64 : ValueType::int64, count);
+  add.put(part_count, counter ? ValueType::uint64 : ValueType::int64, count);
   if (whole) {
     add_whole(add, windows, counter);
   } else {
     add_doubles(add, windows, counter);
   }
-  add.put_unless_zero(kStale, [&](std::size_t i) { return std::uint64_t{windows.ends_stale[i]}; });
+  add.put_unless_zero(part_stale,
+                      [&](std::size_t i) { return std::uint64_t{windows.ends_stale[i]}; });
 }
 
 Result<WindowColumn> read_tier_columns(PackReader& reader, const OpenPack& open, SeriesId series,
                                        std::int64_t step_ms) {
   WindowColumn out;
-  if (open.pack.find(series, kFirst) == nullptr) return out;
+  if (open.pack.find(series, part_first) == nullptr) return out;
   TierParts parts;
-  const std::array<std::pair<TierPart, TierWords*>, 8> all{{{kFirst, &parts.first},
-                                                            {kCount, &parts.count},
-                                                            {kLast, &parts.last},
-                                                            {kMin, &parts.min},
-                                                            {kMax, &parts.max},
-                                                            {kIncrease, &parts.increase},
-                                                            {kSum, &parts.sum},
-                                                            {kStale, &parts.stale}}};
+  const std::array<std::pair<TierPart, TierWords*>, 8> all{{{part_first, &parts.first},
+                                                            {part_count, &parts.count},
+                                                            {part_last, &parts.last},
+                                                            {part_min, &parts.min},
+                                                            {part_max, &parts.max},
+                                                            {part_increase, &parts.increase},
+                                                            {part_sum, &parts.sum},
+                                                            {part_stale, &parts.stale}}};
   for (const auto& [part, words] : all) {
     auto read = read_part(reader, open, series, part);
     if (!read) return read.error();
@@ -249,7 +262,7 @@ Result<WindowColumn> read_tier_columns(PackReader& reader, const OpenPack& open,
 }
 
 Kind kind_of_tier_columns(const Pack& pack, SeriesId series) {
-  const PackEntry* count = pack.find(series, kCount);
+  const PackEntry* count = pack.find(series, part_count);
   return count != nullptr && count->type == ValueType::uint64 ? Kind::counter : Kind::gauge;
 }
 

@@ -89,20 +89,28 @@ class TierRead {
   SeriesId last_{};
 };
 
+// The windows that the pack has of the series; what is wrong with it, if anything.
+std::optional<Error> add_pack(AskedSeries& asked, PackReader& reader, const OpenPack& open,
+                              Tier tier, TimeSpan ends) {
+  std::optional<Error> problem;
+  for (std::size_t i = 0; i < asked.variants.size(); ++i) {
+    const auto windows = read_tier_columns(reader, open, asked.variants[i]->id, tier_step_ms(tier));
+    if (windows) {
+      asked.of_variant[i].put(*windows, open.row.accepted, ends);
+    } else {
+      problem = windows.error();
+    }
+  }
+  return problem;
+}
+
 void TierRead::add_packs(Connection& connection, HostId host, Tier tier, TimeSpan ends,
                          BadPacks& bad) {
   PackReader reader;
   visit_packs(connection, {tier, host, ends, first_, last_}, bad, [&](const OpenPack& open) {
     for (AskedSeries& asked : asked_) {
-      for (std::size_t i = 0; i < asked.variants.size(); ++i) {
-        const auto windows =
-            read_tier_columns(reader, open, asked.variants[i]->id, tier_step_ms(tier));
-        if (!windows) {
-          bad.report(open.row, windows.error().text);
-        } else {
-          asked.of_variant[i].put(*windows, open.row.accepted, ends);
-        }
-      }
+      const auto problem = add_pack(asked, reader, open, tier, ends);
+      if (problem) bad.report(open.row, problem->text);
     }
   });
 }

@@ -11,7 +11,7 @@
 namespace volta {
 namespace {
 
-std::shared_ptr<const Labels> labels_of(Labels labels) {
+std::shared_ptr<const Labels> shared_labels(Labels labels) {
   return std::make_shared<const Labels>(std::move(labels));
 }
 
@@ -148,12 +148,13 @@ TEST_CASE("answers of queries") {
         R"({"status":"success","data":{"resultType":"string","result":[1.5,"a"]}})");
   check(VectorValue{}, R"({"status":"success","data":{"resultType":"vector","result":[]}})");
   check(MatrixValue{}, R"({"status":"success","data":{"resultType":"matrix","result":[]}})");
-  const auto labels = labels_of({{"__name__", "up"}, {"job", "\xC5\xBC\n<"}});
-  check(VectorValue{{{labels, 1500, 1}, {labels_of({}), 1500, -0.5}}},
+  const auto labels = shared_labels({{"__name__", "up"}, {"job", "\xC5\xBC\n<"}});
+  check(VectorValue{{{labels, 1500, 1}, {shared_labels({}), 1500, -0.5}}},
         "{\"status\":\"success\",\"data\":{\"resultType\":\"vector\",\"result\":["
         "{\"metric\":{\"__name__\":\"up\",\"job\":\"\xC5\xBC\\n<\"},\"value\":[1.500,\"1\"]},"
         "{\"metric\":{},\"value\":[1.500,\"-0.5\"]}]}}");
-  check(MatrixValue{{{labels_of({{"a", "b"}}), {1000, 2000}, {1, 1e21}}, {labels_of({}), {}, {}}}},
+  check(MatrixValue{{{shared_labels({{"a", "b"}}), {1000, 2000}, {1, 1e21}},
+                     {shared_labels({}), {}, {}}}},
         R"({"status":"success","data":{"resultType":"matrix","result":[)"
         R"({"metric":{"a":"b"},"values":[[1,"1"],[2,"1e+21"]]},{"metric":{},"values":[]}]}})");
   CHECK(query_answer_json({ScalarValue{0, 0}, {"one", "two"}, Tier::raw, 0}) ==
@@ -179,8 +180,9 @@ TEST_CASE("lists") {
   CHECK(label_list_json({}) == R"({"status":"success","data":[]})");
   CHECK(label_list_json(std::vector<std::string>{"a", "b\""}) ==
         R"({"status":"success","data":["a","b\""]})");
-  const std::vector<QuerySeries> series = {{1, labels_of({{"__name__", "up"}}), Kind::gauge},
-                                           {2, labels_of({{"a", "1"}, {"b", "2"}}), Kind::gauge}};
+  const std::vector<QuerySeries> series = {
+      {1, shared_labels({{"__name__", "up"}}), Kind::gauge},
+      {2, shared_labels({{"a", "1"}, {"b", "2"}}), Kind::gauge}};
   CHECK(series_list_json(series) ==
         R"({"status":"success","data":[{"__name__":"up"},{"a":"1","b":"2"}]})");
   const std::vector<MetricMetadata> metrics = {
@@ -196,11 +198,11 @@ TEST_CASE("lists") {
 
 TEST_CASE("federation") {
   const VectorValue values{
-      {{labels_of({{"__name__", "b"}, {"x", "q\"\n"}}), 1700000000123, 0.5},
-       {labels_of({{"__name__", "a"}, {"instance", "h:1"}}), 5, 1},
-       {labels_of({{"__name__", "b"}}), -1, std::numeric_limits<double>::infinity()},
-       {labels_of({{"__name__", "gone"}}), 5, std::bit_cast<double>(kStaleBits)},
-       {labels_of({{"x", "no name"}}), 5, 1}}};
+      {{shared_labels({{"__name__", "b"}, {"x", "q\"\n"}}), 1700000000123, 0.5},
+       {shared_labels({{"__name__", "a"}, {"instance", "h:1"}}), 5, 1},
+       {shared_labels({{"__name__", "b"}}), -1, std::numeric_limits<double>::infinity()},
+       {shared_labels({{"__name__", "gone"}}), 5, std::bit_cast<double>(kStaleBits)},
+       {shared_labels({{"x", "no name"}}), 5, 1}}};
   CHECK(federation_text(values) ==
         "# TYPE a untyped\na{instance=\"h:1\"} 1 5\n"
         "# TYPE b untyped\nb{instance=\"\",x=\"q\\\"\\n\"} 0.5 1700000000123\n"

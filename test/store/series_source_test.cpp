@@ -14,7 +14,7 @@ namespace volta {
 namespace {
 
 using test::kStart;
-using Model = std::map<Labels, std::map<std::int64_t, double>>;  // what queries should see
+using SeenModel = std::map<Labels, std::map<std::int64_t, double>>;  // what queries should see
 
 StoreOptions source_options(const test::TempDir& dir) {
   StoreOptions options;
@@ -26,9 +26,9 @@ Matchers all_of_a_name(const std::string& pattern) {
   return {LabelMatcher::make("__name__", MatchOp::regex, pattern).value()};
 }
 
-Model read_model(const SeriesSource& source, const Matchers& matchers, TimeSpan span) {
+SeenModel read_model(const SeriesSource& source, const Matchers& matchers, TimeSpan span) {
   const auto series = source.select(matchers, span, 10'000).value();
-  Model found;
+  SeenModel found;
   std::vector<int> visits(series.size());
   source.read(series, span, [&](std::size_t at, const SampleSlice& samples) {
     ++visits.at(at);
@@ -48,7 +48,7 @@ TEST_CASE("samples of several hosts are those that were sent, from memory and fr
   std::mt19937_64 random(seed);
   const test::TempDir dir;
   const test::FakeClock clock(kStart);
-  Model expected;
+  SeenModel expected;
   {
     Store store(source_options(dir), clock);
     for (const std::string name : {"b", "a", "c"}) {
@@ -86,7 +86,7 @@ TEST_CASE("samples of several hosts are those that were sent, from memory and fr
   Store store(from_disk, clock);
   CHECK(read_model(store.source(), all_of_a_name("c|g"), {0, INT64_MAX}) == expected);
   const TimeSpan part{kStart + 20'000, kStart + 50'000};
-  Model cut;
+  SeenModel cut;
   for (const auto& [labels, samples] : expected) {
     cut[labels] = {samples.lower_bound(part.start_ms), samples.upper_bound(part.end_ms)};
   }
@@ -116,8 +116,8 @@ TEST_CASE("variants of a series are one series to a query") {
   one.agent->tick(kStart, std::vector<Reading>{{before, 5}});
   one.agent->tick(kStart + 1000, std::vector<Reading>{{after, 55}});
   one.commit();
-  const Model found = read_model(one.store.source(), all_of_a_name("m"), {0, INT64_MAX});
-  const Model expected{
+  const SeenModel found = read_model(one.store.source(), all_of_a_name("m"), {0, INT64_MAX});
+  const SeenModel expected{
       {Labels{{"__name__", "m"}, {"host", "a"}}, {{kStart, 5.0}, {kStart + 1000, 5.5}}}};
   CHECK(found == expected);
 }
