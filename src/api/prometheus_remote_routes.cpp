@@ -94,17 +94,24 @@ Reply remote_write(PrometheusContext& context, const Call& call) {
 class ReadBudget {
  public:
   explicit ReadBudget(const QueryLimits& limits)
-      : left_(std::min(limits.most_samples, limits.most_bytes / kSampleBytes)) {}
-  bool take(std::size_t samples) {
-    exceeded_ = exceeded_ || samples > left_;
-    if (!exceeded_) left_ -= samples;
-    return !exceeded_;
+      : samples_left_(limits.most_samples), bytes_left_(limits.most_bytes) {}
+  // Of one series.
+  bool take(const Labels& labels, std::size_t samples) {
+    std::size_t bytes = samples * kSampleBytes;
+    for (const auto& [name, value] : labels) bytes += name.size() + value.size() + kLabelBytes;
+    exceeded_ = exceeded_ || samples > samples_left_ || bytes > bytes_left_;
+    if (exceeded_) return false;
+    samples_left_ -= samples;
+    bytes_left_ -= bytes;
+    return true;
   }
   [[nodiscard]] bool exceeded() const { return exceeded_; }
 
  private:
   static constexpr std::size_t kSampleBytes = 64;  // here, as a message, and compressed
-  std::size_t left_;
+  static constexpr std::size_t kLabelBytes = 16;   // lengths and tags of one
+  std::size_t samples_left_;
+  std::size_t bytes_left_;
   bool exceeded_ = false;
 };
 
@@ -119,7 +126,8 @@ std::variant<std::vector<LabeledSamples>, Declined> read_one(const PrometheusCon
   if (!found) return decline(400, "bad_data", found.error().text);
   std::vector<LabeledSamples> rows(found->size());
   context.parts.source->read(*found, span, [&](std::size_t i, const SampleSlice& samples) {
-    if (!budget.take(samples.times_ms.size())) return false;
+    if (samples.times_ms.empty()) return !context.cancel.load();
+    if (!budget.take(*(*found)[i].labels, samples.times_ms.size())) return false;
     rows[i] = {(*found)[i].labels,
                {samples.times_ms.begin(), samples.times_ms.end()},
                {samples.values.begin(), samples.values.end()}};

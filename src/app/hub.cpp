@@ -61,6 +61,9 @@ StoreOptions store_options(const Settings& settings, std::size_t head_bytes) {
   options.size_bytes = static_cast<std::int64_t>(
       std::min<std::uint64_t>(settings.size("retention.size"), INT64_MAX));
   options.head_bytes = head_bytes;
+  // Hours are sealed by `volta store seal` alone as yet: the background's sealing has not run under
+  // load.
+  options.seal_in_background = false;
   return options;
 }
 

@@ -29,7 +29,10 @@ constexpr std::size_t kMostBytes = 512U << 20U;
 std::int64_t time_of(const std::string& text, const char* flag, std::int64_t now) {
   if (text.empty() || text == "now") return now;
   if (const auto instant = parse_rfc3339(text)) return *instant;
-  if (const auto seconds = parse_number(text)) return static_cast<std::int64_t>(*seconds * 1000);
+  constexpr double kLatestSeconds = 253'402'300'799;  // the end of the year 9999
+  if (const auto seconds = parse_number(text);
+      seconds && *seconds >= 0 && *seconds <= kLatestSeconds)
+    return static_cast<std::int64_t>(*seconds * 1000);
   if (text.starts_with("now-")) {
     const auto back = parse_duration(std::string_view(text).substr(4));
     if (back) return now - back->count();
@@ -46,9 +49,11 @@ std::int64_t duration_of(const std::string& text, const char* flag) {
 }
 
 std::string seconds_text(std::int64_t ms) {
-  std::string out = std::to_string(ms / 1000);
-  std::string rest = std::to_string(ms % 1000);
-  return out + "." + std::string(3 - rest.size(), '0') + rest;
+  const std::string digits = std::to_string(ms < 0 ? -ms : ms);
+  const std::string padded =
+      digits.size() < 4 ? std::string(4 - digits.size(), '0') + digits : digits;
+  return (ms < 0 ? "-" : "") + padded.substr(0, padded.size() - 3) + "." +
+         padded.substr(padded.size() - 3);
 }
 
 // The parameters of the request, percent-encoded, and which of the two routes they are for.

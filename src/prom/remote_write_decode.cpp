@@ -220,6 +220,7 @@ bool RequestDecoder::read_symbols(std::string_view message, bool& any_series) {
 bool RequestDecoder::resolve_refs() {
   if (refs_.size() % 2 != 0) return false;
   key_.clear();
+  bool whole = cache_ != nullptr;
   for (std::size_t i = 0; i < refs_.size(); i += 2) {
     if (refs_[i] >= symbols_.size() || refs_[i + 1] >= symbols_.size()) return false;
     const LabelView label{symbols_[refs_[i]], symbols_[refs_[i + 1]]};
@@ -227,12 +228,14 @@ bool RequestDecoder::resolve_refs() {
     // As 1.0 would say it, so that both versions meet in the cache.
     const bool fits =
         label.name.size() <= limits_->longest_name && label.value.size() <= limits_->longest_value;
-    if (cache_ == nullptr || !fits) continue;
+    whole = whole && fits;
+    if (!whole) continue;
     put_proto_head(
         key_, 1, proto_bytes_size(1, label.name.size()) + proto_bytes_size(2, label.value.size()));
     put_proto_bytes(key_, 1, label.name);
     put_proto_bytes(key_, 2, label.value);
   }
+  if (!whole) key_.clear();  // a part of the labels would be the key of another series
   return true;
 }
 

@@ -12,13 +12,20 @@ namespace {
 // Of one entry: what is held twice, encoded and not, until its commit.
 constexpr std::size_t kMostEntryBytes = 8U << 20U;
 
-// What the samples lack; "": nothing.
-std::string samples_problem(const LabeledSamples& samples) {
+// A sender that takes seconds for milliseconds, or has no clock, would keep what it sends for ever:
+// samples go when their time is over.
+constexpr std::int64_t kFarthestAheadMs = 86'400'000;
+
+// What is wrong with the samples; "": nothing.
+std::string samples_problem(const LabeledSamples& samples, std::int64_t now_ms) {
   VOLTA_ASSERT(samples.labels != nullptr && samples.times_ms.size() == samples.values.size());
   const auto& times = samples.times_ms;
   const bool rising =
       std::adjacent_find(times.begin(), times.end(), std::greater_equal<>()) == times.end();
-  return rising ? "" : "the samples of a series are not in rising time";
+  if (!rising) return "the samples of a series are not in rising time";
+  if (!times.empty() && times.back() > now_ms && times.back() - now_ms > kFarthestAheadMs)
+    return "a sample is more than a day ahead of the server's clock; are its times milliseconds?";
+  return "";
 }
 
 void refuse(const LabeledSamples& samples, const std::string& why, WriteOutcome& outcome) {
@@ -87,9 +94,10 @@ std::vector<ForeignSink::Place> ForeignSink::resolve(std::span<const LabeledSamp
                                                      WriteOutcome& outcome) {
   std::vector<Place> places;
   places.reserve(series.size());
+  const std::int64_t now_ms = clock_.wall_ms();
   for (std::size_t at = 0; at < series.size(); ++at) {
     const LabeledSamples& samples = series[at];
-    if (std::string problem = samples_problem(samples); !problem.empty()) {
+    if (std::string problem = samples_problem(samples, now_ms); !problem.empty()) {
       refuse(samples, problem, outcome);
       continue;
     }

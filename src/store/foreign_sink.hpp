@@ -2,6 +2,7 @@
 // group commit that holds them.
 #pragma once
 
+#include "base/clock.hpp"
 #include "model/sample_sink.hpp"
 #include "store/foreign_labels.hpp"
 #include "store/metric_notes.hpp"
@@ -12,8 +13,8 @@ namespace volta {
 // Thread-safe; so many calls at once share a commit.
 class ForeignSink final : public SampleSink {
  public:
-  ForeignSink(SeriesTable& series, MetricNotes& notes, Writer& writer)
-      : series_(series), notes_(notes), writer_(writer), cache_(series) {}
+  ForeignSink(const Clock& clock, SeriesTable& series, MetricNotes& notes, Writer& writer)
+      : clock_(clock), series_(series), notes_(notes), writer_(writer), cache_(series) {}
 
   // A very large request is committed in parts; where a later one is not taken, the answer is that
   // nothing was, and the repeat of the first parts changes nothing.
@@ -31,6 +32,7 @@ class ForeignSink final : public SampleSink {
                     std::uint64_t forgotten);
   WriteState hand_over(ForeignEntry entry);
 
+  const Clock& clock_;
   SeriesTable& series_;
   MetricNotes& notes_;
   Writer& writer_;

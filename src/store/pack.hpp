@@ -24,6 +24,8 @@ constexpr std::size_t kPackTargetBytes = 64U << 10U;
 constexpr std::size_t kMostPackBytes = 32U << 20U;
 constexpr std::size_t kMostPackColumns = 1U << 16U;
 constexpr std::size_t kMostPackTicks = 1U << 20U;  // of all its time columns together
+// Of one series, on two time columns at most: what must have room in a pack that is not full().
+constexpr std::size_t kMostSeriesParts = 16;
 // The first bytes of a pack, from which one knows how long its head is.
 constexpr std::size_t kPackPrefixBytes = 12;
 
@@ -41,10 +43,11 @@ struct PackColumn {
 // One thread at a time; to be kept, as it holds an encoder and buffers.
 class PackWriter {
  public:
-  // Encodes the column now; the spans are not needed afterwards. Requires !full(), at most
-  // kMostColumnTicks ticks, and no column of the same series and part in this pack.
+  // Encodes the column now; the spans are not needed afterwards. Requires !full() before the first
+  // part of a series, at most kMostColumnTicks ticks, and no column of the same series and part in
+  // this pack.
   void add(const PackColumn& column, ColumnHint& hint);
-  // The pack has its size, or one more column might break a bound.
+  // The pack has its size, or one more series might break a bound.
   [[nodiscard]] bool full() const;
   [[nodiscard]] std::size_t columns() const { return entries_.size(); }
   // Values in the columns so far, gaps not counted.

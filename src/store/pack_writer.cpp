@@ -33,8 +33,9 @@ std::uint32_t PackWriter::time_column(std::span<const std::int64_t> times_ms) {
 }
 
 void PackWriter::add(const PackColumn& column, ColumnHint& hint) {
-  VOLTA_ASSERT(!full());
   VOLTA_ASSERT(column.raw.size() == column.times_ms.size());
+  VOLTA_ASSERT(entries_.size() < kMostPackColumns &&
+               ticks_ + column.times_ms.size() <= kMostPackTicks);
   Entry entry;
   entry.series = column.series;
   entry.part = column.part;
@@ -50,7 +51,8 @@ void PackWriter::add(const PackColumn& column, ColumnHint& hint) {
 
 bool PackWriter::full() const {
   return columns_.size() + entries_.size() * 4 >= kPackTargetBytes ||
-         entries_.size() >= kMostPackColumns || ticks_ + kMostColumnTicks > kMostPackTicks;
+         entries_.size() + kMostSeriesParts > kMostPackColumns ||
+         ticks_ + 2 * kMostColumnTicks > kMostPackTicks;
 }
 
 void PackWriter::put_head(Bytes& head) {

@@ -136,7 +136,8 @@ bool StoreSeriesSource::read_windows_of_host(HostId host, std::span<const QueryS
 std::optional<std::int64_t> StoreSeriesSource::oldest_ms(Tier tier) const {
   const auto ours = reader_.oldest_ms(tier);
   const auto foreign = foreign_.oldest_ms();
-  return ours && foreign ? std::min(*ours, *foreign) : ours ? ours : foreign;
+  // Of foreign samples there are no tiers, so their windows are made of all there is, however old.
+  return ours ? ours : foreign;
 }
 
 std::vector<std::string> StoreSeriesSource::label_names(std::span<const Matchers> any_of,

@@ -73,7 +73,7 @@ struct Store::Parts {
                    migration_copies(directory)}),
         DiskWatch(options.disk_space, directory.path()),
         Writer::Limits{options.queue_bytes, wal_bytes(options)});
-    sink.emplace(series, notes, *writer);
+    sink.emplace(clock, series, notes, *writer);
     hosts.set_writer([this](const auto& work) { writer->call(work); });
     sealer.emplace(Sealer::Parts{clock, series, runs, bad}, *writer,
                    std::make_unique<Connection>((directory.path() / kDatabaseName).string(),

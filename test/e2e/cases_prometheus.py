@@ -139,6 +139,8 @@ def case_remote_write_refusals():
         ]:
             status, _, text = request(port, "/prometheus/api/v1/write", "POST", content, {**remote_write.HEADERS, **headers}, credentials)
             assert status == want, (content[:20], headers, status, text[:200])
+        # Microseconds: such samples would never grow old.
+        assert "ahead of the server's clock" in write(port, key, [({"__name__": "early"}, [(now * 1000, 1.0)])], expected=400)
         # A bad series costs only itself.
         write(port, key, [({"__name__": "good"}, [(now, 1.0)]), ({"bad": "x"}, [(now, 1.0)])], expected=400)
         assert len(values(port, "good", key)) == 1

@@ -210,6 +210,27 @@ TEST_CASE("bad series are refused with a reason, and the rest is there to be wri
   check({{"__name__", "x"}, {"a", std::string(4097, 'v')}}, "longer than 4096");
 }
 
+TEST_CASE("a label beyond the limits does not make a series another one that is known") {
+  LabelCache cache;
+  const auto written = [&](std::vector<std::string> symbols) {
+    std::string refs;
+    for (std::size_t i = 1; i < symbols.size(); ++i) refs += static_cast<char>(i);
+    std::string series;
+    put_proto_bytes(series, 1, refs);
+    put_proto_bytes(series, 2, bytes_of("09000000000000f03f1001"));
+    std::string message;
+    for (const std::string& symbol : symbols) put_proto_bytes(message, 4, symbol);
+    put_proto_bytes(message, 5, series);
+    const auto request = decode_write_request(WriteVersion::v2, message, {}, &cache);
+    REQUIRE(request);
+    return request->samples;
+  };
+  CHECK(written({"", "__name__", "up", "job", "a"}) == 1);
+  CHECK(written({"", "__name__", "up", "job", "a", "x", std::string(5000, 'v')}) == 0);
+  CHECK(written({"", "__name__", "up", std::string(2000, 'n'), "b", "job", "a"}) == 0);
+  CHECK(written({"", "__name__", "up", "job", "a"}) == 1);
+}
+
 TEST_CASE("references outside of the symbols refuse their series") {
   const auto check = [](const std::string& refs) {
     std::string series;

@@ -223,5 +223,30 @@ TEST_CASE("One broken column leaves the others readable") {
                                                  broken->series))) != std::string::npos);
 }
 
+TEST_CASE("a series that begins in a pack with room ends in it, however large its parts are") {
+  const auto times = jittered_times(400, 1);
+  std::mt19937_64 random(1);
+  std::vector<std::uint64_t> raw(times.size());
+  PackWriter writer;
+  ColumnHint hint;
+  std::size_t packs = 0;
+  std::size_t columns = 0;
+  for (std::uint32_t series = 1; series <= 200; ++series) {
+    if (writer.full()) {
+      const auto bytes = writer.finish();
+      const auto pack = Pack::open(std::span(bytes).first(bytes.size()), bytes.size());
+      REQUIRE(pack.has_value());
+      columns += pack->entries().size();
+      ++packs;
+    }
+    for (std::uint8_t part = 0; part < 8; ++part) {
+      for (auto& word : raw) word = random();
+      writer.add({SeriesId{series}, part, ValueType::float64, times, raw, {}}, hint);
+    }
+  }
+  CHECK(packs > 10);
+  CHECK(columns + writer.columns() == 1600);
+}
+
 }  // namespace
 }  // namespace volta
