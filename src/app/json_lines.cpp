@@ -31,16 +31,21 @@ std::optional<double> double_of(std::string_view text) {
 // off by the last bit.
 class LineHandler {
  public:
+  // The names are Boost.JSON's. NOLINTBEGIN(readability-identifier-naming)
   static constexpr std::size_t max_array_size = std::size_t{1} << 30U;
   static constexpr std::size_t max_object_size = 1024;
   static constexpr std::size_t max_string_size = std::size_t{1} << 20U;
   static constexpr std::size_t max_key_size = std::size_t{1} << 16U;
+  // NOLINTEND(readability-identifier-naming)
   using Code = boost::system::error_code;
 
-  Labels labels;
-  std::vector<std::int64_t> times;
-  std::vector<double> values;
-  std::string problem;
+  struct Found {
+    Labels labels;
+    std::vector<std::int64_t> times;
+    std::vector<double> values;
+    std::string problem;
+  };
+  [[nodiscard]] Found& found() { return found_; }
 
   bool on_document_begin(Code&) { return true; }
   bool on_document_end(Code&) { return true; }
@@ -78,7 +83,7 @@ class LineHandler {
     const std::string whole = std::move(text_);
     text_.clear();
     if (depth_ == 2 && key_ == "metric") {
-      labels.emplace_back(label_, whole);
+      found_.labels.emplace_back(label_, whole);
       return true;
     }
     if (depth_ == 2 && key_ == "values" && (whole == "NaN" || whole.ends_with("Inf")))
@@ -111,20 +116,21 @@ class LineHandler {
     if (key_ == "timestamps") {
       const auto time = parse_integer<std::int64_t>(text);
       if (!time) return refuse(text + " is no unix time in milliseconds", error);
-      times.push_back(*time);
+      found_.times.push_back(*time);
       return true;
     }
     const auto value = double_of(text);
     if (key_ != "values" || !value) return refuse(text + " is no value", error);
-    values.push_back(*value);
+    found_.values.push_back(*value);
     return true;
   }
   bool refuse(std::string text, Code& error) {
-    problem = std::move(text);
+    found_.problem = std::move(text);
     error = json::error::syntax;
     return false;
   }
 
+  Found found_;
   int depth_ = 0;
   std::string key_, label_, text_;
 };
@@ -159,7 +165,7 @@ Result<LabeledSamples> parse_json_line(std::string_view line) {
   json::basic_parser<LineHandler> parser{json::parse_options{}};
   boost::system::error_code error;
   const std::size_t used = parser.write_some(false, line.data(), line.size(), error);
-  LineHandler& found = parser.handler();
+  LineHandler::Found& found = parser.handler().found();
   if (error) return Error{found.problem.empty() ? "no JSON: " + error.message() : found.problem};
   if (used != line.size()) return Error{"something stands behind the object"};
   if (found.values.size() != found.times.size()) {

@@ -52,26 +52,26 @@ std::vector<Network> networks_of(std::span<const std::string_view> texts) {
 }
 
 const std::vector<Network>& loopback_networks() {
-  static const std::vector<Network> kList =
+  static const std::vector<Network> list =
       networks_of(std::array<std::string_view, 2>{"127.0.0.0/8", "::1"});
-  return kList;
+  return list;
 }
 
 // RFC 1918, RFC 6598 (carriers' NAT), RFC 4193.
 const std::vector<Network>& private_networks() {
-  static const std::vector<Network> kList = networks_of(std::array<std::string_view, 5>{
+  static const std::vector<Network> list = networks_of(std::array<std::string_view, 5>{
       "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7"});
-  return kList;
+  return list;
 }
 
 // The IANA special-purpose registries, and the metadata services of clouds that stand elsewhere:
 // AWS (fd00:ec2::254), Alibaba (100.100.100.200), Azure (168.63.129.16).
 const std::vector<Network>& special_networks() {
-  static const std::vector<Network> kList = networks_of(std::array<std::string_view, 14>{
+  static const std::vector<Network> list = networks_of(std::array<std::string_view, 14>{
       "0.0.0.0/8", "169.254.0.0/16", "192.0.0.0/24", "224.0.0.0/4", "240.0.0.0/4",
       "100.100.100.200", "168.63.129.16", "::", "fe80::/10", "fec0::/10", "ff00::/8", "100::/64",
       "fd00:ec2::254", "fd20:ce::254"});
-  return kList;
+  return list;
 }
 
 bool any_contains(const std::vector<Network>& networks, const Address& address) {
