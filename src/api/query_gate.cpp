@@ -5,7 +5,7 @@ namespace volta {
 std::variant<QueryGate::Pass, QueryGate::Refusal> QueryGate::enter(
     std::chrono::milliseconds patience) {
   std::unique_lock lock(mutex_);
-  // Who comes later does not overtake those who wait.
+  // Who comes while others wait may wait as well; which of them goes next is left to chance.
   if (running_ >= most_running_ || waiting_ > 0) {
     if (waiting_ >= most_waiting_) return Refusal::full;
     ++waiting_;

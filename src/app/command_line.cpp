@@ -220,7 +220,7 @@ void add_store(CLI::App& app, Run& run) {
   auto options = std::make_shared<StoreCommandOptions>();
   for (const auto& [name, help] :
        {std::pair("stats", "Samples, series and bytes; where the series are"),
-        std::pair("check", "Reads everything and says what is damaged"),
+        std::pair("check", "Reads the database and both journals, says what is damaged"),
         std::pair("seal", "Compresses all there is at once, and frees what that saves")}) {
     CLI::App* action = command->add_subcommand(name, help);
     action->add_option("--data", options->data, "The data directory")->required()->type_name("DIR");

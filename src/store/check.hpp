@@ -1,4 +1,5 @@
-// Looks at everything in a store: SQLite's own check, then whether each row decodes.
+// Looks at a store: SQLite's own check, then whether each row of both journals decodes. Packs are
+// not opened.
 #pragma once
 
 #include <cstdint>
