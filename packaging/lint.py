@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """packaging/lint.py BUILD [PART ...]: clang-tidy over every source that BUILD compiles from src/, or those whose path holds a PART.
 
-BUILD may compile them in groups (CMAKE_UNITY_BUILD); then a group is one case and is looked at as one.
+BUILD may compile them in groups (volta_group in CMakeLists.txt); then a group is one case and is looked at as one.
 The checks stand in .clang-tidy, the nearest above the sources. A file that was clean is looked at again only when it, a source or header
 of ours that it includes, its flags, the tool or the checks changed: what was clean is remembered in $XDG_CACHE_HOME/volta/lint, for all
 checkouts of this user.
@@ -36,21 +36,20 @@ def headers_by_object(build):
 def key_of(source, headers, rules, how):
     digest = hashlib.sha256(how.replace(str(TOP), "").encode())
     for path in [*rules, source, *sorted(headers)]:
-        text = path.read_bytes().replace(str(TOP).encode(), b"")  # a group names its members by absolute paths
-        digest.update(str(path.relative_to(TOP)).replace("build/", "").encode() + b"\0" + text)
+        digest.update(str(path.relative_to(TOP)).replace("build/", "").encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()[:40]
 
 
 def members(source):
-    """The sources that one file of the build stands for: itself, or what CMake has it include."""
-    if "Unity" not in source.parts:
+    """The sources that one file of the build stands for: itself, or what it includes as a group."""
+    if source.parent.name != "groups":
         return [source]
-    return [pathlib.Path(path).resolve() for path in re.findall(r'^#include "(.+)"$', source.read_text(), re.MULTILINE)]
+    return [(source.parent / path).resolve() for path in re.findall(r'^#include "(.+)"$', source.read_text(), re.MULTILINE)]
 
 
 def look(build, source, rules):
     # A group includes sources, that is what it is for; test/tidy.py sees to it that nothing else does.
-    checks = ["--checks=-bugprone-suspicious-include"] if "Unity" in source.parts else []
+    checks = ["--checks=-bugprone-suspicious-include"] if source.parent.name == "groups" else []
     run = subprocess.run(["nice", TOOL, "--quiet", "-p", str(build), f"--config-file={rules[0]}", *checks,
                           "--extra-arg=-Wno-unknown-warning-option", str(source)], capture_output=True, text=True, cwd=TOP)
     return run.returncode == 0, run.stdout
