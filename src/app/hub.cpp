@@ -76,7 +76,7 @@ Hub::Hub(const HubOptions& options, const Clock& clock)
       live_({store_->hosts(), store_->series(), store_->reader(), clock,
              [this](HostId host, bool begin) { hosts_.watch(host, begin); }}),
       ingest_(store_->hosts(), store_->journal(), links_, clock, {&live_}, {}, &store_->series()),
-      queries_(store_->series(), store_->reader()),
+      queries_(store_->series(), store_->source()),
       engine_(store_->source()),
       http_metrics_(std::make_unique<LateMetrics>()) {
   self_ = {store_.get(), &hosts_, &ingest_, &live_, http_metrics_.get()};
