@@ -140,7 +140,8 @@ NetworkRules NetworkRules::standard() {
   return rules;
 }
 
-Result<NetworkRules> NetworkRules::make(std::span<const std::string> allow) {
+Result<NetworkRules> NetworkRules::make(std::span<const std::string> allow,
+                                        std::span<const std::string> deny) {
   NetworkRules rules;
   for (const std::string& text : allow) {
     if (text == "loopback") {
@@ -163,11 +164,17 @@ Result<NetworkRules> NetworkRules::make(std::span<const std::string> allow) {
       (within ? rules.special_ : rules.networks_).push_back(network.value());
     }
   }
+  for (const std::string& text : deny) {
+    const Result<Network> network = parse_network(text);
+    if (!network) return network.error();
+    rules.denied_.push_back(network.value());
+  }
   return rules;
 }
 
 bool NetworkRules::allows(std::array<std::uint8_t, 16> address) const {
   address = unwrapped(address);
+  if (any_contains(denied_, address)) return false;
   if (any_contains(special_networks(), address)) return any_contains(special_, address);
   if (any_contains(networks_, address)) return true;
   if (any_contains(loopback_networks(), address)) return loopback_;

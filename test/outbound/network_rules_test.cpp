@@ -30,6 +30,21 @@ TEST_CASE("by default all but special addresses may be asked") {
   }
 }
 
+TEST_CASE("what is denied is left out of all that is allowed") {
+  const std::vector<std::string> allow = {"private", "8.8.0.0/16", "169.254.169.254"};
+  const std::vector<std::string> deny = {"10.1.0.0/16", "8.8.8.8", "169.254.0.0/16"};
+  const auto rules = NetworkRules::make(allow, deny);
+  REQUIRE(rules);
+  for (const char* address : {"10.0.0.1", "10.2.0.1", "192.168.0.1", "8.8.8.9"})
+    CHECK(rules->allows(std::string_view(address)));
+  for (const char* address : {"10.1.2.3", "::ffff:10.1.2.3", "2002:0a01:0203::1", "8.8.8.8",
+                              "169.254.169.254", "1.1.1.1"})
+    CHECK_FALSE(rules->allows(std::string_view(address)));
+  const auto bad = NetworkRules::make(allow, std::vector<std::string>{"private"});
+  REQUIRE_FALSE(bad);
+  CHECK(bad.error().text.find("'private' is not a network") != std::string::npos);
+}
+
 TEST_CASE("an allow-list allows what it names and nothing else") {
   CHECK(allowed({"10.0.0.0/8"}, "10.9.9.9"));
   CHECK(allowed({"10.0.0.0/8"}, "::ffff:10.9.9.9"));
