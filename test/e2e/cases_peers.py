@@ -1,10 +1,12 @@
 """Remote write from one volta to another, through outages and kill -9, and with real peers: Prometheus, VictoriaMetrics, vmagent, node_exporter."""
 import json
 import shutil
+import socket
 import subprocess
 import time
 import urllib.parse
 
+import lib
 from cases_prometheus import access_key, data, local, server, values
 from cases_scrape import configured, self_metrics
 from exporter import Exporter, free_port
@@ -174,6 +176,23 @@ def case_volta_sends_what_rules_leave():
             text = wait_until("refusals", lambda: next((t for t in [self_metrics(here.port())] if 'outcome="dropped",target="bad"} 0' not in t), None))
             assert 'volta_forward_samples_total{outcome="filtered",target="good"}' in text
             assert "x" * 43 not in here.stderr and key not in here.stderr
+
+
+def case_a_stop_waits_for_nobody():
+    """Who takes a connection and says nothing holds up neither queries nor the end."""
+    with Folder() as folder, socket.create_server(("127.0.0.1", 0), backlog=64) as silent:
+        address = f"127.0.0.1:{silent.getsockname()[1]}"
+        toml = f'[[scrape]]\njob = "s"\ntargets = ["{address}"]\ninterval = "2s"\ntimeout = "2s"\n'
+        toml += "".join(f'[[remote_write]]\nname = "{name}"\nurl = "http://{address}/"\nbatch_send_deadline = "0"\n' for name in "abcdef")
+        with local(folder / "d", *configured(folder, toml)) as here:
+            silent.settimeout(20 * lib.SLOW)
+            links = [silent.accept()[0] for _ in range(7)]  # the scrape and a request of each target
+            assert values(here.port(), "1")[1] == "1"
+            begun = time.monotonic()
+            here.stop()
+            assert time.monotonic() - begun < 4 * lib.SLOW, time.monotonic() - begun
+            for link in links:
+                link.close()
 
 
 def case_volta_writes_to_prometheus():
