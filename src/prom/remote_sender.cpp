@@ -86,12 +86,16 @@ void RemoteSender::save() {
   SenderState state;
   state.url = target_.url;
   state.version = version_;
-  for (const SenderShard& shard : shards_) state.shards.push_back(shard.cursor());
+  ForwardPosition done = read_;
+  for (const SenderShard& shard : shards_) {
+    state.shards.push_back(shard.cursor());
+    done = std::min(done, shard.cursor().done);
+  }
   std::string text = to_text(state);
   saved_at_ = clock_.monotonic();
   dirty_ = false;
   if (text == saved_) return;
-  log_.save(target_.name, text);
+  log_.save(target_.name, text, done);
   saved_ = std::move(text);
 }
 
@@ -124,9 +128,11 @@ void RemoteSender::feed(Time now) {
                        [](const SenderShard& shard) { return shard.full(); });
   };
   skip_forgotten();
-  while (!full() && read_ < log_.newest()) {
+  while (!full()) {
+    const ForwardPosition newest = log_.newest();
+    if (read_ >= newest) break;
     std::vector<ForwardRow> rows = log_.read_after(read_, 2 * target_.limits.most_samples);
-    if (rows.empty()) break;
+    if (rows.empty()) read_ = newest;  // up to there is nothing for anybody
     for (ForwardRow& row : rows) {
       read_ = row.position;
       const Routed& routed = route(row.samples.labels);
