@@ -29,6 +29,12 @@ class FakeForwardLog final : public ForwardLog {
       rows_.erase(rows_.begin());
     }
   }
+  // Retention takes one row.
+  void forget(std::size_t place) {
+    const std::lock_guard lock(mutex_);
+    forgotten_ = std::max(forgotten_, rows_.at(place).position);
+    rows_.erase(rows_.begin() + static_cast<std::ptrdiff_t>(place));
+  }
 
   [[nodiscard]] std::vector<ForwardRow> read_after(ForwardPosition after,
                                                    std::size_t most_samples) const override {
