@@ -190,7 +190,8 @@ std::vector<SealWindow> Sealer::find_due(const std::vector<Group>& groups, bool 
 
 void Sealer::seal(const SealWindow& window) {
   const auto start = std::chrono::steady_clock::now();
-  SealJob job({*reader_, parts_.series, parts_.bad, workshop_}, window);
+  const SealJob::Parts parts{*reader_, parts_.series, parts_.bad, workshop_};
+  SealJob job(parts, window, journal_source(parts, window));
   auto sealed = job.run([this] { return stopping(); });
   if (!sealed) return;
   write(window, *sealed);
