@@ -57,7 +57,7 @@ struct Store::Parts {
         head({options.head_bytes, options.head_span.count()}),
         foreign_head(options.head_bytes),
         reader(series, head, readers, bad),
-        foreign_reader(foreign_head, readers),
+        foreign_reader(foreign_head, readers, bad),
         source({hosts, series, notes, reader, foreign_reader}) {
     load(clock.wall_ms() - options.head_span.count());
     foreign.emplace(*connection, series, foreign_head);
@@ -75,7 +75,7 @@ struct Store::Parts {
         Writer::Limits{options.queue_bytes, wal_bytes(options)});
     sink.emplace(clock, series, notes, *writer);
     hosts.set_writer([this](const auto& work) { writer->call(work); });
-    sealer.emplace(Sealer::Parts{clock, series, runs, bad}, *writer,
+    sealer.emplace(Sealer::Parts{clock, series, runs, bad, foreign_head}, *writer,
                    std::make_unique<Connection>((directory.path() / kDatabaseName).string(),
                                                 Connection::Mode::reader, options.reader_cache_kib),
                    Sealer::Limits{options.seal_grace.count(), options.raw_age.count(),
