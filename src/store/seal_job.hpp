@@ -1,10 +1,14 @@
 // One window of one host: from the journal into packs of samples and of the tiers' windows. Reads
-// and encodes on the caller's thread; what is to be written comes back as a value.
+// and encodes on the caller's thread; what is to be written comes back as a value, but for packs of
+// samples of a large window, which are given away as they are made. Without the window's mark these
+// are only copies of journal rows: readers may see both, and whoever seals next writes them anew.
 #pragma once
 
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
+#include <set>
 #include <unordered_map>
 #include <vector>
 
@@ -22,13 +26,36 @@ struct SealWindow {
   std::int64_t end_ms = 0;
   std::int64_t after = 0;   // what it was sealed up to before; 0: not at all
   bool tiers_only = false;  // older than samples are kept
+  bool raw_anyway = false;  // older by a clock that is not to be trusted
 };
 
 struct Sealed {
   std::int64_t accepted = 0;  // up to here the window is sealed once this is written
   std::vector<NewPack> packs;
-  std::vector<SeriesId> series;  // that have samples in them
-  std::uint64_t samples = 0;     // that came from the journal
+  std::vector<SeriesId> series;                  // that have samples in them
+  std::uint64_t samples = 0;                     // that came from the journal
+  std::map<std::int64_t, VisitedGroup> visited;  // of the journal, by keyframe
+};
+
+// Where a window's samples come from that are in no pack yet. One thread.
+class SealSource {
+ public:
+  struct Series {
+    SeriesTable::Record record;
+    std::uint32_t kin = 0;  // shared by variants of one series
+  };
+  struct Found {
+    std::int64_t accepted = 0;   // later rows are another job's; below it nothing changes any more
+    std::size_t points = 0;      // at least as many as the window has
+    std::vector<Series> series;  // that may have samples; variants are neighbours
+  };
+  virtual ~SealSource() = default;
+  // Once, and first.
+  virtual Found find() = 0;
+  // The samples of the table's series. Once for each slice.
+  virtual void gather(SampleTable& table) = 0;
+  // What there was to read, and how much of it is broken, after the last gather().
+  [[nodiscard]] virtual std::map<std::int64_t, VisitedGroup> visited() const { return {}; }
 };
 
 // Memory is bounded: a window of many series is gathered in several goes over its journal. Throws
@@ -41,35 +68,30 @@ class SealJob {
     BadPacks& bad;
     PackWorkshop& workshop;
     std::size_t samples_of_slice = 1U << 20U;  // gathered at a time
+    std::size_t bytes_of_slice = 1U << 20U;    // packs of samples that are given to `save` at once
+    // Writes them. Empty: they come back with the rest.
+    std::function<void(std::span<const NewPack>)> save{};
   };
-  SealJob(Parts parts, SealWindow window) : parts_(parts), window_(window) {}
+  SealJob(Parts parts, SealWindow window, std::unique_ptr<SealSource> source)
+      : parts_(parts), window_(window), source_(std::move(source)) {}
 
-  // `stop` is asked between slices; true ends it with an empty answer.
+  // `stop` is asked between slices; true ends it with an empty answer, and so does a pack of the
+  // window that turns out to be broken: once that is put aside, the job can be done.
   std::optional<Sealed> run(const std::function<bool()>& stop);
 
  private:
-  struct Group {
-    std::int64_t id;
-    std::int64_t run;
-    std::int64_t points;
-  };
-  struct Known {
-    SeriesTable::Record record;
-    std::uint32_t kin = 0;  // shared by variants of one series
-  };
   using Columns = std::vector<SampleTable::Column>;
   using Windows = std::map<SeriesId, WindowColumn>;
 
-  void find_groups();
-  void find_series();
+  void find();
   void seal_slice(std::span<const SeriesId> series);
   void add_series(SampleTable& table, std::span<const SeriesId> series);
-  // Slots of a run and their columns in the table.
-  using SlotColumns = std::vector<std::pair<Slot, std::uint32_t>>;
-  void gather_row(const JournalRow& row, const SlotColumns& columns, SampleTable& table) const;
-  void gather(SampleTable& table);
+  void save_samples(std::size_t at_least);
   void seal_tiers(Columns columns);
-  [[nodiscard]] Columns with_stored_samples(Columns fresh);
+  using Ends = std::map<SeriesId, std::set<std::int64_t>>;
+  [[nodiscard]] Columns with_stored_samples(Columns fresh, Ends& minutes);
+  void add_stored(SampleTable& table, Ends& minutes);
+  [[nodiscard]] bool knows_broken();
   void join_stored_windows(Tier tier, Windows& windows);
   [[nodiscard]] PackRow row(Tier tier) const;
   [[nodiscard]] const SeriesDef& def(SeriesId series) const {
@@ -78,12 +100,17 @@ class SealJob {
 
   const Parts parts_;
   const SealWindow window_;
-  bool has_raw_ = false;  // packs of samples of the window are there
-  std::vector<Group> groups_;
-  std::map<std::int64_t, SeriesList> slots_;  // by run
-  std::vector<SeriesTable::Record> series_;   // variants are neighbours
-  std::unordered_map<SeriesId, Known> known_;
+  const std::unique_ptr<SealSource> source_;
+  bool has_raw_ = false;      // packs of samples of the window are there
+  bool lost_raw_ = false;     // and some were, but are broken
+  std::vector<NewPack> raw_;  // not saved yet
+  std::size_t points_ = 0;
+  std::vector<SeriesTable::Record> series_;  // variants are neighbours
+  std::unordered_map<SeriesId, SealSource::Series> known_;
   Sealed sealed_;
 };
+
+// What the journal has of a host's window.
+std::unique_ptr<SealSource> journal_source(const SealJob::Parts& parts, const SealWindow& window);
 
 }  // namespace volta

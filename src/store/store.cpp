@@ -79,7 +79,8 @@ struct Store::Parts {
                    std::make_unique<Connection>((directory.path() / kDatabaseName).string(),
                                                 Connection::Mode::reader, options.reader_cache_kib),
                    Sealer::Limits{options.seal_grace.count(), options.raw_age.count(),
-                                  options.seal_in_background});
+                                  options.seal_in_background, options.seal_slice_samples,
+                                  options.seal_slice_bytes});
   }
 
   void load(std::int64_t head_from_ms) {
