@@ -117,7 +117,7 @@ std::optional<Error> add_pack(AskedSeries& asked, PackReader& reader, const Open
   for (std::size_t i = 0; i < asked.variants.size(); ++i) {
     const auto windows = read_tier_columns(reader, open, asked.variants[i]->id, tier_step_ms(tier));
     if (windows) {
-      asked.of_variant[i].put(*windows, open.row.accepted, ends);
+      asked.of_variant[i].put(*windows, open.row.accepted, ends, open.row.span_ms);
     } else {
       problem = windows.error();
     }
