@@ -309,8 +309,8 @@ class SealedRetention : public RetentionTest {
     for (int hour = first; hour < first + count; ++hour) {
       const std::int64_t start = kFirst + hour * kHour;
       agent.force_keyframe();
-      for (int tick = 1; tick <= 3600; ++tick) {
-        agent.tick(start + tick * 1000, std::vector<Reading>{{slot, random_()}});
+      for (int tick = 1; tick <= kTicks; ++tick) {
+        agent.tick(start + tick * 3000, std::vector<Reading>{{slot, random_()}});
       }
       REQUIRE(test::commit(store->journal(), agent.finish()) == CommitState::committed);
     }
@@ -329,10 +329,70 @@ class SealedRetention : public RetentionTest {
   }
 
   static constexpr std::int64_t kFirst = kStart / kHour * kHour;
+  static constexpr int kTicks = 1200;  // an hour
 
  private:
   std::mt19937_64 random_{7};
 };
+
+TEST_CASE_METHOD(SealedRetention, "the size cap holds with packs, and samples go before windows") {
+  options.raw_age = std::chrono::milliseconds(0);
+  options.minute_age = std::chrono::milliseconds(0);
+  options.hour_age = std::chrono::milliseconds(0);
+  options.head_bytes = 0;
+  options.size_bytes = 0;
+  constexpr int kHours = 40;
+  write_hours(0, kHours);
+  const Packs all = packs();
+  REQUIRE(all.raw == kHours * kTicks);
+  REQUIRE(all.minute == kHours * 60);
+  REQUIRE(all.hour == kHours);
+  const auto whole_since = store->source().oldest_ms(Tier::raw);
+  // What packs take, the last page of each among it; the small ones of hours share pages.
+  const auto bytes = [&](const char* sql) {
+    Connection connection((options.directory / "volta.db").string(), Connection::Mode::reader, 99);
+    return connection.number(sql);
+  };
+  const std::int64_t raw =
+      bytes("SELECT total(length(data)) + 4096 * count(*) FROM pack WHERE tier=0");
+  const std::int64_t minutes =
+      bytes("SELECT total(length(data)) + 4096 * count(*) FROM pack WHERE tier=1");
+  const std::int64_t hours =
+      bytes("SELECT 2 * total(length(data)) + 100 * count(*) FROM pack WHERE tier=2");
+  const auto cap = [&](std::int64_t room) {
+    store.reset();
+    options.size_bytes = room * 8 / 7;  // an eighth is kept for the WAL
+    open();
+    store->maintain();
+    return packs();
+  };
+  const auto size = [&] { return static_cast<std::int64_t>(directory_size(options.directory)); };
+  const std::int64_t least = static_cast<std::int64_t>(empty_size()) + 32'768;  // and the -shm
+
+  const Packs some = cap(least + hours + minutes + raw / 2);
+  CHECK(size() <= options.size_bytes);
+  CHECK(some.raw < all.raw);
+  CHECK(some.raw > 0);
+  CHECK(some.minute == all.minute);
+  CHECK(some.hour == all.hour);
+  // The oldest went, and the store knows from when on it is whole, also after a restart.
+  const std::int64_t left = some.raw / kTicks;
+  for (int start = 0; start < 2; ++start) {
+    CHECK(store->source().oldest_ms(Tier::raw) == kFirst + (kHours - left) * kHour + 1);
+    CHECK(store->source().oldest_ms(Tier::minute) == whole_since);
+    store.reset();
+    open();
+  }
+  const Packs less = cap(least + hours + minutes / 2);
+  CHECK(size() <= options.size_bytes);
+  CHECK(less.raw == 0);
+  CHECK(less.minute < all.minute);
+  CHECK(less.hour == all.hour);
+  const Packs nothing = cap(least / 2);
+  CHECK(nothing.raw == 0);
+  CHECK(nothing.minute == 0);
+  CHECK(nothing.hour == 0);
+}
 
 TEST_CASE_METHOD(SealedRetention, "packs of each tier go by their own age, hour by hour") {
   options.raw_age = std::chrono::hours(12);
@@ -350,9 +410,9 @@ TEST_CASE_METHOD(SealedRetention, "packs of each tier go by their own age, hour 
     }
     return packs();
   };
-  CHECK(left(12).raw == 8 * 3600);
-  CHECK(left(13).raw == 7 * 3600);
-  CHECK(left(16).raw == 4 * 3600);
+  CHECK(left(12).raw == 8 * kTicks);
+  CHECK(left(13).raw == 7 * kTicks);
+  CHECK(left(16).raw == 4 * kTicks);
   CHECK(left(20).raw == 0);
   CHECK(packs().minute == 8 * 60);
   const Packs later = left(30);  // six hours of minutes are one pack
