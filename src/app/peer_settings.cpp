@@ -73,10 +73,10 @@ HttpCredentials credentials_of(const SettingTable& table) {
 
 Labels labels_of(const SettingTable& table, const std::string& key) {
   Labels labels;
+  const std::string place = table.value(key).origin + ": " + key;
   for (const auto& [name, text] : table.pairs(key)) {
-    if (!is_label_name(name) || !is_utf8(text))
-      refuse(table.value(key).origin,
-             key + ": " + name + " is not the name of a label, or its " + "text is not UTF-8");
+    if (!is_label_name(name)) refuse(place, name + " is not the name of a label");
+    if (!is_utf8(text)) refuse(place, "the text of " + name + " is not UTF-8");
     if (!text.empty()) labels.emplace_back(name, text);
   }
   std::sort(labels.begin(), labels.end());
@@ -84,9 +84,9 @@ Labels labels_of(const SettingTable& table, const std::string& key) {
 }
 
 void check_paths(const SettingTable& table, const std::string& key) {
+  const std::string place = table.value(key).origin + ": " + key;
   for (const std::string& path : table.list(key)) {
-    if (!path.starts_with('/'))
-      refuse(table.value(key).origin, key + ": '" + path + "' is not an absolute path");
+    if (!path.starts_with('/')) refuse(place, "'" + path + "' is not an absolute path");
   }
 }
 

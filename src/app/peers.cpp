@@ -31,9 +31,10 @@ Peers::Peers(PeerOptions options, SampleSink& sink, ForwardLog& log, const Clock
   if (!options.scrapes()) return;
   pool_ = std::make_unique<ScrapePool>(std::move(options.jobs), client_, sink, clock);
   if (!options.text_folder.empty()) {
-    const Labels labels = {{"host", options.host}, {"job", "textfile"}};
-    pool_->add(std::make_unique<TextFiles>(options.text_folder, labels, sink, clock), "textfile",
-               options.text_interval);
+    Labels labels = {{"job", "textfile"}};
+    if (!options.host.empty()) labels.insert(labels.begin(), {"host", options.host});
+    pool_->add(std::make_unique<TextFiles>(options.text_folder, std::move(labels), sink, clock),
+               "textfile", options.text_interval);
   }
 }
 
@@ -46,6 +47,7 @@ void Peers::stop() {
   if (pool_) pool_->stop();
   // Each may wait for a request that is slow to end, so all do it at once.
   std::vector<std::thread> stopping;
+  stopping.reserve(senders_.size());
   for (const auto& sender : senders_) stopping.emplace_back([&sender] { sender->stop(); });
   for (std::thread& thread : stopping) thread.join();
 }

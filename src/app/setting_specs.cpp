@@ -197,8 +197,10 @@ std::vector<SettingSpec> setting_specs(std::string_view role) {
 }
 
 std::vector<std::string> every_setting_key() {
+  const std::vector<SettingSpec> specs = every_setting();
   std::vector<std::string> keys;
-  for (const SettingSpec& spec : every_setting()) keys.push_back(spec.key);
+  keys.reserve(specs.size());
+  for (const SettingSpec& spec : specs) keys.push_back(spec.key);
   return keys;
 }
 

@@ -11,6 +11,7 @@ namespace volta {
 namespace {
 
 constexpr int kLargestCore = 8191;  // the kernel's NR_CPUS on x86-64
+constexpr std::size_t kLongestMisspelling = 100;
 
 std::vector<std::string> split(std::string_view text, char separator) {
   std::vector<std::string> parts;
@@ -218,8 +219,11 @@ std::string unknown_key(const std::string& place, const std::string& key,
       names.emplace_back(name.substr(0, name.rfind('.') + 1) + other, name);
   }
   std::vector<std::string_view> candidates;
+  candidates.reserve(names.size());
   for (const auto& [name, meant] : names) candidates.emplace_back(name);
   std::string text = place + ": unknown key " + key;
+  // Nobody misspells a text of this length, and comparing it would take long.
+  if (key.size() > kLongestMisspelling) return text;
   const auto near = nearest(key, candidates);
   if (!near) return text;
   const auto found = std::find(candidates.begin(), candidates.end(), *near) - candidates.begin();

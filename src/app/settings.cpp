@@ -93,7 +93,7 @@ class SettingsReader {
   Result<void> walk(const std::string& prefix, const toml::table& table) {
     for (const auto& [name, node] : table) {
       const std::string key = (prefix.empty() ? "" : prefix + ".") + std::string(name.str());
-      const Result<void> done =
+      Result<void> done =
           prefix == "labels" ? put_label(std::string(name.str()), node) : put_member(key, node);
       if (!done) return done;
     }
