@@ -1,4 +1,5 @@
 """/api/v1/series and /api/v1/energy over days of a sealed store: from windows what samples say, in bounded pieces."""
+import bisect
 import time
 import urllib.parse
 
@@ -52,12 +53,14 @@ def mean(inside):
 
 def rates(samples, first, step, count):
     out = []
+    times = [at for at, _ in samples]
     for inside in in_steps(samples, first, step, count):
         if not inside:
             out.append(None)
             continue
-        before = [s for s in samples if inside[0][0] - max(180_000, step) <= s[0] < inside[0][0]][-1:]
-        chain = before + inside
+        begins = bisect.bisect_left(times, inside[0][0])
+        near = begins > 0 and inside[0][0] - times[begins - 1] <= max(180_000, step)
+        chain = samples[begins - 1:begins] * near + inside
         grown = sum(b if b < a else b - a for (_, a), (_, b) in zip(chain, chain[1:]))
         elapsed = chain[-1][0] - chain[0][0]
         out.append(grown * 1000 / elapsed if elapsed else None)

@@ -172,7 +172,7 @@ test("presets by button and key", async ({ browser, url }) => {
   await page.getByRole("button", { name: "1 h", exact: true }).click();
   await until("the URL says 1h", () => page.url().includes("range=1h"));
   await page.locator("body").click({ position: { x: 5, y: 400 } });
-  for (const [key, name] of [["1", "5m"], ["7", "24h"], ["2", "15m"]]) {
+  for (const [key, name] of [["1", "5m"], ["7", "24h"], ["8", "2d"], ["m", "30d"], ["y", "1y"], ["Shift+Y", "5y"], ["+", "1y"], ["-", "5y"], ["-", "5y"], ["2", "15m"]]) {
     await page.keyboard.press(key);
     await until(`key ${key} chooses ${name}`, () => page.url().includes(`range=${name}`));
   }
@@ -182,6 +182,56 @@ test("presets by button and key", async ({ browser, url }) => {
   await until("Escape closes the help", async () => (await page.locator("dialog[open]").count()) === 0);
   await clean(opened);
 });
+
+const kDay_ms = 86_400_000;
+
+test("days and years: presets, steps, zoom and the way back", async ({ browser, url }) => {
+  const opened = await open(browser, url, await hostPath(url));
+  const { page } = opened;
+  await drawn(page, "power");
+  for (const [label, name, days] of [["30 d", "30d", 30], ["5 y", "5y", 1825], ["7 d", "7d", 7]]) {
+    const answers = await historyDuring(page, () => page.getByRole("button", { name: label, exact: true }).click(), 500);
+    await until(`the URL says ${name}`, () => page.url().includes(`range=${name}`));
+    for (const { step_ms, timestamps } of answers) {
+      expect(step_ms % 60_000 === 0, `${label} came in steps of ${step_ms} ms, which no tier has`);
+      expect(timestamps.length <= 1400 && timestamps.at(-1) - timestamps[0] > (days - 1) * 0.99 * kDay_ms, `${label}: ${timestamps.length} steps over ${(timestamps.at(-1) - timestamps[0]) / kDay_ms} days`);
+    }
+    await until("it is pressed", async () => (await page.getByRole("button", { name: label, exact: true }).getAttribute("aria-pressed")) === "true");
+    await plotted(page, "power");
+  }
+  await page.reload();
+  await plotted(page, "power");
+  await until("a reload keeps the week", async () => (await page.getByRole("button", { name: "7 d", exact: true }).getAttribute("aria-pressed")) === "true");
+  await dragIn(page, "power", 0.5, 0.9);
+  await until("the URL has a window", () => page.url().includes("from="));
+  expect(Math.abs(span(page) - 2.8 * kDay_ms) < 0.3 * kDay_ms, `two fifths of a week became ${span(page)} ms`);
+  await plotted(page, "power");
+  await page.locator("[data-test=back]").click();
+  await until("Back is the week again", () => !page.url().includes("from=") && page.url().includes("range=7d"));
+  await page.keyboard.press("Space");
+  await until("a week can be paused", () => page.url().includes("paused=1") && Math.abs(span(page) - 7 * kDay_ms) < 60_000);
+  await clean(opened);
+});
+
+test("a long window says what it was read from, and since when there is anything", async ({ browser, mock }) => {
+  const { url } = await mock("seasoned");
+  const opened = await open(browser, url, `${await hostPath(url)}?range=30d`);
+  const { page } = opened;
+  await drawn(page, "power");
+  await until("the tier is told", async () => (await page.locator("[data-test=tier]").textContent()) === "1 h windows");
+  await until("least and largest are told with the mean", async () => {
+    const box = await page.locator("[data-panel=power] .u-over").boundingBox();
+    await page.mouse.move(box.x + box.width * (0.9 + 0.05 * Math.random()), box.y + 40);
+    return /W to .*W/.test((await page.locator("[data-panel=power] .tooltip .extremes").first().textContent({ timeout: 1_000 }).catch(() => "")) ?? "");
+  });
+  await until("the beginning is told", async () => /^Data since /.test((await page.locator("[data-test=begins]").textContent()) ?? ""));
+  await page.getByRole("button", { name: "7 d", exact: true }).click();
+  await until("a week is all there", async () => (await page.locator("[data-test=tier]").count()) === 1 && (await page.locator("[data-test=begins]").count()) === 0);
+  await page.getByRole("button", { name: "15 min", exact: true }).click();
+  await until("single readings need no word", async () => (await page.locator(".source").count()) === 0);
+  await drawn(page, "power");
+  await clean(opened);
+}, { mockOnly: true });
 
 async function dragIn(page, panel, from, to) {
   const box = await page.locator(`[data-panel=${panel}] .u-over`).boundingBox();
@@ -279,7 +329,7 @@ test("an unknown host and an unknown page say so", async ({ browser, url }) => {
 
 for (const [what, viewport, scheme] of [["light", kWide, "light"], ["dark", kWide, "dark"], ["390 px", kPhone, "light"], ["390 px dark", kPhone, "dark"]]) {
   test(`axe finds nothing: ${what}`, async ({ browser, url }) => {
-    for (const path of ["/", `${await hostPath(url)}?range=5m`]) {
+    for (const path of ["/", `${await hostPath(url)}?range=5m`, `${await hostPath(url)}?range=30d`]) {
       const opened = await open(browser, url, path, { viewport, scheme });
       const { page } = opened;
       await until("data is there", async () => (await number(page, "[data-test=watts]")) > 0);
@@ -287,7 +337,7 @@ for (const [what, viewport, scheme] of [["light", kWide, "light"], ["dark", kWid
       await audit(page, `${path} ${what}`);
       const spill = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
       expect(spill <= 0, `${path} is ${spill} px wider than the screen`);
-      if (process.env.VOLTA_SHOTS) await page.screenshot({ path: join(process.env.VOLTA_SHOTS, `${path === "/" ? "overview" : "host"}-${what.replaceAll(" ", "-")}.png`), fullPage: true });
+      if (process.env.VOLTA_SHOTS) await page.screenshot({ path: join(process.env.VOLTA_SHOTS, `${path === "/" ? "overview" : path.endsWith("30d") ? "month" : "host"}-${what.replaceAll(" ", "-")}.png`), fullPage: true });
       await clean(opened);
     }
   });

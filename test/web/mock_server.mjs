@@ -1,6 +1,6 @@
 // A small server with volta's JSON shapes, for working on the page and for states that the real binary
 // cannot be brought into at will (login, hostile names, no hosts). Never part of the product.
-//   node test/web/mock_server.mjs [--port 8431] [--root build/web] [--scene fleet|laptop|fresh|estimate|empty|login|hostile]
+//   node test/web/mock_server.mjs [--port 8431] [--root build/web] [--scene fleet|laptop|fresh|estimate|empty|login|hostile|seasoned]
 import { createServer } from "node:http";
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -20,6 +20,7 @@ export const kAccessKey = "mock-access-key";
 const scenes = {
   fleet: () => [laptop("aurora"), server("rack1-node07"), silent("edge-gateway", "offline"), { ...silent("build-box", "late"), power: () => 48.2, quality: "measured" }],
   laptop: () => [laptop("aurora")],
+  seasoned: () => [{ ...laptop("aurora"), since: Date.now() - 20 * 86_400_000 }],
   fresh: () => [{ ...laptop("aurora"), since: Date.now() - 22_000 }],
   estimate: () => [server("rack1-node07")],
   empty: () => [],
@@ -28,7 +29,7 @@ const scenes = {
 };
 
 // One minute in each hour is missing: a gap that charts must show. A young host has all there is of its history, whatever the hour.
-const missing = (host, t) => host.since === undefined && t % 3600 >= 1200 && t % 3600 < 1260;
+const missing = (host, t, step) => step <= 60_000 && host.since === undefined && t % 3600 >= 1200 && t % 3600 < 1260;
 const round = (value) => (value === null ? null : Math.round(value * 1e6) / 1e6);
 
 function matches(pattern, name) {
@@ -50,9 +51,10 @@ function seriesAnswer(host, query) {
   const timestamps = [];
   for (let t = Math.floor(start / step) * step; t <= end && timestamps.length < 11_000; t += step) timestamps.push(t);
   const now = Date.now();
+  const spread = { min: 0.7, max: 1.6 }[query.get("agg")] ?? 1;
   const wanted = host.series.filter((one) => one.name === query.get("name") && [...query].every(([key, value]) => !key.startsWith("label.") || one.labels[key.slice(6)] === value));
-  const series = wanted.map((one) => ({ labels: one.labels, values: timestamps.map((t) => (t > now || t < (host.since ?? 0) || missing(host, t / 1000) ? null : round(one.f(t / 1000)))) }));
-  return { start, end, step_ms: step, tier: "raw", timestamps, series };
+  const series = wanted.map((one) => ({ labels: one.labels, values: timestamps.map((t) => (t > now || t < (host.since ?? 0) || missing(host, t / 1000, step) ? null : round(spread * one.f(t / 1000)))) }));
+  return { start, end, step_ms: step, tier: step % 3_600_000 === 0 ? "1h" : step % 60_000 === 0 ? "1m" : "raw", timestamps, series };
 }
 
 function hostItem(host) {

@@ -138,9 +138,9 @@ export function getLatest(host: string): Promise<Answer<Latest>> {
 
 // Counters come as rates per second. `labels` must each be equal. A bare number would be seconds to the server, as
 // Prometheus has it; the page counts in milliseconds and says so.
-export function getSeries(host: string, name: string, start: number, end: number, step_ms: number, labels: Labels = {}): Promise<Answer<SeriesAnswer>> {
+export function getSeries(host: string, name: string, start: number, end: number, step_ms: number, labels: Labels = {}, agg?: string): Promise<Answer<SeriesAnswer>> {
   const matchers = Object.fromEntries(Object.entries(labels).map(([key, value]) => [`label.${key}`, value]));
-  return request("GET", `/api/v1/series?${query({ host, name, ...matchers, start, end, step: `${step_ms}ms` })}`);
+  return request("GET", `/api/v1/series?${query({ host, name, ...matchers, start, end, step: `${step_ms}ms`, agg })}`);
 }
 
 export function getEnergy(host: string, start: number, end: number): Promise<Answer<EnergyAnswer>> {

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 
-import { hostPath, kPresets, parseRoute, parseView, rangeName, viewQuery, type Route, type View } from "./router";
+import { hostPath, kPresets, nextPreset, parseRoute, parseView, rangeName, viewQuery, type Route, type View } from "./router";
 
 test("routes", () => {
   const check = (path: string, want: Route): void => expect(parseRoute(path)).toEqual(want);
@@ -32,6 +32,17 @@ test("views", () => {
   check("?from=1795227000000&to=1795226940000", live(null)); // ends before it starts
   check("?from=x&to=y", live(null));
   check("?from=1795226940000", live(null)); // half a window is none
+});
+
+test("the next preset", () => {
+  const check = (range_ms: number, longer: boolean, want: string): void => expect(rangeName(nextPreset(range_ms, longer))).toBe(want);
+  check(900_000, true, "1h");
+  check(900_000, false, "5m");
+  check(86_400_000, true, "2d");
+  check(100_000, true, "5m");
+  check(3 * 86_400_000, false, "2d");
+  check(300_000, false, "5m");
+  check(5 * 365 * 86_400_000, true, "5y");
 });
 
 test("a view reads back from its query", () => {

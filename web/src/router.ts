@@ -16,6 +16,8 @@ export interface View {
   paused: boolean;
 }
 
+const kDay_ms = 86_400_000;
+
 export const kPresets = [
   { key: "1", name: "5m", label: "5 min", ms: 300_000 },
   { key: "2", name: "15m", label: "15 min", ms: 900_000 },
@@ -23,7 +25,13 @@ export const kPresets = [
   { key: "4", name: "3h", label: "3 h", ms: 10_800_000 },
   { key: "5", name: "6h", label: "6 h", ms: 21_600_000 },
   { key: "6", name: "12h", label: "12 h", ms: 43_200_000 },
-  { key: "7", name: "24h", label: "24 h", ms: 86_400_000 },
+  { key: "7", name: "24h", label: "24 h", ms: kDay_ms },
+  { key: "8", name: "2d", label: "2 d", ms: 2 * kDay_ms },
+  { key: "9", name: "7d", label: "7 d", ms: 7 * kDay_ms },
+  { key: "m", name: "30d", label: "30 d", ms: 30 * kDay_ms },
+  { key: "q", name: "90d", label: "90 d", ms: 90 * kDay_ms },
+  { key: "y", name: "1y", label: "1 y", ms: 365 * kDay_ms },
+  { key: "Y", name: "5y", label: "5 y", ms: 5 * 365 * kDay_ms },
 ] as const;
 
 const kShortest_ms = 5_000;
@@ -52,6 +60,12 @@ export function parseView(query: string): View {
   const to = parseTime(parameters.get("to"));
   if (from === null || to === null || to - from < kShortest_ms) return view;
   return { ...view, from, to, paused: parameters.get("paused") === "1" };
+}
+
+// The preset next to a window of this length: the one that is longer, or shorter; at the end of the list that end.
+export function nextPreset(range_ms: number, longer: boolean): number {
+  const all: number[] = kPresets.map(({ ms }) => ms);
+  return longer ? (all.find((ms) => ms > range_ms) ?? Math.max(...all)) : (all.reverse().find((ms) => ms < range_ms) ?? Math.min(...all));
 }
 
 export function rangeName(ms: number): string {

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 
-import { axisIncrements, digits, format, formatAgo, formatDuration, formatEnergy, formatLast, parseRange, type Unit } from "./units";
+import { axisIncrements, digits, format, formatAgo, formatDuration, formatEnergy, formatLast, formatMoment, formatTick, parseRange, type Unit } from "./units";
 
 test("format", () => {
   const check = (value: number | null | undefined, unit: Unit, want: string): void => expect(format(value, unit)).toBe(want);
@@ -52,9 +52,33 @@ test("durations and ages", () => {
   expect(formatDuration(3725)).toBe("1 h 2 min");
   expect(formatDuration(200_000)).toBe("2 d 7 h");
   expect(formatDuration(-4)).toBe("0 s");
+  expect(formatDuration(7 * 86_400)).toBe("7 d");
+  expect(formatDuration(365 * 86_400 + 3600)).toBe("365 d");
   expect(formatAgo(1000, 2500)).toBe("now");
   expect(formatAgo(0, 65_000)).toBe("1 min ago");
   expect(formatAgo(Number.NaN, 0)).toBe("never");
+});
+
+test("axis marks tell what changes between them", () => {
+  const check = (at: Date, increment_ms: number, want: RegExp): void => expect(formatTick(at.getTime(), increment_ms)).toMatch(want);
+  const day = 86_400_000;
+  check(new Date(2026, 10, 20, 14, 30, 5), 1000, /^14:30:05$/);
+  check(new Date(2026, 10, 20, 14, 30), 300_000, /^14:30$/);
+  check(new Date(2026, 10, 20), 3_600_000, /^(?=.*20)(?!.*:)/);
+  check(new Date(2026, 10, 20, 12), 43_200_000, /^12:00$/);
+  check(new Date(2026, 10, 20), 2 * day, /^(?=.*20)(?!.*:)/);
+  check(new Date(2026, 10, 1), 30 * day, /^Nov/);
+  check(new Date(2027, 0, 1), 30 * day, /^2027$/);
+  check(new Date(2026, 10, 1), 180 * day, /^(?=.*Nov)(?=.*2026)/);
+  check(new Date(2026, 0, 1), 365 * day, /^2026$/);
+});
+
+test("a moment is told as exactly as the grid knows it", () => {
+  const at = new Date(2026, 10, 20, 14, 30, 5).getTime();
+  expect(formatMoment(at)).toMatch(/14:30:05/);
+  expect(formatMoment(at, 60_000)).toMatch(/14:30$/);
+  expect(formatMoment(at, 86_400_000)).toMatch(/2026/);
+  expect(formatMoment(Number.NaN)).toBe("–");
 });
 
 test("ranges", () => {
@@ -62,7 +86,11 @@ test("ranges", () => {
   check("5m", 300_000);
   check("24h", 86_400_000);
   check("30s", null); // shorter than a minute
-  check("400d", null);
+  check("30d", 2_592_000_000);
+  check("1y", 365 * 86_400_000);
+  check("5y", 5 * 365 * 86_400_000);
+  check("11y", null);
+  check("9999999d", null);
   check("-5m", null);
   check("5", null);
   check("5m; drop", null);

@@ -86,7 +86,7 @@ export function formatDuration(seconds: number): string {
   const days = Math.floor(whole / 86_400);
   const hours = Math.floor((whole % 86_400) / 3600);
   const minutes = Math.floor((whole % 3600) / 60);
-  if (days > 0) return `${days} d ${hours} h`;
+  if (days > 0) return hours > 0 && days < 60 ? `${days} d ${hours} h` : `${days} d`;
   if (hours > 0) return `${hours} h ${minutes} min`;
   return minutes > 0 ? `${minutes} min` : `${whole} s`;
 }
@@ -104,13 +104,15 @@ export function formatAgo(then_ms: number, now_ms: number): string {
   return seconds < 3 ? "now" : `${formatDuration(seconds)} ago`;
 }
 
-// "15m", "6h", "1d" to milliseconds; null when it is none of these.
+const kLongest_s = 10 * 366 * 86_400; // as far as the server answers
+
+// "15m", "6h", "30d", "1y" to milliseconds; null when it is none of these. A year has 365 days.
 export function parseRange(text: string | null | undefined): number | null {
-  const match = /^(\d{1,5})([smhd])$/.exec(text ?? "");
+  const match = /^(\d{1,7})([smhdy])$/.exec(text ?? "");
   if (!match) return null;
-  const factor = { s: 1, m: 60, h: 3600, d: 86_400 }[match[2] as "s" | "m" | "h" | "d"];
+  const factor = { s: 1, m: 60, h: 3600, d: 86_400, y: 365 * 86_400 }[match[2] as "s" | "m" | "h" | "d" | "y"];
   const seconds = Number(match[1]) * factor;
-  return seconds >= 60 && seconds <= 366 * 86_400 ? seconds * 1000 : null;
+  return seconds >= 60 && seconds <= kLongest_s ? seconds * 1000 : null;
 }
 
 // Chart axes: steps that divide well in the unit's own base, so that ticks read 512 MiB, not 477.
@@ -124,13 +126,39 @@ export function axisIncrements(unit: Unit): number[] {
   return increments;
 }
 
+const kDay_ms = 86_400_000;
+const kMonth_ms = 28 * kDay_ms;
 const hourMinuteSecond = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
 const dayTime = new Intl.DateTimeFormat(undefined, { month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
+const dayMinute = new Intl.DateTimeFormat(undefined, { month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+const yearDay = new Intl.DateTimeFormat(undefined, { year: "numeric", month: "short", day: "numeric" });
+const dayOnly = new Intl.DateTimeFormat(undefined, { month: "short", day: "numeric" });
+const monthYear = new Intl.DateTimeFormat(undefined, { year: "numeric", month: "short" });
+const monthOnly = new Intl.DateTimeFormat(undefined, { month: "short" });
 
 export function formatClock(ms: number): string {
   return hourMinuteSecond.format(ms);
 }
 
-export function formatMoment(ms: number): string {
-  return Number.isFinite(ms) ? dayTime.format(ms) : "–";
+// As exactly as a grid of `step_ms` tells it.
+export function formatMoment(ms: number, step_ms = 0): string {
+  if (!Number.isFinite(ms)) return "–";
+  return (step_ms >= kDay_ms ? yearDay : step_ms >= 60_000 ? dayMinute : dayTime).format(ms);
+}
+
+// Of a time axis with marks `increment_ms` apart: the clock, at midnight the day; days; months, in January the year; where
+// January may have no mark, months with their years.
+export function formatTick(ms: number, increment_ms: number): string {
+  const at = new Date(ms);
+  if (increment_ms >= 12 * kMonth_ms) return String(at.getFullYear());
+  if (increment_ms > 31 * kDay_ms) return monthYear.format(ms);
+  if (increment_ms >= kMonth_ms) return at.getMonth() === 0 ? String(at.getFullYear()) : monthOnly.format(ms);
+  if (increment_ms >= kDay_ms) return dayOnly.format(ms);
+  if (increment_ms < 60_000) return formatClock(ms);
+  return at.getHours() === 0 && at.getMinutes() === 0 ? dayOnly.format(ms) : formatClock(ms).slice(0, 5);
+}
+
+// "1m" as the server names what it read, for people; "" for readings as they came.
+export function formatTier(tier: string): string {
+  return { "1m": "1 min windows", "1h": "1 h windows" }[tier] ?? "";
 }

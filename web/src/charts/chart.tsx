@@ -7,14 +7,15 @@ import uPlot from "uplot";
 import { zoomTo } from "../router";
 import { filledForStack, withGaps } from "../store/slots";
 import { color, themeVersion } from "../store/theme";
-import type { HostWindow } from "../store/window";
-import { axisIncrements, format, formatClock, formatMoment } from "../units";
+import { extremesOf, type HostWindow } from "../store/window";
+import { axisIncrements, format, formatMoment, formatTick } from "../units";
 import { paintHeat } from "./heat";
 import type { Drawn, Panel } from "./panels";
 
 const kHeight = 190;
 const kSync = uPlot.sync("volta");
 const kTooltipRows = 10;
+const kValueAxis = 70;
 
 type Column = (number | null | undefined)[];
 interface Shown {
@@ -23,6 +24,11 @@ interface Shown {
   more: number; // lines beyond the limit
   times: number[];
   ceiling: number | null;
+  band: Band | null; // around the first line
+}
+interface Band {
+  low: Float64Array;
+  high: Float64Array;
 }
 
 // Panels begin at different colours, so that neighbours with one line each can be told apart.
@@ -39,13 +45,21 @@ function prepare(panel: Panel, data: HostWindow, hidden: ReadonlySet<string>): S
   const built = panel.build(raw).filter(hasValues);
   const all = built.slice(0, panel.most);
   const ceiling = panel.ceiling?.(raw) ?? null;
-  return { all, lines: all.filter(({ label }) => !hidden.has(label)), more: built.length - all.length, times: data.times(), ceiling };
+  const lines = all.filter(({ label }) => !hidden.has(label));
+  return { all, lines, more: built.length - all.length, times: data.times(), ceiling, band: lines[0]?.strong ? band(panel, data) : null };
+}
+
+// Where there are several such series nobody knows whose extremes belong together.
+function band(panel: Panel, data: HostWindow): Band | null {
+  if (!panel.extremes || !data.hasExtremes()) return null;
+  const [low, high] = extremesOf(panel.extremes.name).map((name) => data.read([name]).filter(({ labels }) => panel.extremes?.of(labels)));
+  return low?.[0] && high?.[0] && low.length === 1 && high.length === 1 ? { low: low[0].values, high: high[0].values } : null;
 }
 
 function columns(panel: Panel, shown: Shown): Column[] {
   if (shown.lines.length === 0) return [new Array<null>(shown.times.length).fill(null)];
   if (panel.kind === "heat") return [new Array<number>(shown.times.length).fill(0)];
-  if (panel.kind === "line") return shown.lines.map(({ values }) => withGaps(values));
+  if (panel.kind === "line") return [...shown.lines.map(({ values }) => values), ...(shown.band ? [shown.band.high, shown.band.low] : [])].map(withGaps);
   const heights = new Array<number>(shown.times.length).fill(0);
   return shown.lines.map(({ values }) =>
     filledForStack(values).map((value, i) => {
@@ -69,30 +83,38 @@ function yRange(panel: Panel, current: () => Shown): uPlot.Range.Function {
 
 function series(panel: Panel, shown: Shown): uPlot.Series[] {
   if (panel.kind === "heat" || shown.lines.length === 0) return [{ paths: () => null, points: { show: false } }];
-  return shown.lines.map((line) => {
+  const edges: uPlot.Series[] = shown.band ? [{ width: 0, points: { show: false } }, { width: 0, points: { show: false } }] : [];
+  return [...shown.lines.map((line): uPlot.Series => {
     const stroke = tint(panel, shown.all.indexOf(line));
     const one: uPlot.Series = { stroke, width: line.strong ? 2.5 : panel.kind === "stack" ? 1 : 1.5, points: { show: false } };
     if (panel.kind === "stack") one.fill = `${stroke}8c`;
-    else if (line.strong) one.fill = `${stroke}24`;
+    else if (line.strong && !shown.band) one.fill = `${stroke}24`;
     return one;
-  });
+  }), ...edges];
 }
 
 // A chart without lines still shows its stretch of time: the reader sees where the gap is and can zoom out of it.
-function axes(panel: Panel, empty: boolean): uPlot.Axis[] {
+function axes(panel: Panel, empty: boolean, span: () => [number, number]): uPlot.Axis[] {
   const look = {
     stroke: () => color("muted"),
     grid: { stroke: () => color("grid"), width: 1 },
     ticks: { show: false },
     font: "12px system-ui, sans-serif",
   };
-  const clock = (_chart: uPlot, splits: number[], _axis: number, _space: number, increment: number): string[] =>
-    splits.map((at) => (increment < 60_000 ? formatClock(at) : formatClock(at).slice(0, 5)));
+  // A mark at the right edge has no room for a long text.
+  const clock = (chart: uPlot, splits: number[], _axis: number, _space: number, increment: number): string[] => {
+    const [from, to] = span();
+    const width = chart.width - kValueAxis;
+    return splits.map((at) => {
+      const text = formatTick(at, increment);
+      return (width * (to - at)) / (to - from) < 3 * text.length - 6 ? "" : text;
+    });
+  };
   const value = (_chart: uPlot, splits: number[]): string[] =>
     splits.map((at) => (empty ? "" : panel.kind === "heat" ? (Number.isInteger(at) ? String(at) : "") : at === 0 && panel.scale !== "free" ? "0" : format(at, panel.unit).replace(/\.0+(?= )/, "")));
   return [
     { ...look, values: clock, space: 70, size: 22, gap: 4 },
-    { ...look, values: value, size: 70, space: 34, incrs: panel.kind === "heat" ? [1, 2, 4, 8, 16, 32, 64] : axisIncrements(panel.unit) },
+    { ...look, values: value, size: kValueAxis, space: 34, incrs: panel.kind === "heat" ? [1, 2, 4, 8, 16, 32, 64] : axisIncrements(panel.unit) },
   ];
 }
 
@@ -124,7 +146,7 @@ function options(panel: Panel, width: number, hooks: Hooks): uPlot.Options {
       y: false,
     },
     scales: { x: { range: () => hooks.span() }, y: { range: yRange(panel, hooks.current) } },
-    axes: axes(panel, shown.lines.length === 0),
+    axes: axes(panel, shown.lines.length === 0, hooks.span),
     series: [{}, ...series(panel, shown)],
     hooks: {
       setSelect: [chosen],
@@ -133,6 +155,8 @@ function options(panel: Panel, width: number, hooks: Hooks): uPlot.Options {
     },
   };
   if (panel.kind === "stack") made.bands = shown.lines.slice(1).map((_line, i) => ({ series: [i + 2, i + 1] as [number, number] }));
+  const count = shown.lines.length;
+  if (shown.band) made.bands = [{ series: [count + 1, count + 2], fill: `${tint(panel, 0)}33` }];
   return made;
 }
 
@@ -165,7 +189,7 @@ export function Chart({ panel, data }: { panel: Panel; data: HostWindow }) {
   const box = useRef<HTMLElement>(null);
   const plot = useRef<HTMLDivElement>(null);
   const chart = useRef<{ made: uPlot; key: string } | null>(null);
-  const shown = useRef<Shown>({ all: [], lines: [], more: 0, times: [], ceiling: null });
+  const shown = useRef<Shown>({ all: [], lines: [], more: 0, times: [], ceiling: null, band: null });
   const hidden = useSignal<ReadonlySet<string>>(new Set());
   const pointer = useSignal<{ index: number; left: number } | null>(null);
   const hovered = useSignal(false);
@@ -182,13 +206,15 @@ export function Chart({ panel, data }: { panel: Panel; data: HostWindow }) {
   const empty = lines.length === 0;
 
   useEffect(() => {
-    if (visible.value) data.ensure(panel.names);
+    if (!visible.value) return;
+    data.ensure(panel.names);
+    if (panel.extremes && data.hasExtremes()) data.ensure(extremesOf(panel.extremes.name));
   }, [visible.value, data]);
 
   useLayoutEffect(() => {
     const target = plot.current;
     if (!target || !visible.value) return;
-    const key = JSON.stringify([empty && state === "ready", lines.map(({ label }) => label), themeVersion.value]);
+    const key = JSON.stringify([empty && state === "ready", lines.map(({ label }) => label), shown.current.band !== null, themeVersion.value]);
     const columnsNow = [shown.current.times, ...columns(panel, shown.current)] as uPlot.AlignedData;
     if (chart.current?.key === key) {
       chart.current.made.setData(columnsNow);
@@ -232,11 +258,11 @@ export function Chart({ panel, data }: { panel: Panel; data: HostWindow }) {
       <header>
         <h2>{panel.title}</h2>
         {panel.note ? <p>{panel.note}</p> : null}
-        {at ? <time>{formatMoment(shown.current.times[at.index] ?? 0)}</time> : null}
+        {at ? <time>{formatMoment(shown.current.times[at.index] ?? 0, data.step_ms)}</time> : null}
       </header>
       <div class="plot" ref={plot} role="img" aria-label={`${panel.title}: ${summary(panel, all)}`} onPointerEnter={() => (hovered.value = true)} onPointerLeave={() => (hovered.value = false)} />
       {empty && visible.value ? <Void state={state} hiddenAll={all.length > 0} retry={() => data.retry(panel.names)} /> : null}
-      {at && hovered.value && !empty ? <Tooltip panel={panel} shown={shown.current} index={at.index} left={at.left} width={plot.current?.clientWidth ?? 0} /> : null}
+      {at && hovered.value && !empty ? <Tooltip panel={panel} shown={shown.current} index={at.index} left={at.left} step_ms={data.step_ms} width={plot.current?.clientWidth ?? 0} /> : null}
       {panel.kind === "heat" ? <HeatLegend lines={lines} index={at?.index ?? null} /> : <Legend panel={panel} all={all} hidden={hidden.value} index={at?.index ?? null} toggle={toggle} />}
       {more > 0 ? <p class="muted more">{more} more not shown</p> : null}
     </section>
@@ -295,7 +321,13 @@ function HeatLegend({ lines, index }: { lines: readonly Drawn[]; index: number |
   );
 }
 
-function Tooltip({ panel, shown, index, left, width }: { panel: Panel; shown: Shown; index: number; left: number; width: number }) {
+function between(band: Band, index: number, panel: Panel): string {
+  const low = band.low[index] ?? Number.NaN;
+  const high = band.high[index] ?? Number.NaN;
+  return Number.isNaN(low) || Number.isNaN(high) ? "" : `${format(low, panel.unit)} to ${format(high, panel.unit)}`;
+}
+
+function Tooltip({ panel, shown, index, left, step_ms, width }: { panel: Panel; shown: Shown; index: number; left: number; step_ms: number; width: number }) {
   const rows = shown.lines
     .map((drawn) => ({ drawn, value: valueAt(drawn, index) }))
     .filter((row): row is { drawn: Drawn; value: number } => row.value !== null)
@@ -305,12 +337,13 @@ function Tooltip({ panel, shown, index, left, width }: { panel: Panel; shown: Sh
   const x = left + 70;
   return (
     <div class={`tooltip ${x > width / 2 ? "flip" : ""}`} style={{ left: `${x}px` }} role="presentation">
-      <strong>{formatMoment(shown.times[index] ?? 0)}</strong>
+      <strong>{formatMoment(shown.times[index] ?? 0, step_ms)}</strong>
       {ordered.slice(0, kTooltipRows).map(({ drawn, value }) => (
         <div key={drawn.label}>
           {panel.kind === "heat" ? null : <span class="swatch" style={{ background: tint(panel, shown.all.indexOf(drawn)) }} />}
           <span class="name">{drawn.label}</span>
           <span class="value">{format(value, panel.unit)}</span>
+          {shown.band && drawn === shown.lines[0] ? <span class="muted extremes">{between(shown.band, index, panel)}</span> : null}
         </div>
       ))}
       {rows.length > kTooltipRows ? <em>{rows.length - kTooltipRows} more</em> : null}

@@ -24,6 +24,8 @@ export interface Panel {
   most: number; // lines at once
   hue?: number; // where its colours begin
   build: (series: RawSeries[]) => Drawn[];
+  // The metric of whose series that `of` picks the stretch between least and largest is shaded, where windows are long.
+  extremes?: { name: string; of: (labels: Labels) => boolean };
   ceiling?: (series: RawSeries[]) => number | null; // fixed top of the scale
 }
 
@@ -208,7 +210,7 @@ function filesystems(series: RawSeries[]): Drawn[] {
 const loadNames: Record<string, string> = { volta_load1: "1 min", volta_load5: "5 min", volta_load15: "15 min" };
 
 export const kPanels: Panel[] = [
-  { id: "power", title: "Power by zone", note: "Zones overlap, so they do not add up", unit: "watts", kind: "line", scale: "zero", names: ["volta_power_watts"], wide: true, most: 12, build: power },
+  { id: "power", title: "Power by zone", note: "Zones overlap, so they do not add up", unit: "watts", kind: "line", scale: "zero", names: ["volta_power_watts"], wide: true, most: 12, build: power, extremes: { name: "volta_power_watts", of: ({ zone }) => zone === "host" } },
   { id: "cpu", hue: 1, title: "Processor by mode", unit: "percent", kind: "stack", scale: "percent", names: ["volta_cpu_seconds_total"], most: 12, build: cpuModes },
   { id: "cores", title: "Each core", unit: "percent", kind: "heat", scale: "percent", names: ["volta_cpu_core_seconds_total"], most: 256, build: cores },
   { id: "memory", hue: 3, title: "Memory", unit: "bytes", kind: "stack", scale: "zero", names: ["total", "free", "cached", "buffers", "slab"].map((what) => `volta_memory_${what}_bytes`), most: 6, build: memory, ceiling: (series) => topOf(one(series, "volta_memory_total_bytes")) },

@@ -12,7 +12,7 @@ import { viewEnd } from "../parts/help";
 import { TimeBar } from "../parts/time_bar";
 import { setView, shownRange, view } from "../router";
 import { historyRange, hostLive, hostPower, hosts, hostsProblem, now, watchHost } from "../store/fleet";
-import { HostWindow } from "../store/window";
+import { HostWindow, shownWindow } from "../store/window";
 import { format, formatAgo, formatEnergy } from "../units";
 
 // Two columns of charts from this width on, as the style sheet has it.
@@ -161,10 +161,12 @@ function Charts({ host }: { host: Host }) {
     if (before.current && before.current !== data) before.current.close();
     before.current = data;
     data.know(known.current);
+    shownWindow.value = data;
     const stop = data.end.subscribe((end) => (viewEnd.value = end));
     return () => {
       stop();
       viewEnd.value = null;
+      shownWindow.value = null;
       data.close();
     };
   }, [data]);

@@ -2,7 +2,7 @@
 import { signal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 
-import { goLive, kPresets, navigate, route, setView, shownRange, view, zoomBack } from "../router";
+import { goLive, kPresets, navigate, nextPreset, route, setView, shownRange, view, zoomBack } from "../router";
 
 const open = signal(false);
 
@@ -37,6 +37,7 @@ function onKey(event: KeyboardEvent): void {
     togglePause();
   } else if (event.key === "b") zoomBack();
   else if (event.key === "0") goLive(null);
+  else if (event.key === "+" || event.key === "-") goLive(nextPreset(shownRange.value, event.key === "-"));
   else {
     const preset = kPresets.find(({ key }) => key === event.key);
     if (preset) goLive(preset.ms);
@@ -51,7 +52,9 @@ const keys: [string, string][] = [
   ["Space", "Pause, or live again"],
   ["b", "Back: undo the last zoom"],
   ["0", "As long as there is history, up to 15 min"],
-  ["1 … 7", "Last 5 min, 15 min, 1 h, 3 h, 6 h, 12 h, 24 h"],
+  ["1 … 9", "Last 5 min, 15 min, 1 h, 3 h, 6 h, 12 h, 24 h, 2 d, 7 d"],
+  ["m q y Y", "Last 30 d, 90 d, 1 y, 5 y"],
+  ["− +", "The next longer window, the next shorter one"],
   ["Drag", "Zoom into a stretch of time, in any chart"],
   ["g", "Overview"],
   ["?", "This list"],

@@ -2,7 +2,8 @@
 import { useSignal } from "@preact/signals";
 
 import { depth, goLive, kPresets, setView, shownRange, view, zoomBack } from "../router";
-import { formatDuration, formatMoment } from "../units";
+import { shownWindow } from "../store/window";
+import { formatDuration, formatMoment, formatTier } from "../units";
 import { Icon } from "./bits";
 import { togglePause } from "./help";
 
@@ -12,26 +13,37 @@ function localText(ms: number): string {
   return new Date(ms - at.getTimezoneOffset() * 60_000).toISOString().slice(0, 19);
 }
 
+type Preset = (typeof kPresets)[number];
+
+function isShort({ ms }: Preset): boolean {
+  return ms <= 86_400_000;
+}
+
 export function TimeBar() {
   const shown = view.value;
   const custom = useSignal(false);
   const live = shown.from === null;
+  const step_ms = shownWindow.value?.step_ms ?? 0;
+  const button = (preset: Preset) => (
+    <button key={preset.name} type="button" aria-pressed={shown.range_ms === preset.ms && (live || shown.paused)} onClick={() => goLive(preset.ms)} title={`Key ${preset.key}`}>
+      {preset.label}
+    </button>
+  );
   return (
     <div class="time-bar" role="toolbar" aria-label="Time">
       <button type="button" class={`live ${live ? "on" : ""}`} onClick={togglePause} aria-pressed={live} data-test="live">
         <Icon name={live ? "pause" : "play"} />
         {live ? "Live" : shown.paused ? "Paused" : "Go live"}
       </button>
-      <div class="segments" role="group" aria-label="Window">
+      <div class="segments" role="group" aria-label="Window of minutes and hours">
         <button type="button" aria-pressed={shown.range_ms === null && (live || shown.paused)} onClick={() => goLive(null)} title="As long as there is history, up to 15 min (key 0)" data-test="auto">
           Auto
           {shown.range_ms === null ? <span class="minor"> ({formatDuration(shownRange.value / 1000)})</span> : null}
         </button>
-        {kPresets.map((preset) => (
-          <button key={preset.name} type="button" aria-pressed={shown.range_ms === preset.ms && (live || shown.paused)} onClick={() => goLive(preset.ms)} title={`Key ${preset.key}`}>
-            {preset.label}
-          </button>
-        ))}
+        {kPresets.filter(isShort).map(button)}
+      </div>
+      <div class="segments" role="group" aria-label="Window of days and years">
+        {kPresets.filter((preset) => !isShort(preset)).map(button)}
       </div>
       <button type="button" aria-expanded={custom.value} aria-controls="custom-range" onClick={() => (custom.value = !custom.value)} data-test="custom">
         <Icon name="calendar" />
@@ -45,11 +57,33 @@ export function TimeBar() {
       ) : null}
       {shown.from !== null && shown.to !== null ? (
         <span class="window" data-test="window">
-          {formatMoment(shown.from)} to {formatMoment(shown.to)} ({formatDuration((shown.to - shown.from) / 1000)})
+          {formatMoment(shown.from, step_ms)} to {formatMoment(shown.to, step_ms)} ({formatDuration((shown.to - shown.from) / 1000)})
         </span>
       ) : null}
+      <Source />
       {custom.value ? <Custom close={() => (custom.value = false)} /> : null}
     </div>
+  );
+}
+
+// What the charts stand on: from when on there is anything, and what it was read from where that is not every reading.
+function Source() {
+  const data = shownWindow.value;
+  if (!data) return null;
+  const begins = data.begins.value;
+  const missing_ms = begins === null ? 0 : begins - (data.end.value - data.range_ms());
+  const late = missing_ms > Math.max(2 * data.step_ms, data.range_ms() / 50);
+  const tier = formatTier(data.tier.value);
+  if (!tier && !late) return null;
+  return (
+    <span class="source">
+      {late && begins !== null ? <span data-test="begins">Data since {formatMoment(begins, Math.max(data.step_ms, 60_000))}</span> : null}
+      {tier ? (
+        <span class="tier" data-test="tier" title={`A point is ${formatDuration(data.step_ms / 1000)}, made of windows that the store keeps`}>
+          {tier}
+        </span>
+      ) : null}
+    </span>
   );
 }
 

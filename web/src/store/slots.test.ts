@@ -15,6 +15,15 @@ test("live readings of a slot are averaged, history replaces them", () => {
   expect(series.at(5)).toBe(8);
 });
 
+test("a slot of whole minutes ends with its last moment", () => {
+  const series = new SlotSeries(60_000, 10);
+  series.add(120_000, 1);
+  series.add(120_001, 2);
+  expect(Array.from(series.read(1, 2))).toEqual([1, 2]);
+  series.put(120_000, 3); // the server's times are those of slots
+  expect(Array.from(series.read(1, 2))).toEqual([1, 3]);
+});
+
 test("the ring forgets the oldest and refuses what is older still", () => {
   const series = new SlotSeries(1000, 4);
   for (let slot = 10; slot < 16; slot += 1) series.add(slot * 1000, slot);

@@ -1,5 +1,6 @@
-// One series on a fixed time grid: slot k stands for [k * step, (k + 1) * step). A ring of typed
-// arrays, so its memory is bounded however long the page stays open. NaN: nothing was sampled there.
+// One series on a fixed time grid: slot k stands for [k * step, (k + 1) * step); where the step is whole minutes its
+// last moment belongs to it and its first does not, as the server has it. A ring of typed arrays, so its memory is
+// bounded however long the page stays open. NaN: nothing was sampled there.
 export class SlotSeries {
   readonly step_ms: number;
   readonly capacity: number;
@@ -17,7 +18,7 @@ export class SlotSeries {
   // A live reading: averaged with what the slot already holds. Too old for the ring: ignored.
   add(ts_ms: number, value: number | null): void {
     if (value === null || !Number.isFinite(value)) return;
-    const at = this.place(ts_ms);
+    const at = this.place(this.step_ms % 60_000 === 0 ? ts_ms - 1 : ts_ms);
     if (at === null) return;
     const count = this.counts[at] ?? 0;
     const old = this.values[at] ?? Number.NaN;
@@ -111,10 +112,10 @@ export function filledForStack(values: ArrayLike<number>): (number | null)[] {
   });
 }
 
-const kSteps_s = [1, 2, 5, 10, 15, 20, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 43_200, 86_400];
+const kSteps_s = [1, 2, 5, 10, 15, 20, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 43_200, 86_400, 172_800, 345_600, 604_800, 1_209_600];
 
 // The finest round step that gives at most `pixels` points.
 export function stepFor(range_ms: number, pixels: number): number {
   const least = range_ms / Math.max(60, pixels) / 1000;
-  return (kSteps_s.find((step) => step >= least) ?? 86_400) * 1000;
+  return (kSteps_s.find((step) => step >= least) ?? 2_592_000) * 1000;
 }

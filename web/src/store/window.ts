@@ -19,10 +19,22 @@ type Progress = "loading" | "ready" | "failed";
 // A window may hold this many series of one metric; a host with more shows the first ones.
 const kMostSeries = 512;
 const kSilence_ms = 10_000;
+const kTiers = ["raw", "1m", "1h"];
+// Longer windows take single readings for nothing: they ask for their newest slots again, this often.
+const kLongestLive_ms = 86_400_000;
+const kRefresh_ms = 60_000;
 
 function seriesKey(name: string, labels: Labels): string {
   return JSON.stringify([name, Object.entries(labels).sort((a, b) => (a[0] < b[0] ? -1 : 1))]);
 }
+
+// The names under which a window has a metric's least and largest readings.
+export function extremesOf(name: string): [string, string] {
+  return [`${name} min`, `${name} max`];
+}
+
+// The one that the charts of the page show; the host page keeps it.
+export const shownWindow = signal<HostWindow | null>(null);
 
 export class HostWindow {
   readonly step_ms: number;
@@ -30,6 +42,8 @@ export class HostWindow {
   readonly version = signal(0); // raised when anything changed
   readonly available = signal<ReadonlySet<string>>(new Set()); // metric names that the host has
   readonly end = signal(0); // where the window ends
+  readonly tier = signal("raw"); // the coarsest that the server read for it
+  readonly begins = signal<number | null>(null); // the first reading in it, once there is any
   private readonly capacity: number;
   private readonly series = new Map<string, Map<string, { labels: Labels; slots: SlotSeries }>>();
   private readonly progress = new Map<string, Progress>();
@@ -51,7 +65,9 @@ export class HostWindow {
     this.step_ms = stepFor(range, pixels);
     this.capacity = Math.ceil(range / this.step_ms) + 8;
     this.end.value = view.to ?? serverNow();
-    if (this.live) this.goLive();
+    if (!this.live) return;
+    if (frame_ms > kLongestLive_ms) this.refreshAlong();
+    else this.goLive();
   }
 
   range_ms(): number {
@@ -103,6 +119,12 @@ export class HostWindow {
     return Array.from({ length: last - first + 1 }, (_, i) => (first + i) * this.step_ms);
   }
 
+  // Whether a slot is so long that its least and largest reading say more than its mean: such series are
+  // extremesOf() a name. Only of windows that ask the server for every slot.
+  hasExtremes(): boolean {
+    return this.step_ms >= 60_000 && !(this.live && this.frame_ms <= kLongestLive_ms);
+  }
+
   read(names: readonly string[]): RawSeries[] {
     const [first, last] = this.bounds();
     return names.flatMap((name) =>
@@ -132,7 +154,8 @@ export class HostWindow {
   }
 
   private async fetch(name: string, start: number, end: number): Promise<void> {
-    const answer = await getSeries(this.host, name, Math.floor(start / this.step_ms) * this.step_ms, Math.ceil(end), this.step_ms);
+    const [metric = "", agg] = name.split(" ");
+    const answer = await getSeries(this.host, metric, Math.floor(start / this.step_ms) * this.step_ms, Math.ceil(end), this.step_ms, {}, agg);
     if (this.closed) return;
     this.progress.set(name, answer.ok ? "ready" : "failed");
     if (answer.ok) {
@@ -140,8 +163,11 @@ export class HostWindow {
       for (const row of series) {
         const slots = this.slots(name, row.labels);
         row.values.forEach((value, i) => slots?.put(timestamps[i] ?? 0, value));
+        const first = timestamps[row.values.findIndex((value) => value !== null)];
+        if (first !== undefined && first < (this.begins.peek() ?? Infinity)) this.begins.value = first;
       }
-      if (series.length > 0) this.know([name]);
+      if (kTiers.indexOf(answer.data.tier) > kTiers.indexOf(this.tier.peek())) this.tier.value = answer.data.tier;
+      if (series.length > 0 && agg === undefined) this.know([name]);
     }
     this.version.value += 1;
   }
@@ -158,6 +184,15 @@ export class HostWindow {
     });
     const timer = window.setInterval(() => this.moveOn(), 1_000);
     this.stops.push(end, () => window.clearInterval(timer));
+  }
+
+  private refreshAlong(): void {
+    const timer = window.setInterval(() => {
+      const since = this.end.peek() - 2 * this.step_ms;
+      this.end.value = serverNow();
+      for (const name of this.progress.keys()) void this.fetch(name, since, this.end.peek());
+    }, kRefresh_ms);
+    this.stops.push(() => window.clearInterval(timer));
   }
 
   private append(ts: number, entries: readonly { info: SeriesInfo; value: number | null }[]): void {
