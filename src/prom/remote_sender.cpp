@@ -96,7 +96,11 @@ void RemoteSender::restore() {
       std::min_element(state.shards.begin(), state.shards.end(), [](const auto& a, const auto& b) {
         return a.done < b.done;
       })->done;
-  save();
+  try {
+    save();
+  } catch (const Failure& failure) {  // the disk is full: tried again before a request leaves
+    complain("the cursor of a remote write target could not be kept", failure.what());
+  }
 }
 
 void RemoteSender::save() {

@@ -53,7 +53,7 @@ class RemoteSender final : public SelfMetrics {
 
   // The target must pass check_write_target(); one that the store does not know yet begins with
   // what is committed from now on. `random`: uniform in [0, 1), from any thread. References must
-  // live longer. Throws Failure where the store fails.
+  // live longer. Throws Failure where the store cannot be read.
   RemoteSender(WriteTarget target, ForwardLog& log, HttpClient& client, const Clock& clock,
                std::function<double()> random);
   ~RemoteSender() override { stop(); }

@@ -40,9 +40,10 @@ void note_group_forgotten(Connection& writer, std::int64_t keyframe) {
   note_forgotten(writer, last);
 }
 
-RowHold::RowHold(const Clock& clock, Limits limits, std::vector<std::string> readers)
-    : clock_(clock), limits_(limits), marked_at_(clock.monotonic()) {
-  for (std::string& reader : readers) needs_from_.emplace(std::move(reader), kNothing);
+RowHold::RowHold(const Clock& clock, Limits limits, const Readers& readers)
+    : clock_(clock), limits_(limits), all_readers_(!readers), marked_at_(clock.monotonic()) {
+  if (!readers) return;
+  for (const std::string& reader : *readers) needs_from_.emplace(reader, kNothing);
 }
 
 void RowHold::load(Connection& writer) {
@@ -60,10 +61,10 @@ void RowHold::load(Connection& writer) {
   bytes_ = marks_.back().bytes;
   Query query = writer.query("SELECT reader, done_commit, done_row FROM forward_cursor");
   while (query.step()) {
-    const auto known = needs_from_.find(std::string(query.text(0)));
-    if (known == needs_from_.end()) continue;
-    known->second = needed_from({static_cast<std::uint64_t>(query.integer(1)),
-                                 static_cast<std::uint32_t>(query.integer(2))});
+    const std::string reader(query.text(0));
+    if (!all_readers_ && !needs_from_.contains(reader)) continue;
+    needs_from_[reader] = needed_from({static_cast<std::uint64_t>(query.integer(1)),
+                                       static_cast<std::uint32_t>(query.integer(2))});
   }
 }
 
@@ -128,8 +129,8 @@ bool RowHold::lets_go(std::int64_t accepted) const {
 
 void RowHold::moved(std::string_view reader, ForwardPosition done) {
   const std::lock_guard lock(mutex_);
-  const auto known = needs_from_.find(std::string(reader));
-  if (known != needs_from_.end()) known->second = needed_from(done);
+  const std::string name(reader);
+  if (all_readers_ || needs_from_.contains(name)) needs_from_[name] = needed_from(done);
 }
 
 }  // namespace volta

@@ -12,6 +12,7 @@
 #include <deque>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -41,8 +42,9 @@ class RowHold {
     std::int64_t age_ms = 0;  // 0: for ever
     std::int64_t bytes = kMostBytes;
   };
-  // `readers`: whose cursors hold rows; those of others do not.
-  RowHold(const Clock& clock, Limits limits, std::vector<std::string> readers);
+  // Whose cursors hold rows; those of others do not. Empty: everybody's.
+  using Readers = std::optional<std::vector<std::string>>;
+  RowHold(const Clock& clock, Limits limits, const Readers& readers);
   // At start, with the writer's connection.
   void load(Connection& writer);
 
@@ -71,6 +73,7 @@ class RowHold {
 
   const Clock& clock_;
   const Limits limits_;
+  const bool all_readers_;
   mutable std::mutex mutex_;
   std::int64_t newest_ = 0;
   std::int64_t bytes_ = 0;                          // of all commits

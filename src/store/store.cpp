@@ -87,7 +87,9 @@ struct Store::Parts {
         foreign_reader(foreign_head, foreign_readers, bad),
         source({hosts, series, notes, reader, foreign_reader}) {
     load(clock.wall_ms() - options.head_span.count());
-    StoreForwardLog::set_index(*connection, !options.forward_readers.empty());
+    if (const auto& forwarded = options.forward_readers) {
+      StoreForwardLog::set_index(*connection, !forwarded->empty());
+    }
     foreign.emplace(*connection, series, foreign_head);
     const Committer::Parts parts{clock, hosts, series, runs, head, *foreign, notes, hold};
     writer.emplace(Writer::Database{*connection, directory}, parts, run_reader,

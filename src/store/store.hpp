@@ -8,6 +8,7 @@
 #include <chrono>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -49,8 +50,9 @@ struct StoreOptions {
   std::size_t foreign_series = 1'000'000;
   // Who reads the log of commits, by the name of its cursor: for these, what they have not read is
   // kept beyond sealing, though no longer than samples are kept and at most a tenth of size_bytes
-  // or 1 GiB. Cursors of others stay, but hold nothing.
-  std::vector<std::string> forward_readers;
+  // or 1 GiB. Cursors of others stay, but hold nothing. Not set, by who does not know: all that
+  // have saved a cursor.
+  std::optional<std::vector<std::string>> forward_readers;
   DiskSpaceOf disk_space = volta::disk_space;
 };
 

@@ -35,7 +35,7 @@ StoreOptions forwarding_options(const std::string& directory) {
   options.directory = directory;
   options.raw_age = std::chrono::milliseconds(0);
   options.seal_in_background = false;
-  options.forward_readers = {"t"};
+  options.forward_readers = std::vector<std::string>{"t"};
   return options;
 }
 

@@ -652,6 +652,18 @@ TEST_CASE("a store that fails stops nothing for good") {
   CHECK(s.metric("volta_forward_samples_total", "sent") == 1);
 }
 
+TEST_CASE("a target may be new while the disk is full") {
+  Sending s;
+  s.log.read_only = true;
+  s.start();
+  s.commit("a", 1);
+  s.turns(2);
+  CHECK(s.http.requests().empty());
+  s.log.read_only = false;
+  s.turns(2);
+  CHECK(s.metric("volta_forward_samples_total", "sent") == 1);
+}
+
 TEST_CASE("no request leaves before the store knows of it") {
   Sending s;
   s.start();

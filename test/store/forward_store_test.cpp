@@ -29,7 +29,7 @@ class ForwardTest {
     options.directory = dir.path() / "data";
     options.seal_in_background = false;
     options.raw_age = std::chrono::milliseconds(0);
-    options.forward_readers = {"r"};
+    options.forward_readers = std::vector<std::string>{"r"};
   }
   void open() {
     store.reset();
@@ -282,11 +282,12 @@ TEST_CASE_METHOD(ForwardTest, "sealed rows stay until the reader has them") {
   log().save("r", "here", log().newest());
   append("a", 1);
   append("b", 2);
+  write("f", kStart);
   const auto rows = read();
-  REQUIRE(rows.size() == 2);
+  REQUIRE(rows.size() == 3);
   open();  // so that nothing is in force
   store->seal_all();
-  CHECK(count("SELECT count(*) FROM pack WHERE tier=0") == 2);
+  CHECK(count("SELECT count(*) FROM pack WHERE tier=0 AND host_id<>0") == 2);
   CHECK(count("SELECT count(*) FROM journal") == 2);
   CHECK(same_forward_rows(read(), rows));
   CHECK(log().forgotten() == kBefore);
@@ -300,7 +301,7 @@ TEST_CASE_METHOD(ForwardTest, "sealed rows stay until the reader has them") {
   log().save("r", "two", rows[1].position);
   store->seal_all();
   CHECK(count("SELECT count(*) FROM journal") == 1);
-  CHECK(read().size() == 1);
+  CHECK(read().size() == 2);
   log().save("r", "all", log().newest());
   store->seal_all();
   CHECK(count("SELECT count(*) FROM journal") == 0);
@@ -315,13 +316,13 @@ TEST_CASE_METHOD(ForwardTest, "who is not configured holds nothing and learns wh
   log().save("old", "kept", log().newest());
   append("a", 1);
   const auto rows = read();
-  options.forward_readers = {};
+  options.forward_readers = std::vector<std::string>();
   open();
   CHECK(count("SELECT count(*) FROM sqlite_schema WHERE name='journal_accepted'") == 0);
   CHECK(same_forward_rows(read(), rows));  // slower, but the same
   store->seal_all();
   CHECK(count("SELECT count(*) FROM journal") == 0);
-  options.forward_readers = {"old", "never seen"};
+  options.forward_readers = std::vector<std::string>{"old", "never seen"};
   open();
   CHECK(count("SELECT count(*) FROM sqlite_schema WHERE name='journal_accepted'") == 1);
   CHECK(log().load("old") == "kept");
@@ -332,6 +333,15 @@ TEST_CASE_METHOD(ForwardTest, "who is not configured holds nothing and learns wh
   open();
   store->seal_all();
   CHECK(count("SELECT count(*) FROM journal") == 1);  // "old" stands before it
+  options.forward_readers = std::nullopt;             // a tool that does not know who reads
+  open();
+  CHECK(count("SELECT count(*) FROM sqlite_schema WHERE name='journal_accepted'") == 1);
+  store->seal_all();
+  CHECK(count("SELECT count(*) FROM journal") == 1);
+  log().save("r", "", log().newest());
+  log().save("old", "", log().newest());
+  store->seal_all();
+  CHECK(count("SELECT count(*) FROM journal") == 0);
 }
 
 TEST_CASE_METHOD(ForwardTest, "a reader further behind than samples are kept is overtaken") {
@@ -411,7 +421,7 @@ TEST_CASE_METHOD(ForwardTest, "a cursor that was saved survives a kill") {
 
 TEST_CASE_METHOD(ForwardTest, "the count of commits never goes back") {
   options.raw_age = std::chrono::hours(1);
-  options.forward_readers = {};
+  options.forward_readers = std::nullopt;
   open();
   write("f", kStart);
   ForwardPosition last = read().back().position;
@@ -433,7 +443,7 @@ TEST_CASE("rows are held no further back than the hold's bounds") {
   const DataDirectory data(dir.path() / "data");
   Connection writer(data.touch("volta.db").string(), Connection::Mode::writer, 1000);
   migrate(writer, data, migrations());
-  RowHold hold(clock, {0, 10 * RowHold::kMarkBytes}, {"r"});
+  RowHold hold(clock, {0, 10 * RowHold::kMarkBytes}, std::vector<std::string>{"r"});
   hold.load(writer);
   std::int64_t accepted = hold.newest();
   const auto commit = [&](std::int64_t bytes) {
@@ -468,7 +478,7 @@ TEST_CASE("rows are held no further back than the hold's bounds") {
   }
   hold.rolled_back();
   CHECK(hold.newest() == newest);
-  RowHold again(clock, {0, 0}, {"r"});
+  RowHold again(clock, {0, 0}, std::nullopt);
   again.load(writer);
   CHECK(again.newest() >= newest);
 }
