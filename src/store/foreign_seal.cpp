@@ -1,6 +1,7 @@
 #include "store/foreign_seal.hpp"
 
 #include <algorithm>
+#include <unordered_set>
 
 #include "store/series_index.hpp"
 #include "store/window_builder.hpp"
@@ -78,16 +79,20 @@ SealSource::Found ForeignSource::find() {
   Found found;
   found.accepted = sealer_.looked_to_;
   find_rows(found);
-  std::set<SeriesId> all;
+  std::unordered_set<SeriesId> seen;
   std::vector<SeriesId> series;
+  std::vector<SeriesId> before;  // of one sender most requests are of the same
   for (const std::int64_t id : rows_) {
+    series.clear();
     if (reader_.read_series(id, series) == ForeignRowReader::Found::damaged) {
       sealer_.damaged_.insert(id);
-    } else {
-      all.insert(series.begin(), series.end());
+    } else if (series != before) {
+      seen.insert(series.begin(), series.end());
+      series.swap(before);
     }
-    series.clear();
   }
+  std::vector<SeriesId> all(seen.begin(), seen.end());
+  std::sort(all.begin(), all.end());
   for (const SeriesId id : all) {
     const auto record = sealer_.parts_.series.record(id);
     if (record != nullptr && record->host == kNoHost) {

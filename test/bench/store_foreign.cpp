@@ -47,6 +47,7 @@ void run(const std::filesystem::path& directory) {
   StoreOptions options;
   options.directory = directory;
   options.raw_age = std::chrono::milliseconds(0);
+  options.seal_in_background = false;
   Store store(options, system_clock());
   std::vector<std::vector<LabeledSamples>> requests;
   for (int first = 0; first < kSeries; first += kRequest) {
@@ -92,11 +93,15 @@ void run(const std::filesystem::path& directory) {
     timed(what, static_cast<double>(found.size()) * kRounds,
           [&] { source.read(found, span, [](std::size_t, const SampleSlice&) { return true; }); });
   };
-  read("read one series", one);
-  read("read 2,000 series", name);
-  read("read 100,000 series", {});
-  const StoreStats stats = store.stats(3);
-  std::printf("%.2f bytes per sample of the whole directory\n", stats.whole.bytes_per_sample());
+  for (const bool sealed : {false, true}) {
+    if (sealed) timed("seal", kSeries * double{kRounds}, [&] { store.seal_all(); });
+    read("read one series", one);
+    read("read 2,000 series", name);
+    read("read 100,000 series", {});
+    const StoreStats stats = store.stats(3);
+    std::printf("%.2f bytes per sample of the whole directory, %.2f of samples alone\n",
+                stats.whole.bytes_per_sample(), stats.tiers.at(Tier::raw).bytes_per_sample());
+  }
 }
 
 }  // namespace

@@ -1,10 +1,14 @@
 """PromQL and Prometheus' HTTP API of a running volta: what it measured itself, what others write, what `volta query` and `volta import` make of it."""
+import contextlib
 import json
+import lzma
 import shutil
+import sqlite3
 import subprocess
 import time
 import urllib.parse
 
+import lib
 import remote_write
 from lib import Folder, Skip, Volta, get, request, run, wait_until
 
@@ -184,6 +188,36 @@ def case_import_command():
             assert got == {str(n): [n + i / 10 for i in range(100)] for n in range(3)}, got
             assert values(volta.port(), "brought", key, time=begin / 1000 + 1)[0]["value"][1] == "2.5"
             assert not get(volta.port(), "/api/v1/hosts", key)["items"]
+
+
+def case_imported_recording_is_sealed_small():
+    """import, seal, stats on a recorded machine: queries answer the same from packs, at less than 0.4 bytes a sample, and after the same once more."""
+    recorded = [json.loads(line) for line in lzma.open(lib.TEST / "fixtures/metrics/node-1s.jsonl.xz", "rt")]
+    # As if it were measured today, at the same minutes of an hour.
+    shift = (int(time.time() * 1000) - 2 * 3_600_000 - recorded[0]["timestamps"][0]) // 3_600_000 * 3_600_000
+    for line in recorded:
+        line["timestamps"] = [at + shift for at in line["timestamps"]]
+    end = recorded[0]["timestamps"][-1] / 1000
+    with Folder() as folder:
+        (folder / "f.jsonl").write_text("".join(json.dumps(line) + "\n" for line in recorded))
+        assert run("import", "--data", folder / "d", folder / "f.jsonl") == "115200 samples imported\n"
+        asked = [("query", "--format", "json", "--time", f"{end:.3f}", "--data", folder / "d", expression)
+                 for expression in ("{__name__=~'node_[a-m].+'}[30m]", "sum by (mode) (rate(node_cpu_seconds_total[10m]))", "sum(count_over_time(node_cpu_seconds_total[40m]))")]
+        before = [json.loads(run(*arguments)) for arguments in asked]
+        assert all(answer["data"]["result"] for answer in before), before
+        run("store", "seal", "--data", folder / "d")
+        stats = json.loads(run("store", "stats", "--data", folder / "d", "--json"))
+        assert stats["tiers"]["raw"]["samples"] == 115_200 and stats["tiers"]["1h"]["samples"] >= 64, stats
+        with contextlib.closing(sqlite3.connect(folder / "d" / "volta.db")) as database:
+            packed, rows = database.execute("SELECT (SELECT sum(length(data)) FROM pack WHERE tier=0), (SELECT count(*) FROM foreign_row)").fetchone()
+        assert rows == 0 and packed / 115_200 < 0.40, (rows, packed)
+        assert [json.loads(run(*arguments)) for arguments in asked] == before
+        # The same once more changes nothing, before it is sealed and after.
+        run("import", "--data", folder / "d", folder / "f.jsonl")
+        assert [json.loads(run(*arguments)) for arguments in asked] == before
+        run("store", "seal", "--data", folder / "d")
+        assert [json.loads(run(*arguments)) for arguments in asked] == before
+        assert "sound" in run("store", "check", "--data", folder / "d")
 
 
 def case_promtool_reads_it():
