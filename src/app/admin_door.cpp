@@ -42,6 +42,7 @@ DoorAnswer AdminDoor::ask(const DoorRequest& asked) {
   request.body = asked.body;
   request.timeout_ms = asked.timeout_ms;
   request.most_bytes = asked.most_bytes;
+  request.as_sent = asked.as_sent;
   if (!asked.body.empty()) request.headers = {{"Content-Type", asked.content_type}};
   if (!asked.content_encoding.empty())
     request.headers.emplace_back("Content-Encoding", asked.content_encoding);

@@ -25,6 +25,7 @@ struct DoorRequest {
   std::string content_encoding = {};
   int timeout_ms = 10'000;
   std::size_t most_bytes = 4U << 20U;  // of the answer
+  bool as_sent = false;                // the answer's body is not to be uncompressed
 };
 
 class AdminDoor {

@@ -214,6 +214,39 @@ void add_import(CLI::App& app, Run& run) {
   command->callback([&run, options] { run = [options] { return run_import(*options); }; });
 }
 
+void add_export(CLI::App& app, Run& run) {
+  CLI::App* group = app.add_subcommand("export", "What a store holds, as text on stdout");
+  CLI::App* command = group->add_subcommand("metrics", "Samples with all their labels");
+  auto options = std::make_shared<ExportOptions>();
+  auto data = std::make_shared<std::string>();
+  CLI::Option* server =
+      command->add_option("--server", options->server, "Whom to ask [http://127.0.0.1:8420]")
+          ->type_name("URL");
+  command->add_option("--data", *data, "Ask this data directory, served or not")
+      ->type_name("DIR")
+      ->excludes(server);
+  command->add_option("--key-file", options->key_file, "File with the access key, mode 0600")
+      ->type_name("FILE");
+  command->add_option("--match", options->match, "A PromQL selector; several are joined [all]")
+      ->type_name("SELECTOR")
+      ->allow_extra_args(false);
+  command->add_option("--start", options->start, "RFC 3339, a date, unix seconds, now-1h [oldest]")
+      ->type_name("TIME");
+  command->add_option("--end", options->end, "As --start, and belongs to it [newest]")
+      ->type_name("TIME");
+  command->add_option("--format", options->format, "jsonlines, openmetrics or csv [jsonlines]")
+      ->check(CLI::IsMember({"jsonlines", "openmetrics", "csv"}))
+      ->type_name("FORMAT");
+  group->require_subcommand(1);
+  group->footer(
+      "Examples:\n  volta export metrics --data /var/lib/volta/server | zstd > all.jsonl.zst\n"
+      "  volta export metrics --match 'volta_power_watts' --start now-24h --format csv");
+  command->callback([&run, options, data] {
+    if (!data->empty()) options->data = *data;
+    run = [options] { return run_export(*options); };
+  });
+}
+
 void add_store(CLI::App& app, Run& run) {
   CLI::App* command =
       app.add_subcommand("store", "What a data directory holds, also while it is served");
@@ -247,6 +280,48 @@ void add_store(CLI::App& app, Run& run) {
       ->footer("Example:\n  volta backup --data /var/lib/volta/server volta-2026-11-22.db");
   add("restore", "Makes a backup the store of a directory that has none", "The backup", run_restore)
       ->footer("Example:\n  volta restore --data /var/lib/volta/server volta-2026-11-22.db");
+}
+
+void add_archive(CLI::App& app, Run& run) {
+  CLI::App* command = app.add_subcommand(
+      "archive", "Sealed samples into a file, and then out of a store that nobody serves");
+  auto options = std::make_shared<ArchiveOptions>();
+  command->add_option("--data", options->data, "The data directory")->required()->type_name("DIR");
+  command->add_option("--before", options->before, "Hours that end by then: a date, RFC 3339")
+      ->required()
+      ->type_name("TIME");
+  command->add_option("--output", options->output, "The new file: JSON lines, zstd")
+      ->required()
+      ->type_name("FILE");
+  command->add_flag("--json", options->json, "JSON on stdout");
+  command->footer(
+      "The windows of minutes and hours stay in the store. volta import reads the file.\n"
+      "Example:\n  volta archive --data /var/lib/volta/server --before 2026-10-01 --output "
+      "2026-09.jsonl.zst");
+  command->callback([&run, options] { run = [options] { return run_archive(*options); }; });
+}
+
+void add_bench(CLI::App& app, Run& run) {
+  CLI::App* group = app.add_subcommand("bench", "What volta does on this machine");
+  CLI::App* command = group->add_subcommand(
+      "store", "Ingest, seal and query synthetic hosts in a directory that is removed afterwards");
+  auto options = std::make_shared<BenchOptions>();
+  command->add_option("--directory", options->directory, "Where it is made [$TMPDIR or /tmp]")
+      ->type_name("DIR");
+  command->add_option("--hosts", options->hosts, "How many hosts [4]")
+      ->check(CLI::Range(1U, 1000U))
+      ->type_name("N");
+  command->add_option("--series", options->series, "Series of a host [500]")
+      ->check(CLI::Range(8U, 5000U))
+      ->type_name("N");
+  command->add_option("--span", options->span, "Of samples, one a second [1h]")
+      ->type_name("DURATION");
+  command->add_flag("--json", options->json, "JSON on stdout");
+  group->require_subcommand(1);
+  group->footer(
+      "Examples:\n  volta bench store\n  volta bench store --directory /var/lib --hosts 20 "
+      "--json");
+  command->callback([&run, options] { run = [options] { return run_bench_store(*options); }; });
 }
 
 void add_small(CLI::App& app, Run& run) {
@@ -355,7 +430,10 @@ int run_command_line(int argc, char** argv) {
   add_host(app, run);
   add_query(app, run);
   add_import(app, run);
+  add_export(app, run);
   add_store(app, run);
+  add_archive(app, run);
+  add_bench(app, run);
   add_small(app, run);
   try {
     app.parse(argc, argv);

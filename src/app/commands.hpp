@@ -64,12 +64,39 @@ struct ImportOptions {
 };
 int run_import(const ImportOptions& options);
 
+struct ExportOptions {
+  std::string server = "http://127.0.0.1:8420";
+  std::optional<std::string> data;  // a directory in place of the server
+  std::string key_file;
+  std::vector<std::string> match;    // selectors; none: all series
+  std::string start, end;            // "": from the oldest, up to the newest
+  std::string format = "jsonlines";  // openmetrics, jsonlines, csv
+};
+int run_export(const ExportOptions& options);
+
+struct BenchOptions {
+  std::string directory;  // "": the system's for temporary files
+  unsigned hosts = 4;
+  unsigned series = 500;    // of a host
+  std::string span = "1h";  // of samples, one a second
+  bool json = false;
+};
+int run_bench_store(const BenchOptions& options);
+
 struct StoreCommandOptions {
   std::string action;  // stats, check, seal
   std::string data;
   bool json = false;
 };
 int run_store(const StoreCommandOptions& options);
+
+struct ArchiveOptions {
+  std::string data;
+  std::string before;  // a time
+  std::string output;
+  bool json = false;
+};
+int run_archive(const ArchiveOptions& options);
 
 struct BackupOptions {
   std::string data;

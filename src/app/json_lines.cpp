@@ -1,6 +1,8 @@
 #include "app/json_lines.hpp"
 
 #include <algorithm>
+#include <array>
+#include <bit>
 #include <charconv>
 #include <cmath>
 #include <limits>
@@ -17,8 +19,38 @@ namespace {
 
 namespace json = boost::json;
 
+constexpr std::string_view kNan = "NaN";
+constexpr std::uint64_t kPlainNanBits = 0x7ff8'0000'0000'0000;
+
+// "NaN" with the bits of a NaN behind a colon.
+std::optional<double> exact_nan(std::string_view text) {
+  text.remove_prefix(kNan.size());
+  if (!text.starts_with(':')) return std::nullopt;
+  text.remove_prefix(1);
+  const auto bits = parse_integer<std::uint64_t>(text, 16);
+  if (!bits || text.size() != 16) return std::nullopt;
+  const double value = std::bit_cast<double>(*bits);
+  if (!std::isnan(value)) return std::nullopt;
+  return value;
+}
+
+void append_nan(std::string& out, double value) {
+  const auto bits = std::bit_cast<std::uint64_t>(value);
+  out += '"';
+  out += kNan;
+  if (bits != kPlainNanBits) {
+    std::array<char, 16> digits{};
+    const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), bits, 16).ptr;
+    out += ':';
+    out.append(static_cast<std::size_t>(digits.data() + digits.size() - end), '0');
+    out.append(digits.data(), end);
+  }
+  out += '"';
+}
+
 std::optional<double> double_of(std::string_view text) {
-  if (text == "NaN") return std::numeric_limits<double>::quiet_NaN();
+  if (text == kNan) return std::bit_cast<double>(kPlainNanBits);
+  if (text.starts_with(kNan)) return exact_nan(text);
   if (text == "+Inf" || text == "Inf") return std::numeric_limits<double>::infinity();
   if (text == "-Inf") return -std::numeric_limits<double>::infinity();
   double value = 0;
@@ -86,7 +118,7 @@ class LineHandler {
       found_.labels.emplace_back(label_, whole);
       return true;
     }
-    if (depth_ == 2 && key_ == "values" && (whole == "NaN" || whole.ends_with("Inf")))
+    if (depth_ == 2 && key_ == "values" && (whole.starts_with(kNan) || whole.ends_with("Inf")))
       return add_number(whole, error);
     return depth_ == 1 || refuse("a text stands where none may: " + whole, error);
   }
@@ -199,7 +231,7 @@ void append_json_line(std::string& out, const LabeledSamples& series) {
   for (const double value : series.values) {
     if (out.back() != '[') out += ',';
     if (std::isnan(value)) {
-      out += R"("NaN")";
+      append_nan(out, value);
     } else if (std::isinf(value)) {
       out += value > 0 ? R"("+Inf")" : R"("-Inf")";
     } else {

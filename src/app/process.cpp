@@ -80,4 +80,8 @@ void limit_malloc_arenas(int arenas) {
   mallopt(M_ARENA_MAX, arenas);  // NOLINT(concurrency-mt-unsafe): before any thread starts
 }
 
+void keep_freed_memory(int bytes) {
+  mallopt(M_TRIM_THRESHOLD, bytes);  // NOLINT(concurrency-mt-unsafe): before any thread starts
+}
+
 }  // namespace volta

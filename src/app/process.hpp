@@ -58,4 +58,10 @@ void use_builtin_name_services();
 // glibc keeps an arena a thread; two are enough here and keep the memory flat.
 void limit_malloc_arenas(int arenas);
 
+// Of what is freed glibc gives everything beyond 128 KiB back to the kernel at once; a query that
+// takes its columns' memory anew each time then spends most of its time in page faults (measured:
+// 27 ms of CPU for 1.15 million samples, 10 ms without). This much is kept. Before the first
+// thread.
+void keep_freed_memory(int bytes);
+
 }  // namespace volta

@@ -8,6 +8,7 @@
 
 #include <boost/json.hpp>
 
+#include "app/csv_cell.hpp"
 #include "base/text.hpp"
 #include "model/series.hpp"
 
@@ -101,21 +102,6 @@ Result<PrintedAnswer> read_answer(const json::value& data) {
 std::string heading(const PrintedSeries& series) {
   const std::string text = series.name + label_text(series.labels);
   return printable(text.empty() ? "{}" : text);
-}
-
-std::string csv_cell(std::string_view text, bool label) {
-  std::string cell;
-  if (label && !text.empty() &&
-      std::string_view("=+-@\t\r").find(text.front()) != std::string_view::npos)
-    cell += '\'';
-  cell += text;
-  if (cell.find_first_of(",\"\r\n") == std::string::npos) return cell;
-  std::string quoted = "\"";
-  for (const char c : cell) {
-    if (c == '"') quoted += '"';
-    quoted += c;
-  }
-  return quoted + '"';
 }
 
 }  // namespace

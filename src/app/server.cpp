@@ -22,6 +22,7 @@ namespace volta {
 namespace {
 
 constexpr std::size_t kHeadBytes = 256U << 20U;
+constexpr int kKeptFreedBytes = 64 << 20;
 
 // CONTRACTS "Processes": a server may fill 80 % of the disk that holds its data, unless told
 // otherwise. 0 (no cap) where the disk's size cannot be found out.
@@ -88,6 +89,7 @@ int run_server(const RoleOptions& options, bool show_access_key) {
   check_http_exposure(settings);
   check_rpc_exposure(settings);
   limit_malloc_arenas(2);
+  keep_freed_memory(kKeptFreedBytes);
   block_stop_signals();
   const Clock& clock = system_clock();
 

@@ -114,6 +114,7 @@ struct OutboundRequest {
   int connect_timeout_ms = 5'000;
   std::size_t most_bytes = 4U << 20U;  // of the answer's body, after gzip
   bool cut_body = false;               // a longer body is cut there instead of being a Failure
+  bool as_sent = false;  // the body as it came, whatever its Content-Encoding; none is asked for
   const std::atomic<bool>* cancel =
       nullptr;  // true ends the request with a Failure within a second
 };

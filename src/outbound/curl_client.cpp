@@ -140,6 +140,11 @@ void set_request(CURL* curl, const OutboundRequest& request) {
     curl_easy_setopt(curl, CURLOPT_USERNAME, request.basic_user.c_str());
     curl_easy_setopt(curl, CURLOPT_PASSWORD, request.basic_password.c_str());
   }
+  if (request.as_sent) {
+    curl_easy_setopt(curl, CURLOPT_HTTP_CONTENT_DECODING, 0L);
+  } else {
+    curl_easy_setopt(curl, CURLOPT_ACCEPT_ENCODING, "gzip");
+  }
   curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, static_cast<long>(request.timeout_ms));
   curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS,
                    static_cast<long>(std::min(request.connect_timeout_ms, request.timeout_ms)));
@@ -157,7 +162,6 @@ void set_rules(CURL* curl, Exchange& exchange) {
   curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, verify ? 1L : 0L);
   curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, verify ? 2L : 0L);
   curl_easy_setopt(curl, CURLOPT_MAXCONNECTS, 2L);
-  curl_easy_setopt(curl, CURLOPT_ACCEPT_ENCODING, "gzip");
   curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_body);
   curl_easy_setopt(curl, CURLOPT_WRITEDATA, &exchange);
   curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, take_header);

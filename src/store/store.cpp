@@ -11,6 +11,7 @@
 #include "store/range_reader.hpp"
 #include "store/row_hold.hpp"
 #include "store/schema.hpp"
+#include "store/sealed_samples.hpp"
 #include "store/sealer.hpp"
 #include "store/series_source.hpp"
 #include "store/writer.hpp"
@@ -187,6 +188,19 @@ void Store::seal_all() {
   parts_->sealer->seal_all();
   parts_->writer->shrink();
 }
+std::vector<std::int64_t> Store::sealed_windows(std::int64_t last_end_ms) const {
+  Connection source((directory() / kDatabaseName).string(), Connection::Mode::reader,
+                    kBackupCacheKib);
+  return sealed_window_ends(source, last_end_ms);
+}
+void Store::drop_sealed_samples(std::int64_t window_end_ms) {
+  for (bool gone = false; !gone;) {
+    parts_->writer->call(
+        [&](Connection& connection) { gone = drop_sealed_window(connection, window_end_ms); });
+  }
+}
+void Store::shrink() { parts_->writer->shrink(); }
+std::size_t Store::broken_packs() const { return parts_->bad.met(); }
 void Store::close() {
   parts_->sealer->stop();
   parts_->writer->stop();

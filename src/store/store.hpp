@@ -90,6 +90,15 @@ class Store final : public SelfMetrics {
   // Seals every window as it is, the open ones too, empties the WAL and gives free pages back to
   // the disk. Throws Failure.
   void seal_all();
+  // Ends of the sealed windows of samples at or before this, rising; and lets go of the samples of
+  // one, in slices. Its windows of minutes and hours stay. For archives: nothing may seal
+  // meanwhile.
+  [[nodiscard]] std::vector<std::int64_t> sealed_windows(std::int64_t last_end_ms) const;
+  void drop_sealed_samples(std::int64_t window_end_ms);
+  // Gives free pages back to the disk and empties the WAL; waits.
+  void shrink();
+  // Packs that could not be read since the store was opened.
+  [[nodiscard]] std::size_t broken_packs() const;
   // These look at what is committed, while everything goes on: read_stats, back_up_store,
   // check_store.
   [[nodiscard]] StoreStats stats(std::size_t most) const;

@@ -1,5 +1,6 @@
 #include "app/json_lines.hpp"
 
+#include <bit>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -62,6 +63,11 @@ TEST_CASE("what is no JSON line of a series is refused") {
   CHECK(problem_of(R"({"metric":{"a":"b"},"values":[],"timestamps":[]} x)") ==
         "something stands behind the object");
   CHECK(problem_of("") == "no JSON: incomplete JSON");
+  // Bits of no NaN, and too few of them.
+  for (const char* text : {"NaN:3ff0000000000000", "NaN:7ff8", "NaN:", "NaNs"}) {
+    CHECK(problem_of(R"({"metric":{"a":"b"},"values":[")" + std::string(text) +
+                     R"("],"timestamps":[1]})") == std::string(text) + " is no value");
+  }
 }
 
 TEST_CASE("JSON lines keep every bit of a number") {
@@ -74,7 +80,8 @@ TEST_CASE("JSON lines keep every bit of a number") {
     const std::uint64_t bits = random();
     double value = 0;
     std::memcpy(&value, &bits, sizeof value);
-    if (std::isnan(value)) continue;
+    if (i % 100 == 0) value = std::bit_cast<double>(bits | 0x7ff0'0000'0000'0001U);
+    if (i == 1) value = std::bit_cast<double>(kStaleBits);
     series.times_ms.push_back(i);
     series.values.push_back(value);
   }

@@ -128,6 +128,16 @@ TEST_CASE("credentials go in the header that belongs to them") {
   CHECK(server.requests().size() == 1);
 }
 
+TEST_CASE("a body is handed over as it was sent where that is asked for") {
+  SmallServer server(always(http_answer("200 OK\r\nContent-Encoding: snappy", "not undone")));
+  CurlClient client("volta/test");
+  OutboundRequest request = get(server.url());
+  CHECK_THROWS_AS(client.perform(request), Failure);  // nothing that curl can undo
+  request.as_sent = true;
+  CHECK(client.perform(request).body == "not undone");
+  CHECK(server.requests().back().find("Accept-Encoding") == std::string::npos);
+}
+
 TEST_CASE("gzip is asked for and undone, and the limit is on what comes out") {
   const std::string text(200'000, 'a');
   SmallServer server(always(http_answer("200 OK\r\nContent-Encoding: gzip", gzip_of(text))));

@@ -21,7 +21,7 @@ def by_series(lines):
     found = {}
     for line in lines:
         if line.strip():
-            series = json.loads(line)
+            series = json.loads(line, parse_int=lambda text: -0.0 if text == "-0" else int(text))
             samples = found.setdefault(tuple(sorted(series["metric"].items())), {})
             samples.update(zip(series["timestamps"], map(bits, series["values"])))
     return found

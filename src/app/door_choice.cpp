@@ -1,0 +1,79 @@
+#include "app/door_choice.hpp"
+
+#include <boost/json.hpp>
+
+#include "app/commands.hpp"
+#include "app/process.hpp"
+#include "app/secret_file.hpp"
+#include "base/error.hpp"
+#include "outbound/curl_client.hpp"
+#include "store/store.hpp"
+
+namespace volta {
+namespace {
+
+class ServerDoor {
+ public:
+  ServerDoor(const std::string& url, const std::string& key)
+      : url_(url.substr(0, url.find_last_not_of('/') + 1)),
+        key_(key),
+        client_(std::make_shared<CurlClient>(std::string("volta/") + kVersion)) {}
+
+  DoorAnswer operator()(const DoorRequest& asked) const {
+    OutboundRequest request;
+    request.method = asked.method;
+    request.url = url_ + asked.path + (asked.query.empty() ? "" : "?" + asked.query);
+    request.body = asked.body;
+    request.timeout_ms = asked.timeout_ms;
+    request.most_bytes = asked.most_bytes;
+    request.as_sent = asked.as_sent;
+    if (!asked.body.empty()) request.headers.emplace_back("Content-Type", asked.content_type);
+    if (!asked.content_encoding.empty())
+      request.headers.emplace_back("Content-Encoding", asked.content_encoding);
+    if (!key_.empty()) request.headers.emplace_back("Authorization", "Bearer " + key_);
+    try {
+      const OutboundResponse response = client_->perform(request);
+      return {response.status, response.body};
+    } catch (const Failure& failure) {
+      throw StartFailure(Exit::unreachable, failure.what());
+    }
+  }
+
+ private:
+  std::string url_;
+  std::string key_;
+  std::shared_ptr<CurlClient> client_;
+};
+
+}  // namespace
+
+Door open_door(const DoorChoice& choice) {
+  if (!choice.data)
+    return ServerDoor(choice.server, choice.key_file.empty() ? "" : read_key_file(choice.key_file));
+  if (!holds_store(*choice.data))
+    throw StartFailure(Exit::failed, "there is no store in " + *choice.data);
+  const auto door = std::make_shared<AdminDoor>("local", *choice.data);
+  return [door](const DoorRequest& request) { return door->ask(request); };
+}
+
+std::string refusal_text(const DoorAnswer& answer) {
+  boost::system::error_code error;
+  const boost::json::value body = boost::json::parse(answer.body, error);
+  if (!error && body.is_object()) {
+    for (const char* key : {"error", "detail"}) {
+      const auto* text = body.as_object().if_contains(key);
+      if (text != nullptr && text->is_string() && !text->get_string().empty())
+        return std::string(text->get_string());
+    }
+  }
+  return "the server answered with status " + std::to_string(answer.status);
+}
+
+void throw_refusal(const DoorAnswer& answer) {
+  const bool not_allowed = answer.status == 401 || answer.status == 403;
+  throw StartFailure(
+      not_allowed ? Exit::refused : Exit::failed,
+      refusal_text(answer) + (not_allowed ? "; give the access key with --key-file" : ""));
+}
+
+}  // namespace volta

@@ -1,0 +1,150 @@
+#include "app/archive_store.hpp"
+
+#include <map>
+
+#include <catch2/catch.hpp>
+
+#include "app/json_lines.hpp"
+#include "app/line_file.hpp"
+#include "base/error.hpp"
+#include "store/agent.hpp"
+#include "support/fake_clock.hpp"
+#include "support/temp_dir.hpp"
+
+using namespace volta;
+
+namespace {
+
+constexpr std::int64_t kHour = 3'600'000;
+// A whole hour.
+constexpr std::int64_t kBegin = test::kStart / kHour * kHour;
+
+using SamplesOfSeries = std::map<Labels, std::map<std::int64_t, double>>;
+
+// A store with `hours` of two series, a sample a minute, sealed.
+class SealedStore {
+ public:
+  SealedStore(const std::filesystem::path& directory, int hours)
+      : clock_(kBegin + 100 * kHour), store_(options(directory), clock_) {
+    const HostId host = store_.hosts().add("a", test::token(1)).value().id;
+    test::Agent agent(store_.journal(), host, test::run_id(1));
+    agent.define(test::counter("up_total"));
+    agent.define(test::gauge("load", {{"k", "v"}}));
+    for (int minute = 1; minute <= hours * 60; ++minute) {
+      const auto value = static_cast<std::uint64_t>(minute);
+      agent.tick(kBegin + minute * 60'000, std::vector<Reading>{{0, value * value}, {1, value}});
+      if (minute % 30 == 0) test::commit(store_.journal(), agent.finish());
+    }
+    store_.seal_all();
+  }
+  Store& store() { return store_; }
+
+  SamplesOfSeries samples() {
+    SamplesOfSeries found;
+    const TimeSpan all{0, INT64_MAX};
+    const auto series = store_.source().select({}, all, SIZE_MAX).value();
+    store_.source().read(series, all, [&](std::size_t i, const SampleSlice& slice) {
+      for (std::size_t k = 0; k < slice.times_ms.size(); ++k)
+        found[*series[i].labels][slice.times_ms[k]] = slice.values[k];
+      return true;
+    });
+    return found;
+  }
+  std::size_t minutes() {
+    const auto series = store_.source().select({}, {0, INT64_MAX}, SIZE_MAX).value();
+    std::size_t windows = 0;
+    store_.source().read_windows(series, Tier::minute, {0, kBegin + 100 * kHour},
+                                 [&](std::size_t, const WindowColumn& column) {
+                                   windows += column.size();
+                                   return true;
+                                 });
+    return windows;
+  }
+
+ private:
+  static StoreOptions options(const std::filesystem::path& directory) {
+    StoreOptions options;
+    options.directory = directory;
+    options.raw_age = options.minute_age = options.hour_age = std::chrono::milliseconds(0);
+    options.seal_in_background = false;
+    return options;
+  }
+  test::FakeClock clock_;
+  Store store_;
+};
+
+SamplesOfSeries archived_samples(const std::filesystem::path& path) {
+  SamplesOfSeries found;
+  LineFile file(path);
+  while (const auto line = file.next()) {
+    const auto series = parse_json_line(*line);
+    REQUIRE(series.has_value());
+    for (std::size_t i = 0; i < series->times_ms.size(); ++i) {
+      const bool fresh =
+          found[*series->labels].emplace(series->times_ms[i], series->values[i]).second;
+      CHECK(fresh);
+    }
+  }
+  return found;
+}
+
+}  // namespace
+
+TEST_CASE("an archive has what the store then lacks") {
+  const test::TempDir folder;
+  SealedStore sealed(folder.path() / "d", 30);
+  const SamplesOfSeries before = sealed.samples();
+  const std::size_t minutes = sealed.minutes();
+  REQUIRE(before.size() == 2);
+  REQUIRE(minutes == 2 * 30 * 60);
+  const auto path = folder.path() / "old.jsonl.zst";
+  // In the middle of an hour: that hour stays.
+  const auto done = archive_store(sealed.store(), kBegin + 26 * kHour + kHour / 2, path);
+  REQUIRE(done.has_value());
+  CHECK(done->windows == 26);
+  CHECK(done->samples == 2 * 26 * 60);
+  CHECK(done->series == 2);
+  CHECK(done->end_ms == kBegin + 26 * kHour);
+  const SamplesOfSeries gone = archived_samples(path);
+  const SamplesOfSeries left = sealed.samples();
+  for (const auto& [labels, samples] : before) {
+    for (const auto& [time, value] : samples) {
+      const bool old = time <= kBegin + 26 * kHour;
+      CAPTURE(time - kBegin, old);
+      CHECK(gone.at(labels).count(time) == (old ? 1 : 0));
+      CHECK(left.at(labels).count(time) == (old ? 0 : 1));
+      if (old) CHECK(gone.at(labels).at(time) == value);
+    }
+  }
+  CHECK(sealed.minutes() == minutes);
+  CHECK_FALSE(std::filesystem::exists(path.string() + ".part"));
+  // There is nothing more of that time.
+  CHECK_FALSE(archive_store(sealed.store(), kBegin + 26 * kHour, folder.path() / "b").has_value());
+  CHECK_FALSE(std::filesystem::exists(folder.path() / "b"));
+}
+
+TEST_CASE("where an archive cannot be written the store keeps everything") {
+  const test::TempDir folder;
+  SealedStore sealed(folder.path() / "d", 3);
+  const SamplesOfSeries before = sealed.samples();
+  folder.write("taken", "mine");
+  CHECK_THROWS_AS(archive_store(sealed.store(), kBegin + 90 * kHour, folder.path() / "taken"),
+                  Failure);
+  CHECK(std::filesystem::file_size(folder.path() / "taken") == 4);
+  CHECK_THROWS_AS(archive_store(sealed.store(), kBegin + 90 * kHour, folder.path() / "no/where"),
+                  Failure);
+  // A link to nothing is a name that is taken, too.
+  std::filesystem::create_symlink("/nonexistent", folder.path() / "link");
+  CHECK_THROWS_AS(archive_store(sealed.store(), kBegin + 90 * kHour, folder.path() / "link"),
+                  Failure);
+  CHECK(sealed.samples() == before);
+}
+
+TEST_CASE("what a killed archive has left is replaced") {
+  const test::TempDir folder;
+  SealedStore sealed(folder.path() / "d", 2);
+  const SamplesOfSeries before = sealed.samples();
+  folder.write("a.part", std::string(100'000, 'x'));
+  REQUIRE(archive_store(sealed.store(), kBegin + 2 * kHour, folder.path() / "a").has_value());
+  CHECK(archived_samples(folder.path() / "a") == before);
+}

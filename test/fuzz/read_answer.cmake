@@ -1,0 +1,1 @@
+volta_fuzz(read_answer LINK volta_prom)
