@@ -2,10 +2,31 @@
 #include <iostream>
 
 #include "app/commands.hpp"
+#include "app/peer_settings.hpp"
 #include "app/process.hpp"
 #include "base/text.hpp"
 
 namespace volta {
+namespace {
+
+void show(const SettingSpec& spec, const std::string& prefix, const SettingValues& values) {
+  const SettingValue& value = values.value(spec.key);
+  std::cout << prefix << spec.key << " = " << shown_setting(spec, value) << "    # " << value.origin
+            << '\n';
+}
+
+// "scrape[1].job = node    # FILE:LINE", the first as 1.
+void show_tables(const TableSpec& spec, const std::string& name,
+                 std::span<const SettingTable> tables) {
+  for (std::size_t i = 0; i < tables.size(); ++i) {
+    const std::string prefix = name + "[" + std::to_string(i + 1) + "].";
+    for (const SettingSpec& field : spec.fields) show(field, prefix, tables[i]);
+    for (const TableSpec& inner : spec.inner)
+      show_tables(inner, prefix + inner.name, tables[i].inner(inner.name));
+  }
+}
+
+}  // namespace
 
 int run_config(const ConfigOptions& options) {
   if (options.action == "init") {
@@ -21,18 +42,17 @@ int run_config(const ConfigOptions& options) {
   for (const std::string& warning : settings->warnings())
     std::cerr << "volta: warning: " << printable(warning) << '\n';
   if (options.action == "check") {
+    if (options.role != "agent") peer_options(*settings);  // throws what the role's start would
     const std::size_t warnings = settings->warnings().size();
     std::cout << (warnings == 0 ? "the configuration is good\n"
                                 : "the configuration can be used, but see the warnings\n");
     return code(Exit::done);
   }
-  for (const SettingSpec& spec : setting_specs(options.role)) {
-    const SettingValue& value = settings->all().at(spec.key);
-    std::cout << spec.key << " = " << (value.text.empty() ? "\"\"" : printable(value.text))
-              << "    # " << value.origin << '\n';
-  }
+  for (const SettingSpec& spec : setting_specs(options.role)) show(spec, "", *settings);
   for (const auto& [name, value] : settings->labels())
     std::cout << "labels." << name << " = " << value << '\n';
+  for (const TableSpec& spec : table_specs(options.role))
+    show_tables(spec, spec.name, settings->tables(spec.name));
   return code(Exit::done);
 }
 

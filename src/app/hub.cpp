@@ -9,9 +9,13 @@
 namespace volta {
 namespace {
 
-// Queries and writes hold one each while they run and while they wait their turn (PrometheusParts:
-// 36 at most), and the rest of the API must answer meanwhile. A thread that waits costs some 20 KB.
-constexpr unsigned kWorkers = 40;
+// Queries and writes hold one each while they run and while they wait their turn, and the rest of
+// the API must answer meanwhile. A thread that waits costs some 20 KB.
+unsigned workers(const PrometheusParts& parts) {
+  constexpr std::size_t kOthers = 4;
+  return static_cast<unsigned>(parts.most_queries + parts.most_waiting_queries + parts.most_writes +
+                               parts.most_waiting_writes + kOthers);
+}
 
 }  // namespace
 
@@ -93,6 +97,12 @@ std::vector<ReadinessProbe> Hub::probes() {
        }}};
 }
 
+void Hub::add_peers(PeerOptions options) {
+  if (!options.scrapes()) return;
+  peers_ = std::make_unique<Peers>(std::move(options), store_->sink(), clock_);
+  self_.push_back(peers_.get());
+}
+
 void Hub::open_api(const AccessSettings& access, const std::string& local_host) {
   ApiParts parts{hosts_,   store_->hosts(), store_->series(), store_->reader(),
                  queries_, exposition_,     clock_,           live_,
@@ -101,6 +111,9 @@ void Hub::open_api(const AccessSettings& access, const std::string& local_host) 
   parts.prometheus.source = &store_->source();
   parts.prometheus.sink = &store_->sink();
   parts.prometheus.formats = &formats_;
+  parts.prometheus.targets = peers_ ? peers_->targets() : nullptr;
+  parts.prometheus.limits = options_.query_limits;
+  parts.prometheus.most_queries = options_.most_queries;
   api_ = std::make_unique<Api>(std::move(parts),
                                ApiSettings{options_.role, kVersion, local_host,
                                            options_.insecure_http, options_.insecure_plaintext},
@@ -115,7 +128,9 @@ void Hub::listen(const ListenOptions& options) {
     http.rules.host_names.push_back(to_lower(name));
   http.rules.asking_posts = Api::asking_posts();
   http.body_limits = Api::body_limits();
-  http.worker_threads = kWorkers;
+  PrometheusParts parts;
+  parts.most_queries = options_.most_queries;
+  http.worker_threads = workers(parts);
   struct stat owner {};
   if (::stat(data().c_str(), &owner) == 0) http.unix_owner = owner.st_uid;
   try {
@@ -130,9 +145,15 @@ void Hub::listen(const ListenOptions& options) {
   store_->announce("http://" + address());
 }
 
+void Hub::serve() {
+  server_->start();
+  if (peers_) peers_->start();
+}
+
 void Hub::stop() {
   if (api_) api_->cancel_queries();
   if (server_) server_->stop();
+  if (peers_) peers_->stop();
   store_->close();
 }
 

@@ -1,5 +1,6 @@
 // The serving half of `volta local` and `volta server`: store, fleet, live stream, queries, API and
-// HTTP, joined in this order and taken apart in reverse. Small commands open it without serving.
+// HTTP, and whom volta scrapes; joined in this order and taken apart in reverse. Small commands
+// open it without serving.
 #pragma once
 
 #include <chrono>
@@ -11,6 +12,7 @@
 #include <vector>
 
 #include "api/api.hpp"
+#include "app/peers.hpp"
 #include "base/clock.hpp"
 #include "fleet/hosts.hpp"
 #include "fleet/ingest.hpp"
@@ -28,6 +30,8 @@ struct HubOptions {
   StoreOptions store;
   bool insecure_http = false;       // plain HTTP beyond loopback
   bool insecure_plaintext = false;  // agents without encryption beyond loopback
+  QueryLimits query_limits = {};
+  std::size_t most_queries = PrometheusParts().most_queries;  // that run at once
 };
 
 struct ListenOptions {
@@ -50,6 +54,9 @@ class Hub {
   // More of volta's own numbers for /metrics. Before open_api().
   void add_self_metrics(const SelfMetrics& part) { self_.push_back(&part); }
 
+  // Whom volta asks by itself, once it serves. Nothing for options that say nothing. Before
+  // open_api().
+  void add_peers(PeerOptions options);
   // Builds the routes. `access`: who gets in. `local_host`: id of the one host whose samples
   // /metrics shows (`volta local`), "" for a server.
   void open_api(const AccessSettings& access, const std::string& local_host = "");
@@ -57,11 +64,11 @@ class Hub {
   HttpResponse administer(const HttpRequest& request) { return api_->handle(request); }
   // Takes the addresses, but answers nobody yet. Throws StartFailure. After open_api().
   void listen(const ListenOptions& options);
-  // Answers from then on. After listen().
-  void serve() { server_->start(); }
+  // Answers from then on, and scrapes. After listen().
+  void serve();
   [[nodiscard]] std::string address() const { return server_->addresses().front(); }
 
-  // Ends HTTP first, then writes what is queued. A second call does nothing.
+  // Ends HTTP and scraping first, then writes what is queued. A second call does nothing.
   void stop();
 
  private:
@@ -83,6 +90,7 @@ class Hub {
   std::unique_ptr<Api> api_;
   std::unique_ptr<LateMetrics> http_metrics_;
   std::unique_ptr<HttpServer> server_;
+  std::unique_ptr<Peers> peers_;  // null: nobody is asked
 };
 
 // The store's options from a role's settings.

@@ -65,7 +65,10 @@ int run_local(const RoleOptions& options) {
   const Clock& clock = system_clock();
 
   const std::string name = usable_name(read_hostname(host_roots(settings)));
-  Hub hub({"local", store_options(settings, kHeadBytes), !only_loopback(listen), false}, clock);
+  PeerOptions peers = peer_options(settings);
+  Hub hub({"local", store_options(settings, kHeadBytes), !only_loopback(listen), false,
+           query_limits(settings), settings.count("query.max_concurrency")},
+          clock);
   // Known by its id: the machine may have been renamed since.
   const auto [host, token] = claim_local_host(hub.directory(), name);
 
@@ -75,6 +78,8 @@ int run_local(const RoleOptions& options) {
   Uplink uplink(std::make_unique<DirectLink>(hub.sink()), clock, std::move(uplink_options));
   Measure measure(settings, clock, uplink, [&uplink] { return uplink.counters(); });
 
+  peers.host = host.name;
+  hub.add_peers(std::move(peers));
   hub.open_api(local_access(listen, hub.data()), host.uid);
   hub.listen({listen, settings.list("http.allowed_hosts")});
   hub.serve();

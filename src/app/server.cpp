@@ -16,6 +16,7 @@
 #include "app/server_metrics.hpp"
 #include "base/error.hpp"
 #include "base/host_port.hpp"
+#include "collect/facts.hpp"
 
 namespace volta {
 namespace {
@@ -90,11 +91,15 @@ int run_server(const RoleOptions& options, bool show_access_key) {
   block_stop_signals();
   const Clock& clock = system_clock();
 
+  PeerOptions peers = peer_options(settings);
+  peers.host = read_hostname({});
   const ServerMetrics own;
   Hub hub({"server", server_store_options(settings), !only_loopback(settings.text("http.listen")),
-           !only_loopback(settings.text("rpc.listen"))},
+           !only_loopback(settings.text("rpc.listen")), query_limits(settings),
+           settings.count("query.max_concurrency")},
           clock);
   hub.add_self_metrics(own);
+  hub.add_peers(std::move(peers));
   AccessSettings access;
   access.key = access_key_of(hub.data());
   hub.open_api(access);

@@ -3,25 +3,19 @@
 #include <algorithm>
 #include <cstdlib>
 
-// Its assertions of what comes next fail on bad input, which the code after them refuses properly.
-#define TOML_ASSERT(condition) static_assert(true)
-#include <toml++/toml.h>
 #include <unistd.h>
 
 #include "app/toml_guard.hpp"
+#include "app/toml_values.hpp"
 #include "base/host_port.hpp"
 #include "base/text.hpp"
 #include "base/whole_file.hpp"
-#include "model/metric.hpp"
 #include "model/series.hpp"
 
 namespace volta {
 namespace {
 
-constexpr std::size_t kLargestFile = 64U << 10U;
-constexpr std::chrono::milliseconds kShortestPeriod{10};
-constexpr std::chrono::milliseconds kLongestPeriod = std::chrono::hours(1);
-constexpr std::chrono::milliseconds kLongestEnergyPeriod = std::chrono::seconds(30);
+constexpr std::size_t kLargestFile = 1U << 20U;
 
 std::string upper(std::string_view text) {
   std::string out(text);
@@ -30,92 +24,7 @@ std::string upper(std::string_view text) {
   return out;
 }
 
-std::string environment_variable(const SettingSpec& spec) { return "VOLTA_" + upper(spec.key); }
-
-std::vector<SettingSpec> all_specs() {
-  using T = SettingType;
-  std::vector<SettingSpec> specs = {
-      {"http.listen", T::listen, "127.0.0.1:8420", "local server",
-       "Where the page and the API answer"},
-      {"http.insecure", T::boolean, "false", "local server",
-       "Serve plain HTTP beyond loopback too"},
-      {"http.allowed_hosts", T::text_list, "", "local server",
-       "Names by which browsers reach the page, besides the address itself"},
-      {"rpc.listen", T::listen, "127.0.0.1:8421", "server", "Where agents arrive"},
-      {"rpc.insecure_plaintext", T::boolean, "false", "server agent",
-       "Speak to the other end without encryption beyond loopback"},
-      {"agent.server", T::address, "", "agent", "The server's HOST:PORT"},
-      {"agent.token_file", T::text, "", "agent", "File with the host token (mode 0600)"},
-      {"agent.flush", T::duration, "10s", "agent",
-       "How long samples are gathered before they are sent"},
-      {"agent.cores", T::cores, "all", "local agent", "Cores on which the sampling thread may run"},
-      {"metrics.disable", T::text_list, "", "local agent",
-       "Metrics to leave out, by name; * stands for anything"},
-      {"metrics.partitions", T::boolean, "false", "local agent", "Block devices: partitions too"},
-      {"metrics.network_filesystems", T::boolean, "false", "local agent",
-       "Filesystems of other machines too"},
-      {"metrics.per_core", T::cores, "all", "local agent", "Cores that get series of their own"},
-      {"retention.raw", T::duration, "14d", "local server",
-       "How long samples are kept; 0: for ever"},
-      {"retention.minute", T::duration, "180d", "local server",
-       "How long windows of a minute are kept; 0: for ever"},
-      {"retention.hour", T::duration, "5y", "local server",
-       "How long windows of an hour are kept; 0: for ever"},
-      {"retention.size", T::size, "", "local server",
-       "How large the data directory may grow; 0: no limit; a server's default: 80 % of the disk"},
-      {"paths.data", T::text, "", "local server agent", "Data directory"},
-      {"paths.procfs", T::text, "/proc", "local agent", "Root of procfs"},
-      {"paths.sysfs", T::text, "/sys", "local agent", "Root of sysfs"},
-      {"paths.rootfs", T::text, "/", "local agent", "What mount points and /etc are relative to"},
-      {"log.level", T::text, "info", "local server agent", "debug, info, warning or error"},
-      {"log.format", T::text, "logfmt", "local server agent", "logfmt or json"},
-  };
-  for (const MetricGroup& group : metric_groups()) {
-    if (group.period.count() == 0) continue;  // the server's own numbers are not sampled
-    const std::string key = "groups." + std::string(group.name);
-    specs.push_back({key + ".enabled", T::boolean, "true", "local agent", std::string(group.help)});
-    specs.push_back({key + ".period", T::duration, std::to_string(group.period.count()) + "ms",
-                     "local agent", "How often"});
-  }
-  return specs;
-}
-
-// The text of a TOML value if its type fits the setting's; empty otherwise.
-std::optional<std::string> toml_text(SettingType type, const toml::node& node) {
-  if (const auto* array = node.as_array()) {
-    if (type != SettingType::cores && type != SettingType::text_list) return std::nullopt;
-    std::string joined;
-    for (const toml::node& item : *array) {
-      const auto part = item.is_integer() && type == SettingType::cores
-                            ? std::to_string(item.as_integer()->get())
-                        : item.is_string() ? item.as_string()->get()
-                                           : std::string();
-      if (part.empty()) return std::nullopt;
-      joined += (joined.empty() ? "" : ",") + part;
-    }
-    return joined;
-  }
-  if (const auto* text = node.as_string()) {
-    if (type == SettingType::boolean) return std::nullopt;
-    return text->get();
-  }
-  if (const auto* flag = node.as_boolean()) {
-    if (type != SettingType::boolean) return std::nullopt;
-    return flag->get() ? "true" : "false";
-  }
-  if (const auto* number = node.as_integer()) {
-    const bool fits = type == SettingType::size || type == SettingType::cores ||
-                      (type == SettingType::duration && number->get() == 0);
-    if (fits) return std::to_string(number->get());
-  }
-  return std::nullopt;
-}
-
-std::string type_words(SettingType type) {
-  if (type == SettingType::text) return "a text in quotes";
-  if (type == SettingType::text_list) return R"(a list of texts such as ["a", "b"])";
-  return *Settings::problem(type, "\x01");
-}
+std::string environment_variable(const std::string& key) { return "VOLTA_" + upper(key); }
 
 std::filesystem::path base_dir(const char* variable, const char* below_home) {
   const char* set =
@@ -127,33 +36,21 @@ std::filesystem::path base_dir(const char* variable, const char* below_home) {
 
 }  // namespace
 
-std::vector<SettingSpec> setting_specs(std::string_view role) {
-  std::vector<SettingSpec> specs = all_specs();
-  std::erase_if(specs, [&](const SettingSpec& spec) {
-    return (" " + spec.roles + " ").find(" " + std::string(role) + " ") == std::string::npos;
-  });
-  for (SettingSpec& spec : specs) {
-    if (spec.key == "retention.size" && role == "local") spec.fallback = "2GB";
-    if (spec.key == "retention.size" && role == "server") spec.fallback = "0";
-    if (spec.key == "paths.data") spec.fallback = default_data_dir(role).string();
-  }
-  return specs;
-}
-
 // Puts the layers on top of each other.
 class SettingsReader {
  public:
   explicit SettingsReader(const SettingsSource& source)
-      : source_(source), specs_(setting_specs(source.role)) {}
+      : source_(source), specs_(setting_specs(source.role)), tables_(table_specs(source.role)) {}
 
   Result<Settings> read() {
-    for (const SettingSpec& spec : specs_) settings_.values_[spec.key] = {spec.fallback, "default"};
+    for (const SettingSpec& spec : specs_) settings_.put(spec.key, {spec.fallback, "default"});
     if (Result<void> file = read_file(); !file) return file.error();
     if (Result<void> environment = read_environment(); !environment) return environment.error();
     for (const auto& flag : source_.flags) {
       if (Result<void> set = put(*find(flag.key), flag.text, flag.name); !set) return set.error();
     }
-    return check_words();
+    if (Result<void> names = check_host_names(); !names) return names.error();
+    return std::move(settings_);
   }
 
  private:
@@ -164,10 +61,9 @@ class SettingsReader {
   }
 
   Result<void> put(const SettingSpec& spec, const std::string& text, const std::string& origin) {
-    if (const auto expected = Settings::problem(spec.type, text)) {
-      return Error{origin + ": " + spec.key + " = '" + text + "' is not " + *expected};
-    }
-    settings_.values_[spec.key] = {text, origin};
+    if (const auto problem = setting_problem(spec, text))
+      return Error{origin + ": " + spec.key + " " + *problem};
+    settings_.put(spec.key, {text, origin});
     return {};
   }
 
@@ -186,40 +82,49 @@ class SettingsReader {
     if (const auto problem = unfit_for_toml_parser(*content))
       return Error{path.string() + ":" + *problem};
     try {
-      return walk("", toml::parse(*content, path.string()), path.string());
+      file_ = path.string();
+      return walk("", toml::parse(*content, file_));
     } catch (const toml::parse_error& error) {
       return Error{path.string() + ":" + std::to_string(error.source().begin.line) +
                    ": not TOML: " + std::string(error.description())};
     }
   }
 
-  Result<void> walk(const std::string& prefix, const toml::table& table, const std::string& file) {
+  Result<void> walk(const std::string& prefix, const toml::table& table) {
     for (const auto& [name, node] : table) {
-      const std::string key =
-          prefix.empty() ? std::string(name.str()) : prefix + "." + std::string(name.str());
-      std::string place = file + ":" + std::to_string(node.source().begin.line);
-      if (prefix == "labels") {
-        if (Result<void> label = put_label(std::string(name.str()), node, place); !label)
-          return label;
-      } else if (key == "labels" || is_section(key)) {
-        if (!node.is_table())
-          return Error{place.append(": ").append(key).append(" must be a section: [").append(key) +
-                       "]"};
-        if (Result<void> inner = walk(key, *node.as_table(), file); !inner) return inner;
-      } else if (const SettingSpec* spec = find(key)) {
-        const auto text = toml_text(spec->type, node);
-        if (!text)
-          return Error{place.append(": ").append(key).append(" must be ") + type_words(spec->type)};
-        if (Result<void> set = put(*spec, *text, place); !set) return set;
-      } else {
-        warn_unknown(place, key);
-      }
+      const std::string key = (prefix.empty() ? "" : prefix + ".") + std::string(name.str());
+      const Result<void> done =
+          prefix == "labels" ? put_label(std::string(name.str()), node) : put_member(key, node);
+      if (!done) return done;
     }
     return {};
   }
 
-  Result<void> put_label(const std::string& name, const toml::node& node,
-                         const std::string& place) {
+  Result<void> put_member(const std::string& key, const toml::node& node) {
+    const std::string place = toml_place(file_, node);
+    if (key == "labels" || is_section(key)) {
+      if (!node.is_table()) return Error{place + ": " + key + " must be a section: [" + key + "]"};
+      return walk(key, *node.as_table());
+    }
+    if (const SettingSpec* spec = find(key)) {
+      Result<SettingValue> value = read_setting(*spec, key, node, place);
+      if (!value) return value.error();
+      settings_.put(key, *std::move(value));
+      return {};
+    }
+    for (const TableSpec& spec : tables_) {
+      if (spec.name != key) continue;
+      auto read = TableReader(file_, settings_.warnings_).read(spec, key, node);
+      if (!read) return read.error();
+      settings_.tables_[key] = *std::move(read);
+      return {};
+    }
+    settings_.warnings_.push_back(unknown_key(place, key, known_keys()));
+    return {};
+  }
+
+  Result<void> put_label(const std::string& name, const toml::node& node) {
+    const std::string place = toml_place(file_, node);
     SeriesDef probe;
     probe.name = "label";
     if (!node.is_string()) return Error{place + ": labels." + name + " must be a text in quotes"};
@@ -236,20 +141,19 @@ class SettingsReader {
                        [&](const SettingSpec& spec) { return spec.key.starts_with(key + "."); });
   }
 
-  void warn_unknown(const std::string& place, const std::string& key) {
-    std::vector<std::string_view> known = {"labels"};
+  [[nodiscard]] std::vector<std::pair<std::string, std::string>> known_keys() const {
+    std::vector<std::pair<std::string, std::string>> known = {{"labels", ""}};
+    for (const TableSpec& spec : tables_) known.emplace_back(spec.name, "");
     for (const SettingSpec& spec : specs_) {
-      known.emplace_back(spec.key);
-      known.emplace_back(std::string_view(spec.key).substr(0, spec.key.rfind('.')));
+      known.emplace_back(spec.key, spec.known_as);
+      known.emplace_back(spec.key.substr(0, spec.key.rfind('.')), "");
     }
-    std::string text = place + ": unknown key " + key;
-    if (const auto near = nearest(key, known)) text += "; did you mean " + std::string(*near) + "?";
-    settings_.warnings_.push_back(text);
+    return known;
   }
 
   Result<void> read_environment() {
     for (const SettingSpec& spec : specs_) {
-      const std::string variable = environment_variable(spec);
+      const std::string variable = environment_variable(spec.key);
       for (const auto& [name, text] : source_.environment) {
         if (name != variable) continue;
         if (Result<void> set = put(spec, text, variable); !set) return set;
@@ -262,7 +166,7 @@ class SettingsReader {
   // Those of other roles may well be set too.
   void warn_of_unknown_variables() {
     std::vector<std::string> known;
-    for (const SettingSpec& spec : all_specs()) known.push_back(environment_variable(spec));
+    for (const std::string& key : every_setting_key()) known.push_back(environment_variable(key));
     const std::vector<std::string_view> candidates(known.begin(), known.end());
     for (const auto& [name, text] : source_.environment) {
       if (!name.starts_with("VOLTA_") || std::count(known.begin(), known.end(), name) > 0) continue;
@@ -273,58 +177,29 @@ class SettingsReader {
     }
   }
 
-  Result<Settings> check_words() {
-    const auto one_of = [&](const std::string& key,
-                            std::span<const std::string_view> words) -> Result<void> {
-      const SettingValue& value = settings_.values_.at(key);
-      if (std::find(words.begin(), words.end(), value.text) != words.end()) return {};
-      std::string allowed;
-      for (const std::string_view word : words)
-        allowed += (allowed.empty() ? "" : ", ") + std::string(word);
-      return Error{value.origin + ": " + key + " = '" + value.text + "' is not one of " + allowed};
-    };
-    static constexpr std::string_view kLevels[] = {"debug", "info", "warning", "error"};
-    static constexpr std::string_view kFormats[] = {"logfmt", "json"};
-    if (Result<void> level = one_of("log.level", kLevels); !level) return level.error();
-    if (Result<void> format = one_of("log.format", kFormats); !format) return format.error();
-    if (Result<void> periods = check_periods(); !periods) return periods.error();
-    if (Result<void> names = check_host_names(); !names) return names.error();
-    return std::move(settings_);
-  }
-
-  // What energy is counted from needs more than one reading a minute: longer intervals may hide a
-  // wrap of the counter, and energy/ withholds them.
-  Result<void> check_periods() {
-    for (const auto& [key, value] : settings_.values_) {
-      if (!key.starts_with("groups.") || !key.ends_with(".period")) continue;
-      const bool counts_energy = key == "groups.energy.period" || key == "groups.battery.period" ||
-                                 key == "groups.sensor.period";
-      const auto period = settings_.duration(key);
-      if (period >= kShortestPeriod &&
-          period <= (counts_energy ? kLongestEnergyPeriod : kLongestPeriod))
-        continue;
-      return Error{value.origin + ": " + key + " = '" + value.text +
-                   "' is not a duration from 10ms to " + (counts_energy ? "30s" : "1h")};
-    }
-    return {};
-  }
-
   Result<void> check_host_names() {
-    const auto value = settings_.values_.find("http.allowed_hosts");
-    if (value == settings_.values_.end()) return {};
+    if (find("http.allowed_hosts") == nullptr) return {};
     for (const std::string& name : settings_.list("http.allowed_hosts")) {
       HostPort address{name, 80};
       if (!parse_host_port(to_text(address)))
-        return Error{value->second.origin + ": http.allowed_hosts: '" + name +
-                     "' is not the name or address of a host"};
+        return Error{settings_.value("http.allowed_hosts").origin + ": http.allowed_hosts: '" +
+                     name + "' is not the name or address of a host"};
     }
     return {};
   }
 
   const SettingsSource& source_;
-  std::vector<SettingSpec> specs_;
+  const std::vector<SettingSpec> specs_;
+  const std::vector<TableSpec> tables_;
+  std::string file_;
   Settings settings_;
 };
+
+std::span<const SettingTable> Settings::tables(const std::string& name) const {
+  const auto found = tables_.find(name);
+  if (found == tables_.end()) return {};
+  return found->second;
+}
 
 Result<Settings> read_settings(const SettingsSource& source) {
   return SettingsReader(source).read();
@@ -340,29 +215,6 @@ std::vector<std::filesystem::path> default_config_paths(std::string_view role) {
 std::filesystem::path default_data_dir(std::string_view role) {
   if (::geteuid() == 0) return std::filesystem::path("/var/lib/volta") / role;
   return base_dir("XDG_DATA_HOME", ".local/share") / "volta" / role;
-}
-
-std::string settings_template(std::string_view role) {
-  std::string out = "# volta " + std::string(role) +
-                    ": every setting with its default. Remove the # to change one.\n";
-  out +=
-      "# Each can also be set by the environment: VOLTA_<SECTION>_<KEY>, for example "
-      "VOLTA_LOG_LEVEL=debug.\n";
-  std::string section;
-  for (const SettingSpec& spec : setting_specs(role)) {
-    const auto dot = spec.key.rfind('.');
-    if (spec.key.substr(0, dot) != section) {
-      section = spec.key.substr(0, dot);
-      out += "\n[" + section + "]\n";
-    }
-    const bool bare = spec.type == SettingType::boolean;
-    const std::string quoted = spec.type == SettingType::text_list ? "[]"
-                               : bare                              ? spec.fallback
-                                                                   : '"' + spec.fallback + '"';
-    out += "# " + spec.help + "\n#" + spec.key.substr(dot + 1) + " = " + quoted + "\n";
-  }
-  if (role != "server") out += "\n# Put on every series of this host.\n[labels]\n#rack = \"a1\"\n";
-  return out;
 }
 
 std::vector<std::pair<std::string, std::string>> process_environment() {

@@ -38,15 +38,17 @@ class ForwardLog {
   // where the disk fails.
   [[nodiscard]] virtual std::vector<ForwardRow> read_after(ForwardPosition after,
                                                            std::size_t most_samples) const = 0;
-  // The last row that was committed. Cheap.
+  // The last row that was committed, or a position between it and the next. Cheap.
   [[nodiscard]] virtual ForwardPosition newest() const = 0;
-  // The last row that retention has taken: who stands before it missed something. Cheap.
+  // The last row that retention has taken: who stands before it missed something, though not
+  // necessarily everything up to there. Cheap.
   [[nodiscard]] virtual ForwardPosition forgotten() const = 0;
 
   // What a reader keeps to go on after a restart: some hundred bytes of its own choice. Durable
-  // when save() returns. Throw Failure where the disk fails.
+  // when save() returns. Rows up to `done` it does not need any more; the others are kept for it as
+  // long as there is room. Throw Failure where the disk fails.
   [[nodiscard]] virtual std::string load(std::string_view reader) const = 0;  // "": nothing yet
-  virtual void save(std::string_view reader, std::string_view state) = 0;
+  virtual void save(std::string_view reader, std::string_view state, ForwardPosition done) = 0;
 };
 
 }  // namespace volta

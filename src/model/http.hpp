@@ -103,8 +103,9 @@ struct OutboundRequest {
   // At most one of these two. They are sent to the URL's host alone: redirects are not followed.
   std::string basic_user, basic_password;
   std::string bearer_token;
-  std::string ca_file;      // trusted in place of the system's certificates
-  int timeout_ms = 10'000;  // from the first look-up to the last byte
+  std::string ca_file;                // trusted in place of the system's certificates
+  bool insecure_skip_verify = false;  // whoever answers is believed
+  int timeout_ms = 10'000;            // from the first look-up to the last byte
   int connect_timeout_ms = 5'000;
   std::size_t most_bytes = 4U << 20U;  // of the answer's body, after gzip
   bool cut_body = false;               // a longer body is cut there instead of being a Failure

@@ -1,7 +1,7 @@
 // HTTP(S) requests to other machines, and to volta's own admin socket, over libcurl. The one place
 // that knows curl. Redirects are never followed: credentials must not travel where nobody sent
-// them. Certificates are always verified; no proxy of the environment is used, since then a
-// stranger would do the connecting, past the rules.
+// them. Certificates are verified unless the request says otherwise; no proxy of the environment is
+// used, since then a stranger would do the connecting, past the rules.
 #pragma once
 
 #include <string>

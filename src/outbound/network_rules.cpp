@@ -65,10 +65,11 @@ const std::vector<Network>& private_networks() {
 }
 
 // The IANA special-purpose registries, and the metadata services of clouds that stand elsewhere:
-// AWS (fd00:ec2::254), Alibaba (100.100.100.200), Azure (168.63.129.16).
+// AWS (fd00:ec2::254), Alibaba (100.100.100.200), Azure (168.63.129.16). In the NAT64 prefix for
+// local use (RFC 8215) an IPv4 address may stand at several places, so it is special as a whole.
 const std::vector<Network>& special_networks() {
-  static const std::vector<Network> list = networks_of(std::array<std::string_view, 14>{
-      "0.0.0.0/8", "169.254.0.0/16", "192.0.0.0/24", "224.0.0.0/4", "240.0.0.0/4",
+  static const std::vector<Network> list = networks_of(std::array<std::string_view, 15>{
+      "64:ff9b:1::/48", "0.0.0.0/8", "169.254.0.0/16", "192.0.0.0/24", "224.0.0.0/4", "240.0.0.0/4",
       "100.100.100.200", "168.63.129.16", "::", "fe80::/10", "fec0::/10", "ff00::/8", "100::/64",
       "fd00:ec2::254", "fd20:ce::254"});
   return list;
@@ -80,12 +81,15 @@ bool any_contains(const std::vector<Network>& networks, const Address& address) 
 }
 
 // The IPv4 address that an IPv6 address is only an envelope of: 6to4 (RFC 3056), NAT64 (RFC 6052),
-// and the old IPv4-compatible form.
+// the IPv4-translated form (RFC 2765) and the old IPv4-compatible one.
 Address unwrapped(const Address& address) {
   const std::span<const std::uint8_t, 16> bytes(address);
   if (address[0] == 0x20 && address[1] == 0x02) return mapped(bytes.subspan<2, 4>());
   constexpr std::array<std::uint8_t, 12> kNat64 = {0x00, 0x64, 0xff, 0x9b};
   if (std::equal(kNat64.begin(), kNat64.end(), address.begin()))
+    return mapped(bytes.subspan<12, 4>());
+  constexpr std::array<std::uint8_t, 12> kTranslated = {0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0, 0};
+  if (std::equal(kTranslated.begin(), kTranslated.end(), address.begin()))
     return mapped(bytes.subspan<12, 4>());
   const bool low = std::all_of(address.begin(), address.begin() + 12,
                                [](std::uint8_t byte) { return byte == 0; });
@@ -140,7 +144,8 @@ NetworkRules NetworkRules::standard() {
   return rules;
 }
 
-Result<NetworkRules> NetworkRules::make(std::span<const std::string> allow) {
+Result<NetworkRules> NetworkRules::make(std::span<const std::string> allow,
+                                        std::span<const std::string> deny) {
   NetworkRules rules;
   for (const std::string& text : allow) {
     if (text == "loopback") {
@@ -163,11 +168,17 @@ Result<NetworkRules> NetworkRules::make(std::span<const std::string> allow) {
       (within ? rules.special_ : rules.networks_).push_back(network.value());
     }
   }
+  for (const std::string& text : deny) {
+    const Result<Network> network = parse_network(text);
+    if (!network) return network.error();
+    rules.denied_.push_back(network.value());
+  }
   return rules;
 }
 
 bool NetworkRules::allows(std::array<std::uint8_t, 16> address) const {
   address = unwrapped(address);
+  if (any_contains(denied_, address)) return false;
   if (any_contains(special_networks(), address)) return any_contains(special_, address);
   if (any_contains(networks_, address)) return true;
   if (any_contains(loopback_networks(), address)) return loopback_;

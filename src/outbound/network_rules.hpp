@@ -37,7 +37,9 @@ class NetworkRules {
   static NetworkRules standard();
   // `allow`: the words loopback, private, public, and networks. A special address is allowed only
   // by a network that lies within the special ones, so 0.0.0.0/0 opens no metadata service.
-  static Result<NetworkRules> make(std::span<const std::string> allow);
+  // `deny`: networks that are left out of all that is allowed.
+  static Result<NetworkRules> make(std::span<const std::string> allow,
+                                   std::span<const std::string> deny = {});
 
   // Of AF_INET and AF_INET6; nothing else is allowed.
   [[nodiscard]] bool allows(const sockaddr& address) const;
@@ -52,6 +54,7 @@ class NetworkRules {
   bool public_ = false;
   std::vector<Network> networks_;
   std::vector<Network> special_;  // of `networks_` those within the special ones
+  std::vector<Network> denied_;
 };
 
 // "169.254.169.254", "fe80::1"; "?" for other families.

@@ -26,6 +26,7 @@ void HttpCredentials::put_into(OutboundRequest& request) const {
   request.basic_password = basic_password;
   request.bearer_token = bearer_token;
   request.ca_file = ca_file;
+  request.insecure_skip_verify = insecure_skip_verify;
   request.headers.insert(request.headers.end(), headers.begin(), headers.end());
 }
 

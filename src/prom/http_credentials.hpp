@@ -18,6 +18,7 @@ struct HttpCredentials {
   std::string basic_user, basic_password;
   std::string bearer_token;
   std::string ca_file;                                       // "": the system's certificates
+  bool insecure_skip_verify = false;                         // whoever answers is believed
   std::vector<std::pair<std::string, std::string>> headers;  // X-Scope-OrgID and the like
 
   void put_into(OutboundRequest& request) const;

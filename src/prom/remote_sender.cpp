@@ -23,6 +23,13 @@ constexpr std::size_t kMostErrorBytes = 4U << 10U;  // of an answer's body, whic
 constexpr std::size_t kMostLoggedBytes = 300;
 constexpr std::size_t kMostRoutes = 200'000;
 constexpr std::size_t kMostSenderShards = 64;
+constexpr std::chrono::hours kLongestSendWait{1};
+
+// Its text would reach logs and the API.
+bool has_user(std::string_view url) {
+  const std::size_t host = url.find("://") + 3;
+  return url.substr(host, url.find_first_of("/?#", host) - host).find('@') != url.npos;
+}
 
 }  // namespace
 
@@ -35,9 +42,17 @@ Result<void> check_write_target(const WriteTarget& target) {
   if (!http || target.url.find_first_of(" \t\r\n") != std::string::npos) {
     return bad("the URL begins with http:// or https:// and has no blanks");
   }
+  if (has_user(target.url)) {
+    return bad("the URL holds a user or a password; they have settings of their own");
+  }
   if (target.shards == 0 || target.shards > kMostSenderShards) return bad("shards are 1 to 64");
   if (target.limits.most_samples == 0) return bad("a request holds at least one sample");
-  if (target.timeout.count() <= 0) return bad("the timeout is longer than nothing");
+  if (target.timeout.count() <= 0 || target.timeout > kLongestSendWait) {
+    return bad("the timeout is longer than nothing and at most an hour");
+  }
+  if (target.limits.deadline.count() < 0 || target.limits.deadline > kLongestSendWait) {
+    return bad("the deadline is at most an hour");
+  }
   if (const auto ok = check_credentials(target.credentials, kWriteHeaders); !ok) {
     return bad(ok.error().text);
   }
@@ -86,12 +101,16 @@ void RemoteSender::save() {
   SenderState state;
   state.url = target_.url;
   state.version = version_;
-  for (const SenderShard& shard : shards_) state.shards.push_back(shard.cursor());
+  ForwardPosition done = read_;
+  for (const SenderShard& shard : shards_) {
+    state.shards.push_back(shard.cursor());
+    done = std::min(done, shard.cursor().done);
+  }
   std::string text = to_text(state);
   saved_at_ = clock_.monotonic();
   dirty_ = false;
   if (text == saved_) return;
-  log_.save(target_.name, text);
+  log_.save(target_.name, text, done);
   saved_ = std::move(text);
 }
 
@@ -107,10 +126,11 @@ const RemoteSender::Routed& RemoteSender::route(const std::shared_ptr<const Labe
   return routed;
 }
 
-void RemoteSender::skip_forgotten() {
+// What is still there of those rows comes with the next read.
+void RemoteSender::notice_losses() {
   const ForwardPosition forgotten = log_.forgotten();
-  if (forgotten <= read_) return;
-  read_ = forgotten;
+  if (forgotten <= read_ || forgotten <= missed_) return;
+  missed_ = forgotten;
   ++counters_.lost;
   log::error(
       "samples were forgotten before a remote write target took them; retention is shorter "
@@ -123,10 +143,12 @@ void RemoteSender::feed(Time now) {
     return std::any_of(shards_.begin(), shards_.end(),
                        [](const SenderShard& shard) { return shard.full(); });
   };
-  skip_forgotten();
-  while (!full() && read_ < log_.newest()) {
+  notice_losses();
+  while (!full()) {
+    const ForwardPosition newest = log_.newest();
+    if (read_ >= newest) break;
     std::vector<ForwardRow> rows = log_.read_after(read_, 2 * target_.limits.most_samples);
-    if (rows.empty()) break;
+    if (rows.empty()) read_ = newest;  // up to there is nothing for anybody
     for (ForwardRow& row : rows) {
       read_ = row.position;
       const Routed& routed = route(row.samples.labels);
@@ -212,16 +234,18 @@ void RemoteSender::answered(SenderShard& shard, const OutboundResponse& response
             retry_after(response, clock_.wall_ms()).value_or(std::chrono::milliseconds(0)));
       return;
     case SendVerdict::as_version_1:
-      if (version_ != WriteVersion::v1) {
-        log::info("a remote write target does not understand 2.0 and gets 1.0 from now on",
-                  {{"target", target_.name}, {"answer", said}});
-      }
-      version_ = WriteVersion::v1;
-      shard.recompose(version_);
-      dirty_ = true;
+      only_version_1(said);
+      shard.recompose(WriteVersion::v1);
+      return;
+    case SendVerdict::try_version_1:  // or the samples are at fault, which 1.0 then shows
+      shard.recompose(WriteVersion::v1);
       return;
     case SendVerdict::done:
-      took_2_ = took_2_ || request.version == WriteVersion::v2;
+      if (request.version == WriteVersion::v2) {
+        took_2_ = true;
+      } else if (!took_2_) {
+        only_version_1(said);
+      }
       if (written < request.samples) complain("a remote write target took only a part", said);
       if (written == request.samples) complaint_.clear();
       break;
@@ -232,6 +256,14 @@ void RemoteSender::answered(SenderShard& shard, const OutboundResponse& response
   counters_.sent += written;
   counters_.dropped += request.samples - written;
   shard.finish();
+  dirty_ = true;
+}
+
+void RemoteSender::only_version_1(const std::string& why) {
+  if (version_ == WriteVersion::v1) return;
+  log::info("a remote write target does not understand 2.0 and gets 1.0 from now on",
+            {{"target", target_.name}, {"answer", why}});
+  version_ = WriteVersion::v1;
   dirty_ = true;
 }
 

@@ -29,7 +29,7 @@ namespace volta {
 
 struct WriteTarget {
   std::string name;  // unique; the label `target` of its metrics, its cursor's name in the store
-  std::string url;
+  std::string url;   // http or https, without user and password
   HttpCredentials credentials;
   Relabeler relabel;  // drops series, or changes their labels
   // Try 2.0 first. What the target turned out to understand is remembered, for this URL.
@@ -80,11 +80,12 @@ class RemoteSender final : public SelfMetrics {
 
   void restore();
   void feed(Time now);
-  void skip_forgotten();
+  void notice_losses();
   const Routed& route(const std::shared_ptr<const Labels>& labels);
   void save();
   [[nodiscard]] OutboundRequest outbound(const SenderRequest& request) const;
   void answered(SenderShard& shard, const OutboundResponse& response);
+  void only_version_1(const std::string& why);
   void again(SenderShard& shard, const std::string& why, std::chrono::milliseconds at_least);
   void complain(const std::string& what, const std::string& why);
   void work(std::size_t shard);
@@ -101,8 +102,9 @@ class RemoteSender final : public SelfMetrics {
   std::vector<SenderShard> shards_;
   WriteVersion version_ = WriteVersion::v2;
   bool took_2_ = false;
-  ForwardPosition read_;  // up to here rows were given to their shards
-  std::string saved_;     // what the store has
+  ForwardPosition read_;    // up to here rows were given to their shards
+  ForwardPosition missed_;  // what the store had forgotten up to when that was said last
+  std::string saved_;       // what the store has
   Time saved_at_{};
   bool dirty_ = false;  // an answer came since
   std::unordered_map<const Labels*, Routed> routes_;

@@ -10,6 +10,7 @@
 namespace volta {
 namespace {
 
+constexpr std::chrono::hours kLongestInterval{24};
 constexpr std::string_view kParamPrefix = "__param_";
 constexpr std::array<std::string_view, 6> kScrapeHeaders = {
     "accept", "accept-encoding", "authorization",
@@ -96,7 +97,9 @@ Result<void> check_scrape_job(const ScrapeJob& job) {
   if (!path_ok(job.metrics_path)) {
     return bad("metrics_path begins with / and has no blanks and no query (that is params)");
   }
-  if (job.interval < std::chrono::milliseconds(100)) return bad("the interval is at least 100ms");
+  if (job.interval < std::chrono::milliseconds(100) || job.interval > kLongestInterval) {
+    return bad("the interval is at least 100ms and at most a day");
+  }
   if (job.timeout.count() <= 0 || job.timeout > job.interval) {
     return bad("the timeout is longer than the interval, or nothing");
   }

@@ -45,7 +45,6 @@ void ScrapePool::add(std::unique_ptr<ScrapeSource> source, const std::string& na
   item.target.url = name;
   item.target.interval_ms = interval.count();
   item.hash = target_hash(item.target);
-  item.shown = false;
   item.source = std::move(source);
   const std::lock_guard lock(mutex_);
   schedule(std::move(item));
@@ -163,9 +162,10 @@ void ScrapePool::apply(std::size_t job, std::vector<ScrapeTarget> wanted,
   for (auto it = items_.begin(); it != items_.end();) {
     const auto current = it++;
     const Item& item = current->second;
-    if (!item.shown || item.target.pool != jobs_[job].job->name) continue;
+    if (item.job != job) continue;
     if (wanted_names.contains(identity(item.target))) {
       known_names.insert(identity(item.target));
+      schedule_.keep(current->first);  // it may have been unwanted a moment ago
     } else if (schedule_.remove(current->first)) {
       ended.push_back(item.source);
       items_.erase(current);
@@ -175,6 +175,7 @@ void ScrapePool::apply(std::size_t job, std::vector<ScrapeTarget> wanted,
     if (known_names.contains(identity(target))) continue;
     Item item;
     item.hash = target_hash(target);
+    item.job = job;
     item.source = std::make_shared<Scraper>(jobs_[job].job, target, client_, sink_, clock_);
     item.target = std::move(target);
     schedule(std::move(item));
@@ -230,7 +231,7 @@ std::vector<ScrapeTarget> ScrapePool::targets() const {
   {
     const std::lock_guard lock(mutex_);
     for (const auto& [id, item] : items_) {
-      if (item.shown) all.push_back(item.target);
+      if (item.job) all.push_back(item.target);
     }
   }
   std::sort(all.begin(), all.end(), [](const ScrapeTarget& a, const ScrapeTarget& b) {
@@ -243,7 +244,7 @@ void ScrapePool::append_to(std::vector<MetricFamily>& families) const {
   std::array<std::size_t, 3> by_health{};
   const std::lock_guard lock(mutex_);
   for (const auto& [id, item] : items_) {
-    if (item.shown) ++by_health.at(static_cast<std::size_t>(item.target.health));
+    if (item.job) ++by_health.at(static_cast<std::size_t>(item.target.health));
   }
   families.push_back(family(metrics::scrape_targets));
   constexpr std::array<const char*, 3> kHealth = {"unknown", "up", "down"};

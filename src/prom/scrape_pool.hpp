@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -64,7 +65,7 @@ class ScrapePool final : public ScrapeTargets, public SelfMetrics {
   struct Item {
     ScrapeTarget target;  // of a source added by add() only pool and interval
     std::uint64_t hash = 0;
-    bool shown = true;
+    std::optional<std::size_t> job;  // place in jobs_; empty: came by add(), and is not shown
     std::shared_ptr<ScrapeSource> source;
   };
   using Id = ScrapeSchedule::Id;

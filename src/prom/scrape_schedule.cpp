@@ -39,6 +39,8 @@ bool ScrapeSchedule::remove(Id id) {
   return true;
 }
 
+void ScrapeSchedule::keep(Id id) { entries_.at(id).removed = false; }
+
 std::optional<ScrapeSchedule::Id> ScrapeSchedule::take(Time now, bool slow_too) {
   const bool quick_due = !quick_.empty() && quick_.begin()->first <= now;
   const bool slow_due = slow_too && !slow_.empty() && slow_.begin()->first <= now;

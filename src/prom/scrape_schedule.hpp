@@ -25,6 +25,8 @@ class ScrapeSchedule {
            Time now);
   // False: it is running; it goes when it is done, which done() then says.
   bool remove(Id id);
+  // Takes that back for one that runs still.
+  void keep(Id id);
 
   // The one that is due longest; it runs from now on. Empty: nobody is due, or only slow ones and
   // `slow_too` is not.

@@ -17,10 +17,14 @@ bool blank_at(std::string_view text, std::size_t at) {
 
 }  // namespace
 
-void SeriesTexts::begin() { last_ = nullptr; }
+void SeriesTexts::begin() {
+  if (!fresh_.empty()) forget_fresh();
+  last_ = nullptr;
+}
 
 void SeriesTexts::end() {
   if (seen_ != entries_.size()) forget_unseen();
+  fresh_.clear();
   ++scrape_;
   seen_ = 0;
   last_ = nullptr;
@@ -58,6 +62,7 @@ const SeriesTexts::Entry* SeriesTexts::add(std::string_view text, std::size_t na
   }
   Entry* const added = entry.get();
   entries_.emplace(added->text, std::move(entry));
+  fresh_.push_back(added);
   return show(added);
 }
 
@@ -71,8 +76,21 @@ const SeriesTexts::Entry* SeriesTexts::show(Entry* entry) {
   return entry;
 }
 
+// The body that brought them was broken off.
+void SeriesTexts::forget_fresh() {
+  for (Entry* entry : fresh_) entry->scrape = 0;
+  fresh_.clear();
+  forget([](const Entry* entry) { return entry->scrape == 0; });
+  ++scrape_;
+  seen_ = 0;
+}
+
 void SeriesTexts::forget_unseen() {
-  const auto gone = [&](const Entry* entry) { return entry->scrape != scrape_; };
+  forget([&](const Entry* entry) { return entry->scrape != scrape_; });
+}
+
+template <typename Gone>
+void SeriesTexts::forget(const Gone& gone) {
   if (first_ != nullptr && gone(first_)) first_ = nullptr;
   for (auto& [text, entry] : entries_) {
     if (entry->follower != nullptr && gone(entry->follower)) entry->follower = nullptr;

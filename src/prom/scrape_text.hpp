@@ -59,8 +59,8 @@ class SeriesTexts {
     Entry* follower = nullptr;  // what came after it then
   };
 
-  // Around each body. Of one that was broken off (no end()) only good is remembered: it makes
-  // nothing be forgotten.
+  // Around each body. One that was broken off (no end()) leaves all as it was before: it makes
+  // nothing be forgotten, and what only it had is not kept.
   void begin();
   void end();
 
@@ -76,11 +76,15 @@ class SeriesTexts {
 
  private:
   const Entry* show(Entry* entry);
+  void forget_fresh();
   void forget_unseen();
+  template <typename Gone>
+  void forget(const Gone& gone);
 
   std::unordered_map<std::string_view, std::unique_ptr<Entry>> entries_;
   Entry* first_ = nullptr;
-  Entry* last_ = nullptr;  // shown last in this scrape
+  Entry* last_ = nullptr;      // shown last in this scrape
+  std::vector<Entry*> fresh_;  // added since the last end()
   std::uint64_t scrape_ = 1;
   std::size_t seen_ = 0;  // in this scrape
   std::size_t bytes_ = 0;

@@ -41,8 +41,9 @@ SendVerdict judge_write_answer(const OutboundResponse& response, WriteVersion ve
   if (status >= 200 && status < 300) {
     return two && !says_what_was_written(response) ? SendVerdict::as_version_1 : SendVerdict::done;
   }
-  if (two && (status == 415 || (status == 400 && !took_2 && !says_what_was_written(response)))) {
-    return SendVerdict::as_version_1;
+  if (two && status == 415) return SendVerdict::as_version_1;
+  if (two && status == 400 && !took_2 && !says_what_was_written(response)) {
+    return SendVerdict::try_version_1;
   }
   if (status >= 500 || status == 429) return SendVerdict::again;
   return SendVerdict::dropped;

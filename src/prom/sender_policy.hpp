@@ -2,8 +2,10 @@
 //   network, 5xx          again, with back-off
 //   429                   again, not before Retry-After
 //   2.0 and 415, or 2xx that says nothing of what was written (Prometheus before 2.50 answers 204
-//   to what it does not understand), or 400 from a receiver that never took 2.0
+//   to what it does not understand)
 //                         again at once as 1.0, and 1.0 from then on
+//   2.0 and 400 from a receiver that never took 2.0
+//                         again at once as 1.0; if that is taken, 1.0 from then on
 //   2xx                   done
 //   all else              never again: dropped and counted
 #pragma once
@@ -19,7 +21,7 @@
 
 namespace volta {
 
-enum class SendVerdict : std::uint8_t { done, again, as_version_1, dropped };
+enum class SendVerdict : std::uint8_t { done, again, as_version_1, try_version_1, dropped };
 
 // `took_2`: this receiver has acknowledged a 2.0 request before.
 SendVerdict judge_write_answer(const OutboundResponse& response, WriteVersion version, bool took_2);

@@ -40,8 +40,11 @@ class SenderShard {
   void offer(ForwardRow row, Time now);
   // All rows of this shard up to here were offered. With nothing to send the cursor goes there.
   void reached(ForwardPosition position);
-  // Holds enough; the reader waits.
-  [[nodiscard]] bool full() const { return queued_ >= 4 * limits_.most_samples; }
+  // Holds enough; the reader waits. Never before what is to be replayed is here as a whole, which
+  // may be more than a request holds today.
+  [[nodiscard]] bool full() const {
+    return queued_ >= 4 * limits_.most_samples && (!replaying() || replay_complete_);
+  }
 
   // When a request may be made: now or earlier, once enough waits or the deadline is over. Empty:
   // nothing waits, or what was on its way before a restart is not all here yet.

@@ -10,6 +10,16 @@ namespace {
 
 std::int64_t host_number(HostId id) { return static_cast<std::uint32_t>(id); }
 
+std::int64_t payload_bytes(std::span<const JournalEntry> entries,
+                           std::span<const ForeignEntry> foreign) {
+  std::size_t bytes = 0;
+  for (const JournalEntry& entry : entries) bytes += entry.batch.payload.size();
+  for (const ForeignEntry& entry : foreign) {
+    for (const EncodedForeignRow& row : entry.rows) bytes += row.series.size() + row.payload.size();
+  }
+  return static_cast<std::int64_t>(bytes);
+}
+
 bool is_keyframe(const EncodedBatch& batch) { return batch.key_seq == batch.seq; }
 
 // The series of the slots that the run does not know yet.
@@ -41,11 +51,7 @@ const char* objection(const JournalEntry& entry, const RunEntry& run) {
 }  // namespace
 
 Committer::Committer(Connection& connection, Parts parts)
-    : connection_(connection),
-      parts_(parts),
-      accepted_(std::max({connection.number("SELECT max(last_accepted) FROM run"),
-                          connection.number("SELECT max(accepted) FROM seal"),
-                          connection.number("SELECT max(id) FROM foreign_row")})) {}
+    : connection_(connection), parts_(parts), accepted_(parts.hold.newest()) {}
 
 Committer::States Committer::commit(std::span<const JournalEntry> entries,
                                     std::span<const ForeignEntry> foreign) {
@@ -62,9 +68,11 @@ Committer::States Committer::commit(std::span<const JournalEntry> entries,
     for (const auto& [key, run] : staged.runs) {
       if (run.row != 0) write_run(run);
     }
+    parts_.hold.stage(connection_, accepted_, payload_bytes(entries, foreign));
     transaction.commit();
   } catch (...) {
     accepted_ = accepted_before;
+    parts_.hold.rolled_back();
     parts_.foreign.rolled_back();
     throw;
   }
@@ -75,6 +83,7 @@ Committer::States Committer::commit(std::span<const JournalEntry> entries,
   }
   const std::int64_t now = parts_.clock.wall_ms();
   for (const Head::Committed& committed : staged.committed) parts_.head.append(committed, now);
+  parts_.hold.committed();
   return states;
 }
 

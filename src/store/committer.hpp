@@ -11,6 +11,7 @@
 #include "store/head.hpp"
 #include "store/host_table.hpp"
 #include "store/metric_notes.hpp"
+#include "store/row_hold.hpp"
 #include "store/run_table.hpp"
 #include "store/series_table.hpp"
 
@@ -27,6 +28,7 @@ class Committer {
     Head& head;
     ForeignJournal& foreign;
     MetricNotes& notes;
+    RowHold& hold;
   };
   struct States {
     std::vector<CommitState> batches;

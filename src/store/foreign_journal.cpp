@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "base/log.hpp"
+#include "store/row_hold.hpp"
 
 namespace volta {
 namespace {
@@ -69,6 +70,7 @@ bool ForeignJournal::drop(std::int64_t cutoff_ms, std::size_t most) {
   }
   if (ids.empty()) return false;
   Transaction transaction(connection_);
+  note_forgotten(connection_, *std::max_element(ids.begin(), ids.end()));
   for (const std::int64_t id : ids) {
     connection_.query("DELETE FROM foreign_row WHERE id=?").with(id).run();
   }

@@ -15,8 +15,9 @@ constexpr const char* kRows =
     "SELECT id, accepted, seq, slots, first_ms, span_ms, points, payload FROM journal"
     " WHERE id >= ? AND id < ? AND seq <= ? ORDER BY id LIMIT ?";
 
-// Fills `batch`, whose payload keeps its capacity from row to row.
-void read_row(const Query& query, EncodedBatch& batch) {
+}  // namespace
+
+void read_journal_row(const Query& query, EncodedBatch& batch) {
   batch.seq = static_cast<std::uint64_t>(query.integer(2));
   batch.slots = static_cast<std::uint32_t>(query.integer(3));
   batch.first_ms = query.integer(4);
@@ -28,7 +29,7 @@ void read_row(const Query& query, EncodedBatch& batch) {
 }
 
 // A damaged day has 86400 of them, and each query meets them again: ever rarer lines.
-void log_broken(std::int64_t row, const Error& error) {
+void log_broken_row(std::int64_t row, const Error& error) {
   static std::atomic<std::uint64_t> met{0};
   const std::uint64_t count = ++met;
   if (!std::has_single_bit(count)) return;
@@ -36,18 +37,16 @@ void log_broken(std::int64_t row, const Error& error) {
              {{"row", row}, {"error", error.text}, {"met_so_far", count}});
 }
 
-}  // namespace
-
 std::optional<DecodedBatch> read_keyframe(Connection& connection, std::int64_t keyframe_id) {
   Query query = connection.query(kRows);
   query.with(group_start(keyframe_id), group_start(keyframe_id) + 1, INT64_MAX, std::int64_t{1});
   if (!query.step()) return std::nullopt;
   EncodedBatch batch;
-  read_row(query, batch);
+  read_journal_row(query, batch);
   batch.key_seq = batch.seq;
   auto decoded = decode_batch(batch, {});
   if (decoded) return std::move(*decoded);
-  log_broken(query.integer(0), decoded.error());
+  log_broken_row(query.integer(0), decoded.error());
   return std::nullopt;
 }
 
@@ -65,11 +64,11 @@ void visit_group(Connection& connection, std::int64_t keyframe_id, std::uint64_t
     for (; query.step(); ++rows) {
       next = query.integer(0) + 1;
       const bool keyframe = next == group_start(keyframe_id) + 1;
-      read_row(query, batch);
+      read_journal_row(query, batch);
       batch.key_seq = keyframe ? batch.seq : 0;
       const auto decoded = decoder.decode(batch, key);
       if (!decoded) {
-        log_broken(next - 1, decoded.error());
+        log_broken_row(next - 1, decoded.error());
         if (keyframe) return;  // nothing after it can be read
         continue;
       }

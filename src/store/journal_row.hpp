@@ -23,6 +23,12 @@ struct JournalRow {
 void visit_group(Connection& connection, std::int64_t keyframe_id, std::uint64_t last_seq,
                  const std::function<void(const JournalRow&)>& visit);
 
+// Fills `batch` but for key_seq from a row of "id, accepted, seq, slots, first_ms, span_ms, points,
+// payload"; its payload keeps its capacity from row to row.
+void read_journal_row(const Query& query, EncodedBatch& batch);
+// Now and then, of the many times that one is met.
+void log_broken_row(std::int64_t row, const Error& error);
+
 // The first batch of a group; empty if it is gone.
 std::optional<DecodedBatch> read_keyframe(Connection& connection, std::int64_t keyframe_id);
 

@@ -5,6 +5,7 @@
 #include "base/log.hpp"
 #include "store/disk_space.hpp"
 #include "store/pack_rows.hpp"
+#include "store/row_hold.hpp"
 
 namespace volta {
 namespace {
@@ -180,6 +181,7 @@ bool Retention::drop_groups(std::span<const std::int64_t> groups) {
   if (groups.empty()) return false;
   Transaction transaction(connection_);
   for (const std::int64_t group : groups) {
+    note_group_forgotten(connection_, group);
     if (!delete_group_rows(connection_, group)) break;
   }
   transaction.commit();

@@ -250,7 +250,7 @@ void Sealer::sweep(const std::vector<Group>& groups) {
     const bool sealed =
         std::all_of(group.windows.begin(), group.windows.end(),
                     [&](std::int64_t end) { return marks.accepted(end) >= group.last_accepted; });
-    if (sealed) sweep(group);
+    if (sealed && parts_.hold.lets_go(group.last_accepted)) sweep(group);
   }
 }
 
@@ -264,6 +264,7 @@ void Sealer::sweep(const Group& group) {
       Query query = connection.query("SELECT max(accepted) FROM journal WHERE id >= ? AND id < ?");
       query.with(group_start(group.id), group_start(group.id + 1));
       if (query.step() && query.integer(0) > group.last_accepted) return;
+      note_group_forgotten(connection, group.id);
       gone = delete_group_rows(connection, group.id);
     });
   }

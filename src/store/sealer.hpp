@@ -17,6 +17,7 @@
 
 #include "base/clock.hpp"
 #include "store/pack_merge.hpp"
+#include "store/row_hold.hpp"
 #include "store/seal_job.hpp"
 #include "store/writer.hpp"
 
@@ -43,6 +44,7 @@ class Sealer {
     const SeriesTable& series;
     RunTable& runs;
     BadPacks& bad;
+    const RowHold& hold;
   };
   // Starts the thread. Everything passed must outlive it.
   Sealer(Parts parts, Writer& writer, std::unique_ptr<Connection> reader, Limits limits);

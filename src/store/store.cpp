@@ -7,7 +7,9 @@
 #include "model/metric_ids.hpp"
 #include "store/backup.hpp"
 #include "store/foreign_sink.hpp"
+#include "store/forward_store.hpp"
 #include "store/range_reader.hpp"
+#include "store/row_hold.hpp"
 #include "store/schema.hpp"
 #include "store/sealer.hpp"
 #include "store/series_source.hpp"
@@ -39,6 +41,13 @@ std::int64_t wal_bytes(const StoreOptions& options) {
   return std::min(options.wal_bytes, options.size_bytes / 8);
 }
 
+RowHold::Limits hold_limits(const StoreOptions& options) {
+  RowHold::Limits limits;
+  limits.age_ms = options.raw_age.count();
+  if (options.size_bytes > 0) limits.bytes = std::min(limits.bytes, options.size_bytes / 10);
+  return limits;
+}
+
 }  // namespace
 
 bool holds_store(const std::filesystem::path& directory) {
@@ -56,12 +65,14 @@ struct Store::Parts {
         series(clock, {options.series_of_host, options.foreign_series}),
         head({options.head_bytes, options.head_span.count()}),
         foreign_head(options.head_bytes),
+        hold(clock, hold_limits(options), options.forward_readers),
         reader(series, head, readers, bad),
         foreign_reader(foreign_head, readers),
         source({hosts, series, notes, reader, foreign_reader}) {
     load(clock.wall_ms() - options.head_span.count());
+    StoreForwardLog::set_index(*connection, !options.forward_readers.empty());
     foreign.emplace(*connection, series, foreign_head);
-    const Committer::Parts parts{clock, hosts, series, runs, head, *foreign, notes};
+    const Committer::Parts parts{clock, hosts, series, runs, head, *foreign, notes, hold};
     writer.emplace(
         Writer::Database{*connection, directory}, parts, readers,
         Retention(*connection, {clock, hosts, series, runs, head, *foreign},
@@ -74,8 +85,10 @@ struct Store::Parts {
         DiskWatch(options.disk_space, directory.path()),
         Writer::Limits{options.queue_bytes, wal_bytes(options)});
     sink.emplace(clock, series, notes, *writer);
+    forward.emplace(StoreForwardLog::Parts{hosts, series, clock, hold, *writer},
+                    (directory.path() / kDatabaseName).string(), options.reader_cache_kib);
     hosts.set_writer([this](const auto& work) { writer->call(work); });
-    sealer.emplace(Sealer::Parts{clock, series, runs, bad}, *writer,
+    sealer.emplace(Sealer::Parts{clock, series, runs, bad, hold}, *writer,
                    std::make_unique<Connection>((directory.path() / kDatabaseName).string(),
                                                 Connection::Mode::reader, options.reader_cache_kib),
                    Sealer::Limits{options.seal_grace.count(), options.raw_age.count(),
@@ -87,6 +100,7 @@ struct Store::Parts {
       hosts.load(*connection);
       series.load(*connection);
       notes.load(*connection);
+      hold.load(*connection);
       rebuild_head(*connection, head, head_from_ms, kRebuildPatience);
       rebuild_foreign_head(*connection, foreign_head, kForeignRebuildPatience);
     } catch (const SqliteFailure& failure) {
@@ -108,6 +122,7 @@ struct Store::Parts {
   Head head;
   BadPacks bad;
   ForeignHead foreign_head;
+  RowHold hold;
   StoreReader reader;
   ForeignReader foreign_reader;
   StoreSeriesSource source;
@@ -115,6 +130,7 @@ struct Store::Parts {
   std::optional<Writer> writer;
   std::optional<Sealer> sealer;  // before the writer goes
   std::optional<ForeignSink> sink;
+  std::optional<StoreForwardLog> forward;
 };
 
 Store::Store(const StoreOptions& options, const Clock& clock) {
@@ -141,6 +157,7 @@ SeriesIndex& Store::series() { return parts_->series; }
 RangeReader& Store::reader() { return parts_->reader; }
 SeriesSource& Store::source() { return parts_->source; }
 SampleSink& Store::sink() { return *parts_->sink; }
+ForwardLog& Store::forward_log() { return *parts_->forward; }
 const std::filesystem::path& Store::directory() const { return parts_->directory.path(); }
 void Store::announce(const std::string& text) const { parts_->directory.announce(text); }
 bool Store::writable() const { return !parts_->writer->read_only(); }

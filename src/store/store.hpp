@@ -9,9 +9,11 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "base/clock.hpp"
 #include "model/exposition.hpp"
+#include "model/forward_log.hpp"
 #include "model/sample_sink.hpp"
 #include "model/store.hpp"
 #include "model/time_series.hpp"
@@ -42,6 +44,10 @@ struct StoreOptions {
   // New series beyond these are refused. Of foreign ones there is one limit for all.
   std::size_t series_of_host = 100'000;
   std::size_t foreign_series = 1'000'000;
+  // Who reads the log of commits, by the name of its cursor: for these, what they have not read is
+  // kept beyond sealing, though no longer than samples are kept and at most a tenth of size_bytes
+  // or 1 GiB. Cursors of others stay, but hold nothing.
+  std::vector<std::string> forward_readers;
   DiskSpaceOf disk_space = volta::disk_space;
 };
 
@@ -63,6 +69,7 @@ class Store final : public SelfMetrics {
   [[nodiscard]] RangeReader& reader();
   [[nodiscard]] SeriesSource& source();
   [[nodiscard]] SampleSink& sink();
+  [[nodiscard]] ForwardLog& forward_log();
   void append_to(std::vector<MetricFamily>& families) const override;
 
   // Canonical path of the data directory.

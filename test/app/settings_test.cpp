@@ -57,7 +57,7 @@ TEST_CASE("what is refused names its place and what is allowed") {
   CHECK_THAT(refusal("[http]\nallowed_hosts = [\"a\", \"b c\"]\n"),
              Contains("'b c' is not the name"));
   CHECK_THAT(refusal("[http]\nallowed_hosts = [\"*\"]\n"), Contains("'*' is not the name"));
-  CHECK_THAT(refusal(std::string(70'000, '#')), Contains("larger than 65536 bytes"));
+  CHECK_THAT(refusal(std::string(1'100'000, '#')), Contains("larger than 1048576 bytes"));
   CHECK_THAT(refusal("[log]\nlevel = \"loud\"\n"),
              Contains("not one of debug, info, warning, error"));
   CHECK_THAT(refusal("[agent]\ncores = [0, \"5-2\"]\n"),
@@ -68,6 +68,14 @@ TEST_CASE("what is refused names its place and what is allowed") {
     CAPTURE(group);
     CHECK_THAT(refusal("[groups." + group + "]\nperiod = \"45s\"\n"), Contains("from 10ms to 30s"));
   }
+  CHECK_THAT(refusal("[query]\nmax_concurrency = 0\n"),
+             Contains("c.toml:2: query.max_concurrency = '0' is not a whole number from 1 to 64"));
+  CHECK_THAT(refusal("[query]\nmax_memory = \"1KB\"\n"), Contains("a size from 1MiB to 1TiB"));
+  CHECK_THAT(refusal("[query]\nmax_samples = 1.5\n"), Contains("must be a whole number from 1000"));
+  CHECK_THAT(refusal("[query]\ntimeout = \"0\"\n"), Contains("a duration from 1s to 1h"));
+  CHECK_THAT(refusal("[textfile]\nfolder = \"here\"\n"),
+             Contains("textfile.folder = 'here' is not an absolute path"));
+  CHECK_THAT(refusal("[outbound]\nallow = [\"a,b\"]\n"), Contains("without commas"));
   CHECK_THAT(refusal("[labels]\n\"a-b\" = \"x\"\n"), Contains("labels.a-b"));
   CHECK_THAT(refusal("[labels]\nrack = 5\n"), Contains("must be a text in quotes"));
   CHECK_THAT(refusal("a = \n"), Contains("c.toml:1: not TOML"));

@@ -102,6 +102,11 @@ TEST_CASE("a longer answer than allowed, silence and a refused connection are fa
   }
   request.url = "http://127.0.0.1:1/";
   CHECK_THROWS_AS(client.perform(request), Failure);
+  request.url = "http://user:secret@127.0.0.1:1/path/a@b?token=hidden";
+  CHECK_THROWS_WITH(client.perform(request),
+                    Catch::Matchers::Contains("http://127.0.0.1:1/path/a@b: ") &&
+                        !Catch::Matchers::Contains("secret") &&
+                        !Catch::Matchers::Contains("hidden"));
   request.url = "file:///etc/passwd";
   CHECK_THROWS_AS(client.perform(request), Failure);
 }

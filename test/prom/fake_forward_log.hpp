@@ -29,6 +29,12 @@ class FakeForwardLog final : public ForwardLog {
       rows_.erase(rows_.begin());
     }
   }
+  // Retention takes one row.
+  void forget(std::size_t place) {
+    const std::lock_guard lock(mutex_);
+    forgotten_ = std::max(forgotten_, rows_.at(place).position);
+    rows_.erase(rows_.begin() + static_cast<std::ptrdiff_t>(place));
+  }
 
   [[nodiscard]] std::vector<ForwardRow> read_after(ForwardPosition after,
                                                    std::size_t most_samples) const override {
@@ -57,14 +63,16 @@ class FakeForwardLog final : public ForwardLog {
     const auto found = states.find(std::string(reader));
     return found == states.end() ? "" : found->second;
   }
-  void save(std::string_view reader, std::string_view state) override {
+  void save(std::string_view reader, std::string_view state, ForwardPosition done) override {
     const std::lock_guard lock(mutex_);
     if (broken || read_only) throw Failure("disk I/O error");
     states[std::string(reader)] = std::string(state);
+    kept_from[std::string(reader)] = done;
     ++saves;
   }
 
   std::map<std::string, std::string> states;
+  std::map<std::string, ForwardPosition> kept_from;
   int saves = 0;
   bool broken = false;
   bool read_only = false;

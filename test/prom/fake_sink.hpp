@@ -1,6 +1,7 @@
 // A SampleSink that keeps what was written.
 #pragma once
 
+#include <algorithm>
 #include <bit>
 #include <map>
 #include <mutex>
@@ -48,6 +49,15 @@ class FakeSink final : public SampleSink {
     const std::lock_guard lock(mutex_);
     const auto found = values_.find(labels);
     return found == values_.end() ? 0 : found->second.size();
+  }
+  [[nodiscard]] std::size_t stale_markers_of(const std::string& labels) const {
+    const std::lock_guard lock(mutex_);
+    const auto found = values_.find(labels);
+    if (found == values_.end()) return 0;
+    return static_cast<std::size_t>(
+        std::count_if(found->second.begin(), found->second.end(), [](const auto& sample) {
+          return std::bit_cast<std::uint64_t>(sample.second) == kStaleBits;
+        }));
   }
   // All series, in order, but the five that tell about the scrape.
   [[nodiscard]] std::vector<std::string> series() const {

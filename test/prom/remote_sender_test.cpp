@@ -145,7 +145,12 @@ TEST_CASE("a target that cannot work is refused with the reason") {
   check([](WriteTarget& t) { t.name = ""; }, "no name");
   check([](WriteTarget& t) { t.url = "ftp://x/"; }, "http://");
   check([](WriteTarget& t) { t.url = "http://x/ y"; }, "blanks");
+  check([](WriteTarget& t) { t.url = "https://u:secret@x/"; }, "a user or a password");
+  check([](WriteTarget& t) { t.url = "https://u@x"; }, "a user or a password");
   check([](WriteTarget& t) { t.shards = 0; }, "shards");
+  check([](WriteTarget& t) { t.timeout = std::chrono::hours(24 * 25); }, "timeout");
+  check([](WriteTarget& t) { t.timeout = std::chrono::milliseconds(0); }, "timeout");
+  check([](WriteTarget& t) { t.limits.deadline = std::chrono::milliseconds::max(); }, "deadline");
   check([](WriteTarget& t) { t.credentials.headers = {{"Content-Type", "a"}}; }, "Content-Type");
   check([](WriteTarget& t) { t.credentials.headers = {{"X:Y", "a"}}; }, "name of a header");
   check([](WriteTarget& t) { t.credentials.headers = {{"X", "a\r\nY: b"}}; }, "control character");
@@ -155,6 +160,22 @@ TEST_CASE("a target that cannot work is refused with the reason") {
         t.credentials.bearer_token = "b";
       },
       "exclude each other");
+}
+
+TEST_CASE("an @ behind the host is no user") {
+  WriteTarget target;
+  target.name = "t";
+  for (const char* url : {"http://x/a@b", "http://x?a=b@c", "https://x#@"}) {
+    target.url = url;
+    CHECK(check_write_target(target));
+  }
+}
+
+TEST_CASE("no secret of a refused URL is repeated") {
+  WriteTarget target;
+  target.name = "t";
+  target.url = "https://u:secret@x/";
+  CHECK(check_write_target(target).error().text.find("secret") == std::string::npos);
 }
 
 TEST_CASE("what is refused for good is dropped and counted, and the next goes on") {
@@ -320,6 +341,37 @@ TEST_CASE("415 turns 2.0 into 1.0, at once and for good") {
   }
 }
 
+TEST_CASE("a 400 for bad samples makes no receiver of 2.0 one of 1.0") {
+  Sending s;
+  s.target.version_2 = true;
+  s.http.next(FakeHttp::status(400));  // whatever the version: the samples are at fault
+  s.http.next(FakeHttp::status(400));
+  s.http.otherwise = FakeHttp::status(200, kWritten);
+  s.start();
+  const auto version_of = [&](std::size_t request) {
+    return header_of(s.http.requests().at(request), "X-Prometheus-Remote-Write-Version");
+  };
+  s.commit("bad", 1);
+  s.turns(4);
+  REQUIRE(s.http.requests().size() == 2);
+  CHECK(version_of(0) == "2.0.0");
+  CHECK(version_of(1) == "0.1.0");
+  CHECK(s.metric("volta_forward_samples_total", "dropped") == 1);
+  s.commit("good", 1);
+  s.turns(4);
+  CHECK(version_of(2) == "2.0.0");
+  // Also when the process has forgotten that this receiver took 2.0.
+  s.start();
+  s.http.next(FakeHttp::status(400));
+  s.http.next(FakeHttp::status(400));
+  s.commit("bad", 1);
+  s.turns(4);
+  s.start();
+  s.commit("good", 1);
+  s.turns(4);
+  CHECK(version_of(s.http.requests().size() - 1) == "2.0.0");
+}
+
 TEST_CASE("who has understood 2.0 keeps it, whatever else it answers") {
   Sending s;
   s.target.version_2 = true;
@@ -418,6 +470,25 @@ TEST_CASE("after a restart the request that was on its way comes again, byte for
       samples += sent_samples(requests[i]).samples;
     CHECK(samples == 30);
   }
+}
+
+TEST_CASE("the request that was on its way is repeated though requests are smaller now") {
+  Sending s;
+  s.target.limits.most_samples = 100;
+  s.http.otherwise = FakeHttp::broken("killed before the answer");
+  s.start();
+  for (int i = 0; i < 100; ++i) s.commit("n" + std::to_string(i), i);
+  s.turns(1);
+  REQUIRE(s.http.requests().size() == 1);
+  const std::string before = s.http.requests()[0].body;
+  for (int i = 0; i < 50; ++i) s.commit("m" + std::to_string(i), i);
+  s.target.limits.most_samples = 10;
+  s.http.otherwise = FakeHttp::status(204);
+  s.start();
+  s.turns(60);
+  REQUIRE(s.http.requests().size() > 1);
+  CHECK(s.http.requests()[1].body == before);
+  CHECK(s.metric("volta_forward_samples_total", "sent") == 150);
 }
 
 TEST_CASE("crashes at any moment lose nothing and repeat one request per shard") {
@@ -533,6 +604,19 @@ TEST_CASE("an outage longer than retention is said and counted, and the rest is 
   s.turns(5);
   CHECK(s.metric("volta_forward_losses_total") == 1);
   CHECK(s.metric("volta_forward_samples_total", "sent") == 3);
+}
+
+TEST_CASE("of rows among those that were forgotten none is passed over") {
+  Sending s;
+  s.start();
+  s.sender.reset();
+  for (const char* name : {"a", "b", "c"}) s.commit(name, 1);
+  s.log.forget(1);
+  s.start();
+  s.turns(5);
+  CHECK(s.metric("volta_forward_losses_total") == 1);
+  CHECK(s.metric("volta_forward_samples_total", "sent") == 2);
+  CHECK(s.log.kept_from.at("t") == s.log.newest());
 }
 
 TEST_CASE("a store that fails stops nothing for good") {

@@ -77,6 +77,7 @@ TEST_CASE("a job that cannot work is refused with the reason") {
   check([](ScrapeJob& j) { j.metrics_path = "metrics"; }, "metrics_path");
   check([](ScrapeJob& j) { j.metrics_path = "/m?x=1"; }, "metrics_path");
   check([](ScrapeJob& j) { j.interval = std::chrono::milliseconds(1); }, "interval");
+  check([](ScrapeJob& j) { j.interval = j.timeout = std::chrono::hours(24 * 25); }, "interval");
   check([](ScrapeJob& j) { j.timeout = std::chrono::minutes(2); }, "timeout");
   check([](ScrapeJob& j) { j.file_sd = {"/etc/targets.yml"}; }, "JSON");
   check([](ScrapeJob& j) { j.credentials.headers = {{"accept", "x"}}; }, "accept");

@@ -1,6 +1,7 @@
 #include "prom/scrape_pool.hpp"
 
 #include <fstream>
+#include <utility>
 
 #include <catch2/catch.hpp>
 
@@ -94,6 +95,62 @@ TEST_CASE("targets of files come and go while the pool runs") {
   const std::string gone = R"({__name__="a",instance="x:1",job="j"})";
   CHECK(sink.stale_at(gone, clock.wall_ms() - 2'000));
   CHECK(sink.samples_of(R"({__name__="a",instance="y:1",job="j"})") >= 31);
+}
+
+TEST_CASE("jobs of one name leave each other's targets alone") {
+  test::FakeClock clock;
+  FakeHttp http;
+  test::FakeSink sink;
+  http.otherwise = FakeHttp::text("a 1\n");
+  ScrapePool pool({pool_job({"x:1"}, milliseconds(1'000)), pool_job({"y:1"}, milliseconds(1'000))},
+                  http, sink, clock);
+  for (int i = 0; i < 70'000; i += 10) {
+    while (pool.turn()) {
+    }
+    clock.advance(milliseconds(10));
+  }
+  CHECK(pool.targets().size() == 2);
+  CHECK(http.requests().size() == 140);
+  for (const char* instance : {"x:1", "y:1"}) {
+    const std::string a = R"({__name__="a",instance=")" + std::string(instance) + R"(",job="j"})";
+    CHECK(sink.samples_of(a) == 70);  // and no marker among them
+  }
+}
+
+TEST_CASE("a target that comes back while it is still asked stays") {
+  const test::TempDir dir;
+  test::FakeClock clock;
+  FakeHttp http;
+  test::FakeSink sink;
+  ScrapeJob job = pool_job({}, milliseconds(100'000));
+  job.file_sd = {dir.path() / "t.json"};
+  const auto list = [&](const char* targets) {
+    std::ofstream(dir.path() / "t.json") << R"([{"targets":[)" << targets << "]}]";
+  };
+  list(R"("x:1")");
+  ScrapePool pool({job}, http, sink, clock);
+  bool asked = false;
+  http.otherwise = [&](const OutboundRequest& request) {
+    if (!std::exchange(asked, true)) {
+      list("");
+      clock.advance(milliseconds(30'000));
+      CHECK(pool.turn());  // reads the file while this target is being asked
+      list(R"("x:1","y:1")");
+      clock.advance(milliseconds(30'000));
+      CHECK(pool.turn());
+    }
+    return FakeHttp::text("a 1\n")(request);
+  };
+  for (int i = 0; i < 400'000; i += 100) {
+    while (pool.turn()) {
+    }
+    clock.advance(milliseconds(100));
+  }
+  CHECK(asked);
+  CHECK(pool.targets().size() == 2);
+  const std::string a = R"({__name__="a",instance="x:1",job="j"})";
+  CHECK(sink.samples_of(a) >= 4);
+  CHECK(sink.stale_markers_of(a) == 0);
 }
 
 TEST_CASE("slow targets never delay others, and a stop ends them") {

@@ -100,6 +100,17 @@ TEST_CASE("a target that is removed while it runs goes when it is done") {
   CHECK(schedule.remove(7));
 }
 
+TEST_CASE("a removal is taken back while the target runs") {
+  test::FakeClock clock(0);
+  ScrapeSchedule schedule;
+  schedule.add(1, milliseconds(100), 0, clock.wall_ms(), clock.monotonic());
+  REQUIRE(schedule.take(clock.monotonic(), true) == 1U);
+  CHECK_FALSE(schedule.remove(1));
+  schedule.keep(1);
+  CHECK(schedule.done(1, clock.monotonic(), milliseconds(1)));
+  CHECK(schedule.size() == 1);
+}
+
 TEST_CASE("times near the grid are the grid's") {
   const auto check = [](std::int64_t wall_ms, std::int64_t wanted) {
     CHECK(grid_time_ms(wall_ms, milliseconds(1'000), 3'250) == wanted);

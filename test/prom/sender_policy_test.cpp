@@ -41,7 +41,8 @@ TEST_CASE("only who says what was written has understood 2.0") {
     CHECK(judge_write_answer(response, WriteVersion::v2, false) == SendVerdict::done);
   }
   CHECK(judge_write_answer(write_answer(400), WriteVersion::v2, false) ==
-        SendVerdict::as_version_1);
+        SendVerdict::try_version_1);
+  CHECK(judge_write_answer(write_answer(400), WriteVersion::v1, false) == SendVerdict::dropped);
   const auto partial = write_answer(400, {{"x-prometheus-remote-write-samples-written", "7"}});
   CHECK(judge_write_answer(partial, WriteVersion::v2, false) == SendVerdict::dropped);
   CHECK(samples_written(partial) == 7U);

@@ -186,6 +186,23 @@ TEST_CASE("a series keeps its labels' pointer while it keeps coming") {
   CHECK(texts.size() == 0);
 }
 
+TEST_CASE("bodies that break off leave nothing behind") {
+  SeriesTexts texts;
+  ScrapeLog whole;
+  REQUIRE(parse_exposition_text("a 1\nb 1\n", {}, texts, whole));
+  for (int i = 0; i < 50; ++i) {
+    std::string body = "b 1\n";
+    for (int k = 0; k < 20; ++k) body += "m{i=\"" + std::to_string(i * 20 + k) + "\"} 1\n";
+    ScrapeLog log;
+    CHECK_FALSE(parse_exposition_text(body + "!", {}, texts, log));
+    CHECK(texts.size() <= 2 + 20);
+  }
+  ScrapeLog again;
+  REQUIRE(parse_exposition_text("a 1\nb 1\n", {}, texts, again));
+  CHECK(again.labels == whole.labels);
+  CHECK(texts.size() == 2);
+}
+
 TEST_CASE("what volta writes it reads") {
   MetricFamily energy{"volta_energy_joules_total", Kind::counter, "joules", "Energy \"x\"\n\\", {}};
   energy.samples = {{{{"zone", "a\"b\\c\n"}}, 1.5}, {{{"zone", "b"}}, 1e21}};

@@ -225,5 +225,57 @@ TEST_CASE("a store of schema 2 opens and answers as it was written") {
   }
 }
 
+// Made by test/fixtures/store/make_v3.py, which knows the format by its description alone.
+TEST_CASE("a store of schema 3 opens and answers as it was written") {
+  const test::TempDir dir;
+  std::filesystem::create_directories(dir.path() / "data");
+  std::filesystem::copy(test::fixtures() / "store/v3.sqlite", dir.path() / "data" / "volta.db");
+  const test::FakeClock clock(kStart + 60'000);
+  StoreOptions options;
+  options.directory = dir.path() / "data";
+  options.raw_age = std::chrono::milliseconds(0);
+  options.seal_in_background = false;
+  constexpr std::int64_t kSealed = kStart / 3'600'000 * 3'600'000;
+  for (const bool first : {true, false}) {
+    CAPTURE(first);
+    Store store(options, clock);
+    CHECK(std::filesystem::exists(dir.path() / "data" / "before-v4.sqlite"));
+    const auto host = store.hosts().find("laptop");
+    REQUIRE(host);
+    const auto found = store.series().find(host->id, "*");
+    REQUIRE(found.size() == 2);
+    const auto columns =
+        store.reader().read(host->id, std::vector{found[0].id, found[1].id}, 0, INT64_MAX);
+    REQUIRE(columns[0].times_ms.size() == 64);
+    REQUIRE(columns[1].times_ms.size() == 13);
+    for (std::size_t i = 0; i < 60; ++i) {
+      CHECK(columns[0].times_ms[i] == kSealed - 59'000 + static_cast<std::int64_t>(i) * 1000);
+      CHECK(columns[0].values[i] == static_cast<double>(1000 + 2 * i) / 100);
+    }
+    CHECK(columns[0].values[60] == 12.34);
+    CHECK(columns[1].times_ms[9] == kSealed - 50'000);
+    CHECK(columns[1].times_ms[10] == kSealed);
+    CHECK(columns[1].values[10] == 3);
+    CHECK(columns[1].values[12] == 7);
+    CHECK(store.check().problems == std::vector<std::string>{});
+    // What the journals have can be read in order; what comes now is beyond all that ever was.
+    CHECK(store.forward_log().newest().commit >= 20);
+    const auto rows = store.forward_log().read_after({}, 1000);
+    REQUIRE(rows.size() == (first ? 8 : 9));
+    CHECK(rows[0].position == ForwardPosition{1, 0});
+    CHECK(rows[4].position == ForwardPosition{3, 1});
+    CHECK(rows[4].samples.values == std::vector<double>{7});
+    CHECK(rows[5].position == ForwardPosition{10, 0});
+    CHECK(rows[7].position == ForwardPosition{11, 0});
+    if (!first) {
+      CHECK(rows[8].position.commit > 20);
+      continue;
+    }
+    const auto up = std::make_shared<const Labels>(Labels{{"__name__", "up"}});
+    CHECK(store.sink().write(std::vector<LabeledSamples>{{up, {kStart}, {1}}}).state ==
+          WriteState::committed);
+  }
+}
+
 }  // namespace
 }  // namespace volta

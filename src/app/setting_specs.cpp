@@ -1,0 +1,184 @@
+// Every setting there is: keys of sections, and fields of tables in double brackets.
+#include "app/settings.hpp"
+#include "model/metric.hpp"
+
+namespace volta {
+namespace {
+
+bool is_of_role(const std::string& roles, std::string_view role) {
+  return (" " + roles + " ").find(" " + std::string(role) + " ") != std::string::npos;
+}
+
+// Prometheus' relabelling rules, under its names.
+TableSpec relabel_rules(const std::string& name, const std::string& help,
+                        const std::string& example) {
+  using T = SettingType;
+  return {name,
+          "",
+          help,
+          {{"action", T::word, "replace", "", "What is done with what matches",
+            "keep drop replace hashmod labelmap labeldrop labelkeep", "drop"},
+           {"source_labels", T::text_list, "", "", "Labels whose values, joined, are looked at", "",
+            example},
+           {"separator", T::text, ";", "", "What joins them"},
+           {"regex", T::text, "(.*)", "", "RE2, of the whole", "", "debug_.*"},
+           {"target_label", T::text, "", "", "Of replace and hashmod: the label that is set"},
+           {"replacement", T::text, "$1", "", "Its value; $1 is the first group of the regex"},
+           {"modulus", T::count, "0", "", "Of hashmod"}}};
+}
+
+// How volta shows itself to another server.
+void add_credentials(std::vector<SettingSpec>& fields) {
+  using T = SettingType;
+  const std::vector<SettingSpec> some = {
+      {"username", T::text, "", "", "Of basic authentication", "", "", "user basic_auth"},
+      {"password_file", T::path, "", "", "File with its password (mode 0600)", "", "",
+       "password basic_auth_password_file"},
+      {"bearer_token_file", T::path, "", "",
+       "File with a bearer token (mode 0600), in place of a user", "", "",
+       "credentials_file token_file bearer_token"},
+      {"headers", T::text_map, "", "", "More headers, such as X-Scope-OrgID", "", "", "", false,
+       true},
+      {"ca_file", T::path, "", "", "Certificates to trust in place of the system's (PEM)"},
+      {"insecure_skip_verify", T::boolean, "false", "",
+       "Do not look at the other end's certificate: anybody may then be it"}};
+  fields.insert(fields.end(), some.begin(), some.end());
+}
+
+TableSpec scrape_table() {
+  using T = SettingType;
+  TableSpec table{"scrape", "local server", "Exporters that volta asks, one table a job", {}};
+  table.fields = {
+      {"job", T::text, "", "", "The label `job`, unique", "", "node", "job_name name", true},
+      {"targets", T::text_list, "", "", "HOST:PORT of each", "", "127.0.0.1:9100",
+       "static_configs address"},
+      {"file_sd", T::text_list, "", "",
+       "JSON files with more targets, read every 30 s; * in their names stands for anything", "",
+       "", "file_sd_configs files"},
+      {"labels", T::text_map, "", "", "Labels of the targets in `targets`"},
+      {"scheme", T::word, "http", "", "http or https", "http https"},
+      {"metrics_path", T::text, "/metrics", "", "The path of the URL", "", "", "path"},
+      {"params", T::text_lists, "", "", "Parameters of the URL", "", "", "", false, true},
+      {"interval", T::duration, "1m", "", "How often", "100ms..1d", "", "scrape_interval"},
+      {"timeout", T::duration, "10s", "", "When an answer is late; not above the interval",
+       "10ms..1d", "", "scrape_timeout"},
+      {"honor_labels", T::boolean, "false", "", "Where both have a label, the sample's stays"},
+      {"honor_timestamps", T::boolean, "true", "", "Times that a target gives are taken"},
+      {"sample_limit", T::count, "0", "", "More samples fail a scrape; 0: no limit"},
+      {"label_limit", T::count, "0", "", "A series of more labels fails a scrape; 0: no limit"},
+      {"body_size_limit", T::size, "64MiB", "", "A longer answer fails a scrape", "1KiB..1GiB", "",
+       "body_limit"}};
+  add_credentials(table.fields);
+  table.inner = {
+      relabel_rules("relabel_configs", "Rules over the labels of targets", "__address__"),
+      relabel_rules("metric_relabel_configs", "Rules over the labels of samples", "__name__")};
+  return table;
+}
+
+// What volta asks by itself, and what may be asked of it.
+void add_question_settings(std::vector<SettingSpec>& specs) {
+  using T = SettingType;
+  const std::vector<SettingSpec> some = {
+      {"textfile.folder", T::path, "", "local server",
+       "Folder of *.prom files in which scripts leave metrics of this host; empty: none"},
+      {"textfile.interval", T::duration, "15s", "local server", "How often it is read", "1s..1h"},
+      {"outbound.allow", T::text_list, "loopback,private,public", "local server",
+       "Networks in which targets are scraped and written to: these words, and networks such as "
+       "10.0.0.0/8; link-local ones only by a network that lies among them"},
+      {"outbound.deny", T::text_list, "", "local server", "Networks that are left out of these"},
+      {"query.timeout", T::duration, "2m", "local server", "The longest that a query may run",
+       "1s..1h"},
+      {"query.lookback_delta", T::duration, "5m", "local server",
+       "How old the last sample of a series may be to count as its value", "1s..1d", "",
+       "lookback"},
+      {"query.max_samples", T::count, "50000000", "local server", "Samples that one query may read",
+       "1000..10000000000"},
+      {"query.max_series", T::count, "200000", "local server", "Series that one query may select",
+       "1..100000000"},
+      {"query.max_memory", T::size, "1GiB", "local server",
+       "Memory that the results of one query may take", "1MiB..1TiB"},
+      {"query.max_concurrency", T::count, "4", "local server",
+       "Queries that run at once; others wait", "1..64"}};
+  specs.insert(specs.end(), some.begin(), some.end());
+}
+
+std::vector<SettingSpec> every_setting() {
+  using T = SettingType;
+  std::vector<SettingSpec> specs = {
+      {"http.listen", T::listen, "127.0.0.1:8420", "local server",
+       "Where the page and the API answer"},
+      {"http.insecure", T::boolean, "false", "local server",
+       "Serve plain HTTP beyond loopback too"},
+      {"http.allowed_hosts", T::text_list, "", "local server",
+       "Names by which browsers reach the page, besides the address itself"},
+      {"rpc.listen", T::listen, "127.0.0.1:8421", "server", "Where agents arrive"},
+      {"rpc.insecure_plaintext", T::boolean, "false", "server agent",
+       "Speak to the other end without encryption beyond loopback"},
+      {"agent.server", T::address, "", "agent", "The server's HOST:PORT"},
+      {"agent.token_file", T::text, "", "agent", "File with the host token (mode 0600)"},
+      {"agent.flush", T::duration, "10s", "agent",
+       "How long samples are gathered before they are sent"},
+      {"agent.cores", T::cores, "all", "local agent", "Cores on which the sampling thread may run"},
+      {"metrics.disable", T::text_list, "", "local agent",
+       "Metrics to leave out, by name; * stands for anything"},
+      {"metrics.partitions", T::boolean, "false", "local agent", "Block devices: partitions too"},
+      {"metrics.network_filesystems", T::boolean, "false", "local agent",
+       "Filesystems of other machines too"},
+      {"metrics.per_core", T::cores, "all", "local agent", "Cores that get series of their own"},
+      {"retention.raw", T::duration, "14d", "local server",
+       "How long samples are kept; 0: for ever"},
+      {"retention.minute", T::duration, "180d", "local server",
+       "How long windows of a minute are kept; 0: for ever"},
+      {"retention.hour", T::duration, "5y", "local server",
+       "How long windows of an hour are kept; 0: for ever"},
+      {"retention.size", T::size, "", "local server",
+       "How large the data directory may grow; 0: no limit; a server's default: 80 % of the disk"},
+      {"paths.data", T::text, "", "local server agent", "Data directory"},
+      {"paths.procfs", T::text, "/proc", "local agent", "Root of procfs"},
+      {"paths.sysfs", T::text, "/sys", "local agent", "Root of sysfs"},
+      {"paths.rootfs", T::text, "/", "local agent", "What mount points and /etc are relative to"},
+      {"log.level", T::word, "info", "local server agent", "debug, info, warning or error",
+       "debug info warning error"},
+      {"log.format", T::word, "logfmt", "local server agent", "logfmt or json", "logfmt json"},
+  };
+  add_question_settings(specs);
+  for (const MetricGroup& group : metric_groups()) {
+    if (group.period.count() == 0) continue;  // the server's own numbers are not sampled
+    const std::string key = "groups." + std::string(group.name);
+    // What energy is counted from needs more than one reading a minute: longer intervals may hide
+    // a wrap of the counter, and energy/ withholds them.
+    const bool counts_energy =
+        group.name == "energy" || group.name == "battery" || group.name == "sensor";
+    specs.push_back({key + ".enabled", T::boolean, "true", "local agent", std::string(group.help)});
+    specs.push_back({key + ".period", T::duration, std::to_string(group.period.count()) + "ms",
+                     "local agent", "How often", counts_energy ? "10ms..30s" : "10ms..1h"});
+  }
+  return specs;
+}
+
+}  // namespace
+
+std::vector<SettingSpec> setting_specs(std::string_view role) {
+  std::vector<SettingSpec> specs = every_setting();
+  std::erase_if(specs, [&](const SettingSpec& spec) { return !is_of_role(spec.roles, role); });
+  for (SettingSpec& spec : specs) {
+    if (spec.key == "retention.size" && role == "local") spec.fallback = "2GB";
+    if (spec.key == "retention.size" && role == "server") spec.fallback = "0";
+    if (spec.key == "paths.data") spec.fallback = default_data_dir(role).string();
+  }
+  return specs;
+}
+
+std::vector<std::string> every_setting_key() {
+  std::vector<std::string> keys;
+  for (const SettingSpec& spec : every_setting()) keys.push_back(spec.key);
+  return keys;
+}
+
+std::vector<TableSpec> table_specs(std::string_view role) {
+  std::vector<TableSpec> specs = {scrape_table()};
+  std::erase_if(specs, [&](const TableSpec& spec) { return !is_of_role(spec.roles, role); });
+  return specs;
+}
+
+}  // namespace volta

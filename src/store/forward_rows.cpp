@@ -1,0 +1,160 @@
+#include "store/forward_rows.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <numeric>
+
+#include "base/log.hpp"
+#include "store/journal_row.hpp"
+
+namespace volta {
+namespace {
+
+constexpr std::size_t kMostForwardGroups = 1'024;
+constexpr std::size_t kMostForwardKeyValues = 1'000'000;
+constexpr std::size_t kMostForwardSeries = 200'000;
+
+std::shared_ptr<const Labels> forward_labels(const SeriesDef& def, const std::string* host) {
+  auto labels = std::make_shared<Labels>(def.labels);
+  labels->emplace_back(kNameLabel, def.name);
+  if (host != nullptr) {
+    std::erase_if(*labels, [](const auto& label) { return label.first == kHostLabel; });
+    labels->emplace_back(kHostLabel, *host);
+  }
+  std::sort(labels->begin(), labels->end());
+  return labels;
+}
+
+}  // namespace
+
+const ForwardRows::Known* ForwardRows::known(SeriesId series) {
+  const auto found = known_.find(series);
+  if (found != known_.end()) return &found->second;
+  const auto record = series_.record(series);
+  if (record == nullptr) return nullptr;
+  Known known{nullptr, record->def.type, record->def.scale};
+  if (record->host == kNoHost) {
+    known.labels = forward_labels(record->def, nullptr);
+  } else {
+    const auto host = hosts_.find(record->host);
+    if (!host) return nullptr;  // removed; its data goes
+    known.labels = forward_labels(record->def, &host->name);
+  }
+  if (known_.size() >= kMostForwardSeries) known_.clear();
+  return &known_.emplace(series, std::move(known)).first->second;
+}
+
+const ForwardRows::Group* ForwardRows::group(Connection& connection, std::int64_t keyframe) {
+  const auto found = groups_.find(keyframe);
+  if (found != groups_.end()) return &found->second;
+  Group group;
+  {
+    Query query = connection.query("SELECT host_id, run_id FROM keyframe WHERE id=?");
+    query.with(keyframe);
+    if (!query.step()) return nullptr;
+    group.host = HostId(static_cast<std::uint32_t>(query.integer(0)));
+    group.run = query.integer(1);
+  }
+  const auto first = read_keyframe(connection, keyframe);
+  if (!first) return nullptr;
+  group.key = key_values(*first);
+  if (groups_.size() >= kMostForwardGroups || key_values_ >= kMostForwardKeyValues) {
+    groups_.clear();
+    slots_.clear();
+    key_values_ = 0;
+  }
+  key_values_ += group.key.size();
+  return &groups_.emplace(keyframe, std::move(group)).first->second;
+}
+
+// Slots of a run are only ever added.
+const SeriesList& ForwardRows::slots(Connection& connection, std::int64_t run,
+                                     std::size_t at_least) {
+  SeriesList& slots = slots_[run];
+  if (slots == nullptr || slots->size() < at_least) slots = load_slots(connection, run);
+  return slots;
+}
+
+std::vector<ForwardRow> ForwardRows::of_batch(Connection& connection, const Query& row) {
+  const std::int64_t id = row.integer(0);
+  const std::int64_t keyframe = id >> kGroupBits;
+  const Group* of = group(connection, keyframe);
+  if (of == nullptr) return {};
+  read_journal_row(row, batch_);
+  batch_.key_seq = id == group_start(keyframe) ? batch_.seq : 0;
+  const auto decoded = decoder_.decode(batch_, of->key);
+  if (!decoded) {
+    log_broken_row(id, decoded.error());
+    return {};
+  }
+  return expand(static_cast<std::uint64_t>(row.integer(1)), **decoded,
+                *slots(connection, of->run, batch_.slots));
+}
+
+// Times of a batch need not rise, and one may come twice: then the later tick's value counts.
+std::vector<ForwardRow> ForwardRows::expand(std::uint64_t commit, const DecodedBatch& batch,
+                                            const std::vector<SeriesId>& series) {
+  constexpr std::size_t kStep = ForwardRow::kMostRowSamples;
+  std::vector<std::size_t> order(batch.ticks());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+    return batch.times_ms[a] < batch.times_ms[b];
+  });
+  const std::size_t chunks = (order.size() + kStep - 1) / kStep;
+  std::vector<ForwardRow> rows;
+  for (Slot slot = 0; slot < std::min<std::size_t>(batch.slots, series.size()); ++slot) {
+    const Known* of = known(series[slot]);
+    if (of == nullptr) continue;
+    for (std::size_t chunk = 0; chunk < chunks; ++chunk) {
+      LabeledSamples samples{of->labels, {}, {}};
+      const std::size_t end = std::min(order.size(), (chunk + 1) * kStep);
+      for (std::size_t i = chunk * kStep; i < end; ++i) {
+        const std::size_t at = batch.at(slot, order[i]);
+        if (batch.present[at] == 0) continue;
+        const std::int64_t time = batch.times_ms[order[i]];
+        const double value = to_double(of->type, of->scale, batch.values[at]);
+        if (!samples.times_ms.empty() && samples.times_ms.back() == time) {
+          samples.values.back() = value;
+        } else {
+          samples.times_ms.push_back(time);
+          samples.values.push_back(value);
+        }
+      }
+      if (samples.times_ms.empty()) continue;
+      rows.push_back(
+          {{commit, static_cast<std::uint32_t>(slot * chunks + chunk)}, std::move(samples)});
+    }
+  }
+  return rows;
+}
+
+std::vector<ForwardRow> ForwardRows::of_foreign(const Query& row) {
+  const std::int64_t id = row.integer(0);
+  foreign_.min_ms = row.integer(1);
+  foreign_.max_ms = row.integer(2);
+  if (!codec_.decode(row.blob(3), row.blob(4), foreign_)) {
+    log_broken_row(id, Error{"a row of foreign samples is damaged"});
+    return {};
+  }
+  std::vector<ForwardRow> rows;
+  std::uint32_t number = 0;
+  for (std::size_t place = 0; place < foreign_.series.size(); ++place) {
+    const auto times = foreign_.times(place);
+    const auto bits = foreign_.bits(place);
+    const Known* of = known(foreign_.series[place]);
+    for (std::size_t first = 0; first < times.size(); first += ForwardRow::kMostRowSamples) {
+      const ForwardPosition position{static_cast<std::uint64_t>(id), number++};
+      if (of == nullptr) continue;
+      const std::size_t count = std::min(ForwardRow::kMostRowSamples, times.size() - first);
+      const auto part = times.subspan(first, count);
+      LabeledSamples samples{of->labels, {part.begin(), part.end()}, {}};
+      for (const std::uint64_t word : bits.subspan(first, count)) {
+        samples.values.push_back(std::bit_cast<double>(word));
+      }
+      rows.push_back({position, std::move(samples)});
+    }
+  }
+  return rows;
+}
+
+}  // namespace volta
