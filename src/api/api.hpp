@@ -24,6 +24,10 @@ class Api final : public HttpHandler {
   Api& operator=(const Api&) = delete;
 
   HttpResponse handle(const HttpRequest& request) override;
+  // Who may not do what the request asks need not send a long body for it.
+  std::optional<HttpResponse> refuse_body(const HttpRequest& head) override {
+    return router_.refusal(head, access_);
+  }
   std::optional<StreamKind> stream_kind(const HttpRequest& request) override;
   // A WebSocket without login is opened and closed at once with 4401, because a page cannot see why
   // an upgrade was refused; everything else is refused as REST would.

@@ -12,8 +12,8 @@ namespace {
 
 constexpr std::int64_t kMinuteMs = 60'000;
 constexpr std::int64_t kDayMs = 86'400'000;
-constexpr std::int64_t kMostOffset = 840;  // minutes: UTC+14, the Line Islands
-constexpr std::int64_t kLongestEnergyRangeMs = 31 * kDayMs;
+constexpr std::int64_t kMostOffset = 840;                      // minutes: UTC+14, the Line Islands
+constexpr std::int64_t kLongestEnergyRangeMs = 3660 * kDayMs;  // ten years
 constexpr double kJoulesPerKwh = 3'600'000;
 
 void append_latest(std::string& out, const SeriesRecord& record, const LatestSample& sample) {
@@ -75,15 +75,24 @@ void append_row(std::string& out, const RangeAnswer::Row& row) {
   out += R"({"labels":)";
   append_labels(out, row.labels);
   out += R"(,"values":[)";
-  for (const auto& value : row.values) {
+  for (const double value : row.values) {
     if (out.back() != '[') out += ',';
-    if (value) {
-      append_json_number(out, *value);
-    } else {
-      out += "null";
-    }
+    append_json_number(out, value);
   }
   out += "]}";
+}
+
+Declined declined_question(const QueryFailure& failure) {
+  switch (failure.kind) {
+    case QueryFailure::Kind::bad_data:
+      return decline(400, "bad_question", failure.text);
+    case QueryFailure::Kind::execution:
+      return decline(422, "too_much", failure.text);
+    case QueryFailure::Kind::internal:
+      return decline(500, "internal", failure.text);
+    default:
+      return decline(503, "unavailable", failure.text);
+  }
 }
 
 Reply series(const ApiParts& parts, const Call& call) {
@@ -92,9 +101,11 @@ Reply series(const ApiParts& parts, const Call& call) {
   auto& [asked, question] = std::get<SeriesRequest>(parsed);
   const auto host = parts.hosts.find(asked);
   if (!host) return host_not_found(asked);
-  question.host = host->id;
-  const auto answer = parts.queries.range(question);
-  if (!answer) return decline(400, "bad_question", answer.error().text);
+  question.metric.host = host->id;
+  question.metric.host_name = host->name;
+  auto outcome = parts.queries.range(question, parts.prometheus.limits);
+  if (const auto* failure = std::get_if<QueryFailure>(&outcome)) return declined_question(*failure);
+  const auto* answer = &std::get<RangeAnswer>(outcome);
 
   std::string out;
   out.reserve(256 + answer->timestamps_ms.size() * (answer->rows.size() * 8 + 14));
@@ -103,7 +114,7 @@ Reply series(const ApiParts& parts, const Call& call) {
       .member("start", question.start_ms)
       .member("end", question.end_ms)
       .member("step_ms", answer->step_ms)
-      .member("tier", answer->tier)
+      .member("tier", to_text(answer->tier))
       .member("unit", answer->unit);
   json.key("timestamps").begin_array();
   for (const std::int64_t time : answer->timestamps_ms) json.value(time);
@@ -131,13 +142,16 @@ Reply energy(const ApiParts& parts, const Call& call) {
   if (start > end) {
     reader.wrong("start", "is later than the end");
   } else if (end - start > kLongestEnergyRangeMs) {
-    reader.wrong("start", "is more than 31 days before the end");
+    reader.wrong("start", "is more than ten years before the end");
   }
   if (reader.declined()) return *reader.declined();
   const auto host = parts.hosts.find(asked);
   if (!host) return host_not_found(asked);
 
-  const auto used = energy_in(parts.index, parts.reader, host->id, start, end);
+  const auto outcome = parts.queries.growth({host_energy(host->id, host->name), start, end},
+                                            parts.prometheus.limits);
+  if (const auto* failure = std::get_if<QueryFailure>(&outcome)) return declined_question(*failure);
+  const auto used = energy_of(std::get<std::vector<Growth>>(outcome));
   std::string out;
   JsonWriter json(out);
   json.begin_object().member("host", host->uid).member("start", start).member("end", end);

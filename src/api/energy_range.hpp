@@ -1,10 +1,10 @@
 // Energy over a range of time: how much a host's best energy counter grew.
 #pragma once
 
-#include <cstdint>
 #include <optional>
+#include <span>
 
-#include "model/store.hpp"
+#include "model/query.hpp"
 
 namespace volta {
 
@@ -13,12 +13,12 @@ struct EnergyRange {
   Quality quality = Quality::measured;  // the worst of what contributed
 };
 
-// Growth of volta_energy_joules_total{zone="host"} from start to end, summed over its sources (one
-// is best at a time). Where a counter falls (reboot, restart of the agent) the step itself counts
-// as nothing: what was used in that gap is unknown, and the new value may hold energy from long
-// before it. Empty: no two samples. Reads a day at a time.
-std::optional<EnergyRange> energy_in(const SeriesIndex& index, const RangeReader& reader,
-                                     HostId host, std::int64_t start_ms, std::int64_t end_ms);
+// What to ask for the growth of volta_energy_joules_total{zone="host"}.
+MetricOfHost host_energy(HostId host, std::string host_name);
+// The sum over the host's sources (one is best at a time). A counter falls with a reboot or a
+// restart of the agent; what was used around that is unknown and counts as nothing. Empty: no two
+// samples.
+std::optional<EnergyRange> energy_of(std::span<const Growth> sources);
 
 // The quality that an energy series' label gives it, else that of its definition.
 Quality quality_of(const SeriesDef& series);

@@ -145,7 +145,7 @@ std::variant<SeriesRequest, Declined> parse_series_request(const QueryParameters
   SeriesRequest request;
   RangeQuestion& question = request.question;
   request.host = reader.required_text("host");
-  question.name = reader.required_text("name");
+  question.metric.name = reader.required_text("name");
   question.end_ms = reader.time("end", now_ms);
   question.start_ms = reader.time("start", std::max<std::int64_t>(0, question.end_ms - kHourMs));
   if (question.start_ms > question.end_ms) {
@@ -160,9 +160,9 @@ std::variant<SeriesRequest, Declined> parse_series_request(const QueryParameters
   for (const auto& [name, value] : query.items) {
     if (!name.starts_with(kLabelPrefix)) continue;
     if (value.empty()) reader.wrong(name, "needs a value");
-    question.matchers.emplace_back(name.substr(kLabelPrefix.size()), value);
+    question.metric.matchers.emplace_back(name.substr(kLabelPrefix.size()), value);
   }
-  std::sort(question.matchers.begin(), question.matchers.end());
+  std::sort(question.metric.matchers.begin(), question.metric.matchers.end());
   if (reader.declined()) return *reader.declined();
   return request;
 }

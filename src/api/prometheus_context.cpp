@@ -5,6 +5,7 @@
 
 #include "api/prometheus_reply.hpp"
 #include "api/routes.hpp"
+#include "model/regex_budget.hpp"
 
 namespace volta {
 namespace {
@@ -33,9 +34,15 @@ Reply in_turn(PrometheusContext& context, std::chrono::milliseconds patience,
   return work(patience - waited);
 }
 
-Reply in_turn(PrometheusContext& context, const std::function<Reply()>& work) {
+Reply in_turn(PrometheusContext& context, const std::function<Reply(const Deadline&)>& work) {
   return in_turn(context, context.parts.limits.timeout,
-                 [&](std::chrono::milliseconds) { return work(); });
+                 [&](std::chrono::milliseconds left) { return work(Deadline(context, left)); });
+}
+
+Declined Deadline::refusal() const {
+  if (context_.cancel) return decline(503, "canceled", "volta is shutting down");
+  return decline(503, "timeout",
+                 "the request took longer than it may; ask for a shorter time or fewer series");
 }
 
 void add_question(Router& router, std::string_view pattern, Asked how,
@@ -54,12 +61,18 @@ std::variant<std::vector<Matchers>, Declined> selectors(const PrometheusContext&
                                                         const PrometheusParameters& given,
                                                         bool name_parameter) {
   std::vector<Matchers> found;
+  RegexBudget regexes;
+  const auto refuse = [&](const Error& error) {
+    return decline(400, "bad_data",
+                   (name_parameter ? "invalid parameter \"match[]\": " : "") + error.text);
+  };
   for (const std::string_view text : given.all("match[]")) {
     auto selector = context.parts.engine->selector(text);
-    if (!selector) {
-      return decline(
-          400, "bad_data",
-          (name_parameter ? "invalid parameter \"match[]\": " : "") + selector.error().text);
+    if (!selector) return refuse(selector.error());
+    // Each text is bounded by itself; many of them together are here.
+    for (const LabelMatcher& matcher : *selector) {
+      if (matcher.op() != MatchOp::regex && matcher.op() != MatchOp::not_regex) continue;
+      if (const auto taken = regexes.take(matcher.value()); !taken) return refuse(taken.error());
     }
     found.push_back(*std::move(selector));
   }

@@ -37,11 +37,28 @@ struct PrometheusContext {
   std::atomic<bool> cancel{false};
 };
 
+// When the work for one request has to end: after its time, or with the server.
+class Deadline {
+ public:
+  // `left`: from now on.
+  Deadline(const PrometheusContext& context, std::chrono::milliseconds left)
+      : context_(context), until_(context.api.clock.boottime() + left) {}
+  [[nodiscard]] bool is_over() const {
+    return context_.cancel.load() || context_.api.clock.boottime() >= until_;
+  }
+  // Why, once it is.
+  [[nodiscard]] Declined refusal() const;
+
+ private:
+  const PrometheusContext& context_;
+  std::chrono::nanoseconds until_;
+};
+
 // Runs `work` with what is left of `patience` once it has a place among the queries; else 503.
 Reply in_turn(PrometheusContext& context, std::chrono::milliseconds patience,
               const std::function<Reply(std::chrono::milliseconds)>& work);
 // The same for what takes no time limit of its own.
-Reply in_turn(PrometheusContext& context, const std::function<Reply()>& work);
+Reply in_turn(PrometheusContext& context, const std::function<Reply(const Deadline&)>& work);
 
 enum class Asked : std::uint8_t { by_get, by_get_and_form };
 void add_question(Router& router, std::string_view pattern, Asked how,

@@ -33,9 +33,10 @@ Declined format_refusal(const FormatRefusal& refusal) {
 
 using Headers = std::vector<std::pair<std::string, std::string>>;
 
-// A sender of 2.0 takes an answer without these for that of a server that only knows 1.0.
-Headers written_headers(const RemoteWriteBatch& batch, std::size_t samples) {
-  if (!batch.version_2) return {};
+// A sender of 2.0 takes an answer without these for that of a server that only knows 1.0; of a
+// request that is refused in part, anybody may want to know.
+Headers written_headers(const RemoteWriteBatch& batch, std::size_t samples, bool in_part) {
+  if (!batch.version_2 && !in_part) return {};
   return {{"X-Prometheus-Remote-Write-Samples-Written", std::to_string(samples)},
           {"X-Prometheus-Remote-Write-Histograms-Written", "0"},
           {"X-Prometheus-Remote-Write-Exemplars-Written", "0"}};
@@ -55,7 +56,8 @@ std::string refused_text(const RemoteWriteBatch& batch, const WriteOutcome& outc
 Reply store_batch(SampleSink& sink, const RemoteWriteBatch& batch) {
   WriteOutcome outcome;
   if (!batch.series.empty()) outcome = sink.write(batch.series);
-  const Headers headers = written_headers(batch, outcome.written);
+  const bool in_part = batch.refused + outcome.refused > 0;
+  const Headers headers = written_headers(batch, outcome.written, in_part);
   if (outcome.state == WriteState::busy) {
     return with_headers(
         come_again("unavailable", outcome.why.empty()
@@ -68,7 +70,7 @@ Reply store_batch(SampleSink& sink, const RemoteWriteBatch& batch) {
         decline(500, "internal", outcome.why.empty() ? "the store failed" : outcome.why), headers);
   }
   if (!batch.metadata.empty()) sink.describe(batch.metadata);
-  if (batch.refused + outcome.refused > 0) {
+  if (in_part) {
     return with_headers(decline(400, "bad_data", refused_text(batch, outcome)), headers);
   }
   HttpResponse response;
@@ -117,23 +119,25 @@ class ReadBudget {
 
 std::variant<std::vector<LabeledSamples>, Declined> read_one(const PrometheusContext& context,
                                                              const RemoteReadQuery& query,
-                                                             ReadBudget& budget) {
+                                                             ReadBudget& budget,
+                                                             const Deadline& deadline) {
   const TimeSpan span{std::max(query.span.start_ms, kAllTime.start_ms),
                       std::min(query.span.end_ms, kAllTime.end_ms)};
   if (span.end_ms < span.start_ms) return std::vector<LabeledSamples>();
+  if (deadline.is_over()) return deadline.refusal();
   const auto found =
       context.parts.source->select(query.matchers, span, context.parts.limits.most_series);
   if (!found) return decline(400, "bad_data", found.error().text);
   std::vector<LabeledSamples> rows(found->size());
   context.parts.source->read(*found, span, [&](std::size_t i, const SampleSlice& samples) {
-    if (samples.times_ms.empty()) return !context.cancel.load();
+    if (samples.times_ms.empty()) return !deadline.is_over();
     if (!budget.take(*(*found)[i].labels, samples.times_ms.size())) return false;
     rows[i] = {(*found)[i].labels,
                {samples.times_ms.begin(), samples.times_ms.end()},
                {samples.values.begin(), samples.values.end()}};
-    return !context.cancel.load();
+    return !deadline.is_over();
   });
-  if (context.cancel) return decline(503, "canceled", "volta is shutting down");
+  if (deadline.is_over()) return deadline.refusal();
   if (budget.exceeded()) {
     return decline(400, "bad_data",
                    "the read would be too large an answer; ask for a shorter time or fewer series");
@@ -145,7 +149,7 @@ std::variant<std::vector<LabeledSamples>, Declined> read_one(const PrometheusCon
 Reply remote_read(PrometheusContext& context, const Call& call) {
   const PrometheusParts& parts = context.parts;
   if (parts.source == nullptr || parts.formats == nullptr) return not_here("query engine");
-  return in_turn(context, [&]() -> Reply {
+  return in_turn(context, [&](const Deadline& deadline) -> Reply {
     const auto decoded = parts.formats->decode_read(headers_of(call.request), call.request.body);
     if (const auto* refusal = std::get_if<FormatRefusal>(&decoded)) {
       return format_refusal(*refusal);
@@ -153,7 +157,7 @@ Reply remote_read(PrometheusContext& context, const Call& call) {
     std::vector<std::vector<LabeledSamples>> results;
     ReadBudget budget(parts.limits);
     for (const RemoteReadQuery& query : std::get<std::vector<RemoteReadQuery>>(decoded)) {
-      auto rows = read_one(context, query, budget);
+      auto rows = read_one(context, query, budget, deadline);
       if (auto* declined = std::get_if<Declined>(&rows)) return std::move(*declined);
       results.push_back(std::get<std::vector<LabeledSamples>>(std::move(rows)));
     }

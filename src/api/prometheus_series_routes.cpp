@@ -2,6 +2,7 @@
 // each for another Prometheus (federation).
 #include <algorithm>
 #include <bit>
+#include <iterator>
 #include <map>
 
 #include "api/prometheus_context.hpp"
@@ -13,27 +14,71 @@ namespace {
 
 constexpr const char* kTruncated = "results truncated due to limit";
 
-// All series that one of the selectors finds, once each, ordered by labels.
-Result<std::vector<QuerySeries>> select_any(const PrometheusContext& context,
-                                            std::span<const Matchers> any_of, TimeSpan span) {
+// Both are ordered by labels; so is what comes out, equal ones once.
+std::vector<QuerySeries> merged(std::vector<QuerySeries> a, std::vector<QuerySeries> b) {
+  if (a.empty()) return b;
   std::vector<QuerySeries> all;
-  for (const Matchers& matchers : any_of) {
-    auto found = context.parts.source->select(matchers, span, context.parts.limits.most_series);
-    if (!found) return found.error();
-    all.insert(all.end(), std::make_move_iterator(found->begin()),
-               std::make_move_iterator(found->end()));
-  }
-  if (any_of.size() < 2) return all;
-  std::sort(all.begin(), all.end(),
-            [](const QuerySeries& a, const QuerySeries& b) { return *a.labels < *b.labels; });
-  const auto end = std::unique(
-      all.begin(), all.end(),
-      [](const QuerySeries& a, const QuerySeries& b) { return *a.labels == *b.labels; });
-  all.erase(end, all.end());
+  all.reserve(a.size() + b.size());
+  std::set_union(std::make_move_iterator(a.begin()), std::make_move_iterator(a.end()),
+                 std::make_move_iterator(b.begin()), std::make_move_iterator(b.end()),
+                 std::back_inserter(all),
+                 [](const QuerySeries& x, const QuerySeries& y) { return *x.labels < *y.labels; });
   return all;
 }
 
-Reply series(PrometheusContext& context, PrometheusParameters& given) {
+// All series that one of the selectors finds, once each, ordered by labels.
+std::variant<std::vector<QuerySeries>, Declined> select_any(const PrometheusContext& context,
+                                                            std::span<const Matchers> any_of,
+                                                            TimeSpan span,
+                                                            const Deadline& deadline) {
+  const std::size_t most = context.parts.limits.most_series;
+  std::vector<QuerySeries> all;
+  for (const Matchers& matchers : any_of) {
+    if (deadline.is_over()) return deadline.refusal();
+    auto found = context.parts.source->select(matchers, span, most);
+    if (!found) return decline(422, "execution", found.error().text);
+    all = merged(std::move(all), *std::move(found));
+    if (all.size() > most) {
+      return decline(422, "execution",
+                     "the selectors match more than " + std::to_string(most) +
+                         " series together; ask with fewer or narrower ones");
+    }
+  }
+  return all;
+}
+
+// Sorted texts of all selectors, once each. One selector at a time, since each may look at all
+// series there are.
+template <typename Ask>
+std::variant<std::vector<std::string>, Declined> texts_of_any(const std::vector<Matchers>& any_of,
+                                                              const Deadline& deadline,
+                                                              const Ask& ask) {
+  if (any_of.empty()) return ask(std::span<const Matchers>());
+  std::vector<std::string> all;
+  for (const Matchers& matchers : any_of) {
+    if (deadline.is_over()) return deadline.refusal();
+    std::vector<std::string> found = ask(std::span(&matchers, 1));
+    if (all.empty()) {
+      all = std::move(found);
+      continue;
+    }
+    std::vector<std::string> both;
+    both.reserve(all.size() + found.size());
+    std::set_union(std::make_move_iterator(all.begin()), std::make_move_iterator(all.end()),
+                   std::make_move_iterator(found.begin()), std::make_move_iterator(found.end()),
+                   std::back_inserter(both));
+    all = std::move(both);
+  }
+  return all;
+}
+
+Declined too_long_answer() {
+  return decline(422, "execution",
+                 "the answer would be larger than a query may hold; ask with narrower selectors, "
+                 "or with a limit");
+}
+
+Reply series(PrometheusContext& context, PrometheusParameters& given, const Deadline& deadline) {
   if (given.all("match[]").empty()) {
     return decline(400, "bad_data", "no match[] parameter provided");
   }
@@ -42,20 +87,24 @@ Reply series(PrometheusContext& context, PrometheusParameters& given) {
   if (given.declined()) return *given.declined();
   auto any_of = selectors(context, given, true);
   if (auto* declined = std::get_if<Declined>(&any_of)) return std::move(*declined);
-  const auto found = select_any(context, std::get<std::vector<Matchers>>(any_of), span);
-  if (!found) return decline(422, "execution", found.error().text);
-  const std::size_t shown = most == 0 ? found->size() : std::min(most, found->size());
+  auto selected = select_any(context, std::get<std::vector<Matchers>>(any_of), span, deadline);
+  if (auto* declined = std::get_if<Declined>(&selected)) return std::move(*declined);
+  const auto& found = std::get<std::vector<QuerySeries>>(selected);
+  const std::size_t shown = most == 0 ? found.size() : std::min(most, found.size());
   std::string data = "[";
   for (std::size_t i = 0; i < shown; ++i) {
     if (i > 0) data += ',';
-    append_labels(data, *(*found)[i].labels);
+    append_labels(data, *found[i].labels);
+    if (data.size() > context.parts.limits.most_bytes) return too_long_answer();
   }
   data += ']';
-  if (shown < found->size()) return prometheus_success(data, {kTruncated});
+  if (shown < found.size()) return prometheus_success(data, {kTruncated});
   return prometheus_success(data);
 }
 
-HttpResponse text_list(const std::vector<std::string>& items, std::size_t most) {
+Reply text_list(std::variant<std::vector<std::string>, Declined> found, std::size_t most) {
+  if (auto* declined = std::get_if<Declined>(&found)) return std::move(*declined);
+  const auto& items = std::get<std::vector<std::string>>(found);
   const std::size_t shown = most == 0 ? items.size() : std::min(most, items.size());
   std::string data;
   JsonWriter json(data);
@@ -66,18 +115,21 @@ HttpResponse text_list(const std::vector<std::string>& items, std::size_t most) 
   return prometheus_success(data);
 }
 
-Reply label_names(PrometheusContext& context, PrometheusParameters& given) {
+Reply label_names(PrometheusContext& context, PrometheusParameters& given,
+                  const Deadline& deadline) {
   const TimeSpan span = given.span();
   const std::size_t most = given.limit("limit");
   if (given.declined()) return *given.declined();
   auto any_of = selectors(context, given, false);
   if (auto* declined = std::get_if<Declined>(&any_of)) return std::move(*declined);
-  return text_list(context.parts.source->label_names(std::get<std::vector<Matchers>>(any_of), span),
-                   most);
+  const auto ask = [&](std::span<const Matchers> selectors) {
+    return context.parts.source->label_names(selectors, span);
+  };
+  return text_list(texts_of_any(std::get<std::vector<Matchers>>(any_of), deadline, ask), most);
 }
 
-Reply label_values(PrometheusContext& context, std::string_view asked,
-                   PrometheusParameters& given) {
+Reply label_values(PrometheusContext& context, std::string_view asked, PrometheusParameters& given,
+                   const Deadline& deadline) {
   const auto name = label_of_path(asked);
   if (!name) {
     return decline(400, "bad_data", "invalid label name: \"" + std::string(asked) + '"');
@@ -87,9 +139,10 @@ Reply label_values(PrometheusContext& context, std::string_view asked,
   if (given.declined()) return *given.declined();
   auto any_of = selectors(context, given, false);
   if (auto* declined = std::get_if<Declined>(&any_of)) return std::move(*declined);
-  return text_list(
-      context.parts.source->label_values(*name, std::get<std::vector<Matchers>>(any_of), span),
-      most);
+  const auto ask = [&](std::span<const Matchers> selectors) {
+    return context.parts.source->label_values(*name, selectors, span);
+  };
+  return text_list(texts_of_any(std::get<std::vector<Matchers>>(any_of), deadline, ask), most);
 }
 
 // Without a limit Grafana says 0, which Prometheus itself would take for "none at all".
@@ -123,24 +176,25 @@ Reply metadata(PrometheusContext& context, PrometheusParameters& given) {
 bool is_stale(double value) { return std::bit_cast<std::uint64_t>(value) == kStaleBits; }
 
 // Prometheus' rule: the newest sample within the lookback, unless the series has ended.
-Reply federate(PrometheusContext& context, PrometheusParameters& given) {
+Reply federate(PrometheusContext& context, PrometheusParameters& given, const Deadline& deadline) {
   auto any_of = selectors(context, given, false);
   if (auto* declined = std::get_if<Declined>(&any_of)) return std::move(*declined);
   const std::int64_t now = context.api.clock.wall_ms();
   const TimeSpan span{now - context.parts.limits.lookback.count() + 1, now};
-  auto found = select_any(context, std::get<std::vector<Matchers>>(any_of), span);
-  if (!found) return decline(422, "execution", found.error().text);
-  std::stable_sort(found->begin(), found->end(), [](const QuerySeries& a, const QuerySeries& b) {
+  auto selected = select_any(context, std::get<std::vector<Matchers>>(any_of), span, deadline);
+  if (auto* declined = std::get_if<Declined>(&selected)) return std::move(*declined);
+  auto& found = std::get<std::vector<QuerySeries>>(selected);
+  std::stable_sort(found.begin(), found.end(), [](const QuerySeries& a, const QuerySeries& b) {
     return label_value(*a.labels, kNameLabel) < label_value(*b.labels, kNameLabel);
   });
-  std::vector<VectorValue::Element> newest(found->size());
-  context.parts.source->read(*found, span, [&](std::size_t i, const SampleSlice& samples) {
+  std::vector<VectorValue::Element> newest(found.size());
+  context.parts.source->read(found, span, [&](std::size_t i, const SampleSlice& samples) {
     if (!samples.times_ms.empty() && !is_stale(samples.values.back())) {
-      newest[i] = {(*found)[i].labels, samples.times_ms.back(), samples.values.back()};
+      newest[i] = {found[i].labels, samples.times_ms.back(), samples.values.back()};
     }
-    return !context.cancel.load();
+    return !deadline.is_over();
   });
-  if (context.cancel) return decline(503, "canceled", "volta is shutting down");
+  if (deadline.is_over()) return deadline.refusal();
   std::erase_if(newest, [](const VectorValue::Element& element) { return !element.labels; });
   HttpResponse response;
   response.content_type = "text/plain; version=0.0.4; charset=utf-8";
@@ -160,21 +214,30 @@ void add_prometheus_series_routes(Router& router, PrometheusContext& context) {
           if (parts.source == nullptr || parts.engine == nullptr || parts.formats == nullptr) {
             return not_here("query engine");
           }
-          return in_turn(context, [&] { return answer(call, given); });
+          return in_turn(context,
+                         [&](const Deadline& deadline) { return answer(call, given, deadline); });
         });
   };
   add("/prometheus/api/v1/series", Asked::by_get_and_form,
-      [&](const Call&, PrometheusParameters& given) { return series(context, given); });
+      [&](const Call&, PrometheusParameters& given, const Deadline& deadline) {
+        return series(context, given, deadline);
+      });
   add("/prometheus/api/v1/labels", Asked::by_get_and_form,
-      [&](const Call&, PrometheusParameters& given) { return label_names(context, given); });
+      [&](const Call&, PrometheusParameters& given, const Deadline& deadline) {
+        return label_names(context, given, deadline);
+      });
   add("/prometheus/api/v1/label/{id}/values", Asked::by_get,
-      [&](const Call& call, PrometheusParameters& given) {
-        return label_values(context, call.id, given);
+      [&](const Call& call, PrometheusParameters& given, const Deadline& deadline) {
+        return label_values(context, call.id, given, deadline);
       });
   add("/prometheus/api/v1/metadata", Asked::by_get,
-      [&](const Call&, PrometheusParameters& given) { return metadata(context, given); });
+      [&](const Call&, PrometheusParameters& given, const Deadline&) {
+        return metadata(context, given);
+      });
   add("/prometheus/federate", Asked::by_get,
-      [&](const Call&, PrometheusParameters& given) { return federate(context, given); });
+      [&](const Call&, PrometheusParameters& given, const Deadline& deadline) {
+        return federate(context, given, deadline);
+      });
 }
 
 }  // namespace volta

@@ -5,26 +5,29 @@ namespace volta {
 std::variant<QueryGate::Pass, QueryGate::Refusal> QueryGate::enter(
     std::chrono::milliseconds patience) {
   std::unique_lock lock(mutex_);
-  // Who comes while others wait may wait as well; which of them goes next is left to chance.
-  if (running_ >= most_running_ || waiting_ > 0) {
-    if (waiting_ >= most_waiting_) return Refusal::full;
-    ++waiting_;
-    const bool free = freed_.wait_for(lock, patience, [this] { return running_ < most_running_; });
-    --waiting_;
-    if (!free) return Refusal::late;
+  if (running_ < most_running_) {
+    ++running_;
+    return Pass(*this);
   }
-  ++running_;
-  // Somebody may have joined the queue after the place was freed that he waits for.
-  if (running_ < most_running_ && waiting_ > 0) freed_.notify_one();
-  return Pass(*this);
+  if (queue_.size() >= most_waiting_) return Refusal::full;
+  Waiter waiter;
+  const auto place = queue_.insert(queue_.end(), &waiter);
+  // Who leaves hands his place over, so that nobody who comes meanwhile can take it.
+  if (waiter.called.wait_for(lock, patience, [&] { return waiter.entered; })) return Pass(*this);
+  queue_.erase(place);
+  return Refusal::late;
 }
 
 void QueryGate::leave() {
-  {
-    const std::lock_guard lock(mutex_);
+  const std::lock_guard lock(mutex_);
+  if (queue_.empty()) {
     --running_;
+    return;
   }
-  freed_.notify_one();
+  Waiter& next = *queue_.front();
+  queue_.pop_front();
+  next.entered = true;
+  next.called.notify_one();  // under the lock: the waiter is gone as soon as it has seen `entered`
 }
 
 std::size_t QueryGate::running() const {
@@ -34,7 +37,7 @@ std::size_t QueryGate::running() const {
 
 std::size_t QueryGate::waiting() const {
   const std::lock_guard lock(mutex_);
-  return waiting_;
+  return queue_.size();
 }
 
 }  // namespace volta

@@ -1,13 +1,14 @@
-// How many requests of one kind run at once. The rest waits in a short queue, and what finds that
-// full is sent away at once: a clear 503 now is kinder than an answer that comes when nobody waits
-// for it any more, and what does not run takes no memory.
+// How many requests of one kind run at once. The rest waits in a short queue, is let in in the
+// order in which it came, and what finds that full is sent away at once: a clear 503 now is kinder
+// than an answer that comes when nobody waits for it any more, and what does not run takes no
+// memory.
 #pragma once
 
 #include <chrono>
 #include <condition_variable>
 #include <cstddef>
+#include <list>
 #include <mutex>
-#include <optional>
 #include <utility>
 #include <variant>
 
@@ -46,14 +47,19 @@ class QueryGate {
   [[nodiscard]] std::size_t most_running() const { return most_running_; }
 
  private:
+  // One that waits. On its own thread's stack while it is in the queue.
+  struct Waiter {
+    std::condition_variable called;
+    bool entered = false;
+  };
+
   void leave();
 
   const std::size_t most_running_;
   const std::size_t most_waiting_;
-  mutable std::mutex mutex_;  // for the two below
+  mutable std::mutex mutex_;  // for those below
   std::size_t running_ = 0;
-  std::size_t waiting_ = 0;
-  std::condition_variable freed_;
+  std::list<Waiter*> queue_;  // only while all places are taken; who came first is in front
 };
 
 }  // namespace volta

@@ -78,7 +78,7 @@ HttpResponse to_response(const Declined& declined, std::string_view request_id) 
   return response;
 }
 
-Reply Router::find_and_run(const HttpRequest& request, Access& access) const {
+std::variant<Router::Found, Reply> Router::find(const HttpRequest& request, Access& access) const {
   const auto method =
       request.method == "HEAD" ? std::string_view("GET") : std::string_view(request.method);
   const Route* chosen = nullptr;
@@ -93,29 +93,46 @@ Reply Router::find_and_run(const HttpRequest& request, Access& access) const {
       id = *matched;
     }
   }
-  if (allow.empty()) return decline(404, "not_found", "there is nothing at " + request.path);
+  if (allow.empty()) {
+    return Reply(decline(404, "not_found", "there is nothing at " + request.path));
+  }
   allow += "OPTIONS";
   if (method == "OPTIONS") {
     HttpResponse response;
     response.status = 204;
     response.headers.emplace_back("Allow", allow);
-    return response;
+    return Reply(std::move(response));
   }
   if (chosen == nullptr) {
     Declined declined = decline(405, "method_not_allowed",
                                 request.method + " is not possible here; possible: " + allow);
     declined.headers.emplace_back("Allow", allow);
-    return declined;
+    return Reply(std::move(declined));
   }
   auto who = admit(request, chosen->action, access);
-  if (auto* declined = std::get_if<Declined>(&who)) return std::move(*declined);
-  if (chosen->free_query) {
+  if (auto* declined = std::get_if<Declined>(&who)) return Reply(std::move(*declined));
+  return Found{chosen, id, std::get<Who>(std::move(who))};
+}
+
+Reply Router::find_and_run(const HttpRequest& request, Access& access) const {
+  auto found = find(request, access);
+  if (auto* reply = std::get_if<Reply>(&found)) return std::move(*reply);
+  const auto& [route, id, who] = std::get<Found>(found);
+  if (route->free_query) {
     const QueryParameters unread;
-    return chosen->handler({request, std::get<Who>(who), unread, id});
+    return route->handler({request, who, unread, id});
   }
-  auto query = known_query(request, chosen->parameters);
+  auto query = known_query(request, route->parameters);
   if (auto* declined = std::get_if<Declined>(&query)) return std::move(*declined);
-  return chosen->handler({request, std::get<Who>(who), std::get<QueryParameters>(query), id});
+  return route->handler({request, who, std::get<QueryParameters>(query), id});
+}
+
+std::optional<HttpResponse> Router::refusal(const HttpRequest& head, Access& access) const {
+  auto found = find(head, access);
+  auto* reply = std::get_if<Reply>(&found);
+  const auto* declined = reply != nullptr ? std::get_if<Declined>(reply) : nullptr;
+  if (declined == nullptr) return std::nullopt;
+  return refuse(head, *declined);
 }
 
 HttpResponse Router::refuse(const HttpRequest& request, const Declined& declined) const {

@@ -3,8 +3,10 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <variant>
 #include <vector>
 
 #include "api/access.hpp"
@@ -48,8 +50,17 @@ class Router {
   }
   // Never throws. HEAD gets what GET gets; http/ leaves the body out.
   HttpResponse dispatch(const HttpRequest& request, Access& access) const;
+  // What dispatch would refuse by the head of the request alone: its path, method, login and role.
+  std::optional<HttpResponse> refusal(const HttpRequest& head, Access& access) const;
 
  private:
+  // Where a request leads to, and for whom.
+  struct Found {
+    const Route* route = nullptr;
+    std::string_view id;
+    Who who;
+  };
+  std::variant<Found, Reply> find(const HttpRequest& request, Access& access) const;
   Reply find_and_run(const HttpRequest& request, Access& access) const;
 
   [[nodiscard]] HttpResponse refuse(const HttpRequest& request, const Declined& declined) const;

@@ -61,7 +61,8 @@ StoreOptions unattended_store(const std::filesystem::path& directory) {
   return options;
 }
 
-StoreOptions store_options(const Settings& settings, std::size_t head_bytes) {
+StoreOptions store_options(const Settings& settings, const PeerOptions& peers,
+                           std::size_t head_bytes) {
   StoreOptions options;
   options.directory = settings.text("paths.data");
   options.raw_age = settings.duration("retention.raw");
@@ -70,6 +71,8 @@ StoreOptions store_options(const Settings& settings, std::size_t head_bytes) {
   options.size_bytes = static_cast<std::int64_t>(
       std::min<std::uint64_t>(settings.size("retention.size"), INT64_MAX));
   options.head_bytes = head_bytes;
+  for (const WriteTarget& target : peers.write_targets)
+    options.forward_readers.push_back(target.name);
   // Hours are sealed by `volta store seal` alone as yet: the background's sealing has not run under
   // load.
   options.seal_in_background = false;
@@ -108,8 +111,9 @@ std::vector<ReadinessProbe> Hub::probes() {
 }
 
 void Hub::add_peers(PeerOptions options) {
-  if (!options.scrapes()) return;
-  peers_ = std::make_unique<Peers>(std::move(options), backend_->sink(), clock_);
+  if (!options.scrapes() && options.write_targets.empty()) return;
+  peers_ =
+      std::make_unique<Peers>(std::move(options), backend_->sink(), store_->forward_log(), clock_);
   self_.push_back(peers_.get());
 }
 

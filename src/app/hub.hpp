@@ -99,6 +99,8 @@ class Settings;
 StoreOptions unattended_store(const std::filesystem::path& directory);
 // Throws StartFailure with the exit code of CONTRACTS.
 std::unique_ptr<Store> open_store(const StoreOptions& options, const Clock& clock);
-StoreOptions store_options(const Settings& settings, std::size_t head_bytes);
+// `peers`: who reads the log of commits.
+StoreOptions store_options(const Settings& settings, const PeerOptions& peers,
+                           std::size_t head_bytes);
 
 }  // namespace volta

@@ -102,6 +102,23 @@ ScrapeJob job_of(const SettingTable& table) {
   return job;
 }
 
+WriteTarget write_target_of(const SettingTable& table) {
+  WriteTarget target;
+  target.name = table.text("name");
+  target.url = table.text("url");
+  target.credentials = credentials_of(table);
+  target.relabel = rules_of(table, "write_relabel_configs");
+  target.version_1 = table.text("protocol") != "2.0";
+  target.version_2 = table.text("protocol") != "1.0";
+  target.shards = table.count("shards");
+  target.limits.most_samples = table.count("max_samples_per_send");
+  target.limits.most_bytes = table.size("max_bytes_per_send");
+  target.limits.deadline = table.duration("batch_send_deadline");
+  target.timeout = table.duration("timeout");
+  require(check_write_target(target), table.place());
+  return target;
+}
+
 // Names that have to be unique among the tables of a kind.
 class Names {
  public:
@@ -158,6 +175,11 @@ PeerOptions peer_options(const Settings& settings) {
   for (const SettingTable& table : settings.tables("scrape")) {
     options.jobs.push_back(job_of(table));
     jobs.add(options.jobs.back().name, table.place());
+  }
+  Names targets("remote write target");
+  for (const SettingTable& table : settings.tables("remote_write")) {
+    options.write_targets.push_back(write_target_of(table));
+    targets.add(options.write_targets.back().name, table.place());
   }
   options.text_folder = settings.text("textfile.folder");
   options.text_interval = settings.duration("textfile.interval");

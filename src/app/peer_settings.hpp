@@ -9,6 +9,7 @@
 #include "api/api_parts.hpp"
 #include "app/settings.hpp"
 #include "outbound/network_rules.hpp"
+#include "prom/remote_sender.hpp"
 #include "prom/scrape_job.hpp"
 
 namespace volta {
@@ -19,6 +20,7 @@ struct PeerOptions {
   std::filesystem::path text_folder;  // "": none
   std::chrono::milliseconds text_interval{15'000};
   std::string host;  // this machine's name, the label `host` of the series from text files
+  std::vector<WriteTarget> write_targets;
 
   [[nodiscard]] bool scrapes() const { return !jobs.empty() || !text_folder.empty(); }
 };

@@ -1,12 +1,33 @@
 #include "app/peers.hpp"
 
+#include <array>
+#include <cstring>
+#include <thread>
+
 #include "app/commands.hpp"
+#include "base/crypto.hpp"
 #include "prom/text_files.hpp"
 
 namespace volta {
+namespace {
 
-Peers::Peers(PeerOptions options, SampleSink& sink, const Clock& clock)
+// Uniform in [0, 1).
+double random_fraction() {
+  std::array<std::uint8_t, 4> bytes{};
+  random_bytes(bytes);
+  std::uint32_t number = 0;
+  std::memcpy(&number, bytes.data(), sizeof number);
+  return static_cast<double>(number) / 4294967296.0;
+}
+
+}  // namespace
+
+Peers::Peers(PeerOptions options, SampleSink& sink, ForwardLog& log, const Clock& clock)
     : client_(std::string("volta/") + kVersion, options.rules) {
+  for (WriteTarget& target : options.write_targets) {
+    senders_.push_back(std::make_unique<RemoteSender>(std::move(target), log, client_, clock,
+                                                      [] { return random_fraction(); }));
+  }
   if (!options.scrapes()) return;
   pool_ = std::make_unique<ScrapePool>(std::move(options.jobs), client_, sink, clock);
   if (!options.text_folder.empty()) {
@@ -17,15 +38,21 @@ Peers::Peers(PeerOptions options, SampleSink& sink, const Clock& clock)
 }
 
 void Peers::start() {
+  for (const auto& sender : senders_) sender->start();
   if (pool_) pool_->start();
 }
 
 void Peers::stop() {
   if (pool_) pool_->stop();
+  // Each may wait for a request that is slow to end, so all do it at once.
+  std::vector<std::thread> stopping;
+  for (const auto& sender : senders_) stopping.emplace_back([&sender] { sender->stop(); });
+  for (std::thread& thread : stopping) thread.join();
 }
 
 void Peers::append_to(std::vector<MetricFamily>& families) const {
   if (pool_) pool_->append_to(families);
+  for (const auto& sender : senders_) sender->append_to(families);
 }
 
 }  // namespace volta

@@ -34,8 +34,8 @@ std::int64_t default_size_cap(std::filesystem::path data) {
   return failed ? 0 : static_cast<std::int64_t>(space.capacity / 5 * 4);
 }
 
-StoreOptions server_store_options(const Settings& settings) {
-  StoreOptions options = store_options(settings, kHeadBytes);
+StoreOptions server_store_options(const Settings& settings, const PeerOptions& peers) {
+  StoreOptions options = store_options(settings, peers, kHeadBytes);
   if (settings.all().at("retention.size").origin == "default") {
     options.size_bytes = default_size_cap(options.directory);
   }
@@ -94,10 +94,11 @@ int run_server(const RoleOptions& options, bool show_access_key) {
   PeerOptions peers = peer_options(settings);
   peers.host = read_hostname({});
   const ServerMetrics own;
-  Hub hub({"server", server_store_options(settings), !only_loopback(settings.text("http.listen")),
-           !only_loopback(settings.text("rpc.listen")), query_limits(settings),
-           settings.count("query.max_concurrency"), engine_options(settings)},
-          clock);
+  Hub hub(
+      {"server", server_store_options(settings, peers),
+       !only_loopback(settings.text("http.listen")), !only_loopback(settings.text("rpc.listen")),
+       query_limits(settings), settings.count("query.max_concurrency"), engine_options(settings)},
+      clock);
   hub.add_self_metrics(own);
   hub.add_peers(std::move(peers));
   AccessSettings access;

@@ -122,6 +122,33 @@ void add_store_settings(std::vector<SettingSpec>& specs) {
   specs.insert(specs.end(), some.begin(), some.end());
 }
 
+TableSpec remote_write_table() {
+  using T = SettingType;
+  TableSpec table{"remote_write",
+                  "local server",
+                  "Servers to which all samples are written as well, one table each",
+                  {}};
+  table.fields = {
+      {"name", T::text, "", "", "Unique; under it is kept how far the server has all", "",
+       "central", "", true},
+      {"url", T::url, "", "", "Where its remote write receiver listens", "",
+       "https://prometheus.example/api/v1/write", "", true},
+      {"protocol", T::word, "auto", "", "auto tries 2.0 first, and goes over to 1.0 where it must",
+       "auto 1.0 2.0", "", "version protobuf_message"},
+      {"shards", T::count, "4", "", "Requests that are on their way at once", "1..64", "",
+       "max_shards queue_config"},
+      {"max_samples_per_send", T::count, "2000", "", "Samples of one request", "1..100000"},
+      {"max_bytes_per_send", T::size, "4MiB", "", "Bytes of one request", "64KiB..64MiB"},
+      {"batch_send_deadline", T::duration, "5s", "", "How long a sample waits for others", "0..10m",
+       "", "deadline"},
+      {"timeout", T::duration, "30s", "", "When an answer is late", "100ms..1h", "",
+       "remote_timeout"}};
+  add_credentials(table.fields);
+  table.inner = {
+      relabel_rules("write_relabel_configs", "Rules over the labels of what is sent", "__name__")};
+  return table;
+}
+
 std::vector<SettingSpec> every_setting() {
   using T = SettingType;
   std::vector<SettingSpec> specs = {
@@ -197,7 +224,7 @@ std::vector<std::string> every_setting_key() {
 }
 
 std::vector<TableSpec> table_specs(std::string_view role) {
-  std::vector<TableSpec> specs = {scrape_table()};
+  std::vector<TableSpec> specs = {scrape_table(), remote_write_table()};
   std::erase_if(specs, [&](const TableSpec& spec) { return !is_of_role(spec.roles, role); });
   return specs;
 }

@@ -1,5 +1,6 @@
 #include "base/json_writer.hpp"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cmath>
@@ -47,6 +48,25 @@ void append_json_string(std::string& out, std::string_view text) {
     }
   }
   out += '"';
+}
+
+std::size_t json_string_bytes(std::string_view text) {
+  std::size_t bytes = 2;
+  while (!text.empty()) {
+    const auto byte = static_cast<unsigned char>(text.front());
+    std::size_t length = 1;
+    if (byte >= 0x80) {
+      const std::size_t valid = utf8_length(text);
+      bytes += valid == 0 ? 3 : valid;
+      length = std::max<std::size_t>(valid, 1);
+    } else if (byte == '"' || byte == '\\' || byte == '\n' || byte == '\r' || byte == '\t') {
+      bytes += 2;
+    } else {
+      bytes += byte < 0x20 || byte == 0x7f ? 6 : 1;
+    }
+    text.remove_prefix(length);
+  }
+  return bytes;
 }
 
 void append_json_number(std::string& out, double value) {

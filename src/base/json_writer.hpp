@@ -1,6 +1,7 @@
 // Streams JSON into a string. Commas are its business, balance is the caller's.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -8,9 +9,11 @@
 namespace volta {
 
 // Appends `text` as a JSON string with its quotes. Bytes that are not UTF-8 become U+FFFD; `<`, `>`
-// and
-// `&` stay as they are (JSON is never put into HTML here).
+// and `&` stay as they are (JSON is never put into HTML here).
 void append_json_string(std::string& out, std::string_view text);
+
+// How many bytes that appends.
+std::size_t json_string_bytes(std::string_view text);
 
 // Appends the shortest text that reads back as the same double; NaN and infinities become null.
 void append_json_number(std::string& out, double value);

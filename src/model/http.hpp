@@ -86,6 +86,11 @@ class HttpHandler {
   virtual ~HttpHandler() = default;
   // Any thread of http/'s pool, many at once. May block on the store. Must not throw.
   virtual HttpResponse handle(const HttpRequest& request) = 0;
+  // Asked on such a thread before a long body (HttpOptions::most_body_bytes) is received: an answer
+  // refuses it, none lets it come. The request has no body yet.
+  virtual std::optional<HttpResponse> refuse_body(const HttpRequest& /*head*/) {
+    return std::nullopt;
+  }
   // True if this path is a stream of that kind (the request is then given to open_stream).
   virtual std::optional<StreamKind> stream_kind(const HttpRequest& request) = 0;
   // A refusal is answered in place of the upgrade.

@@ -6,7 +6,6 @@
 #include <charconv>
 #include <cmath>
 #include <cstring>
-#include <map>
 
 #include "base/json_writer.hpp"
 
@@ -211,15 +210,25 @@ struct ResultWriter {
   }
 };
 
-// About what the answer will need, so that the buffer seldom moves.
-std::size_t expected_bytes(const QueryValue& value) {
-  constexpr std::size_t kHead = 128, kSeries = 256, kPoint = 28;
-  if (const auto* vector = std::get_if<VectorValue>(&value)) {
-    return kHead + vector->elements.size() * kSeries;
+// What the answer needs at most: the buffer never moves, and of what is not used the pages are
+// never touched.
+std::size_t most_bytes(const Labels& labels) {
+  constexpr std::size_t kAround = 64;  // {"metric":{...},"values":[...]},
+  std::size_t bytes = kAround;
+  for (const auto& [name, value] : labels) {
+    bytes += json_string_bytes(name) + json_string_bytes(value) + 2;
   }
+  return bytes;
+}
+std::size_t most_bytes(const QueryValue& value) {
+  constexpr std::size_t kHead = 128, kPoint = 48;
   std::size_t bytes = kHead;
-  if (const auto* matrix = std::get_if<MatrixValue>(&value)) {
-    for (const auto& row : matrix->rows) bytes += kSeries + row.values.size() * kPoint;
+  if (const auto* vector = std::get_if<VectorValue>(&value)) {
+    for (const auto& element : vector->elements) bytes += most_bytes(*element.labels) + kPoint;
+  } else if (const auto* matrix = std::get_if<MatrixValue>(&value)) {
+    for (const auto& row : matrix->rows) {
+      bytes += most_bytes(*row.labels) + row.values.size() * kPoint;
+    }
   }
   return bytes;
 }
@@ -238,7 +247,7 @@ void append_prometheus_value(std::string& out, double value) {
 
 std::string query_answer_json(const QueryAnswer& answer) {
   std::string out;
-  out.reserve(expected_bytes(answer.value));
+  out.reserve(most_bytes(answer.value));
   out += R"({"status":"success","data":{"resultType":)";
   std::visit(ResultWriter{&out}, answer.value);
   out += '}';
@@ -249,92 +258,6 @@ std::string query_answer_json(const QueryAnswer& answer) {
   }
   out += '}';
   return out;
-}
-
-std::string_view query_error_type(QueryFailure::Kind kind) {
-  switch (kind) {
-    case QueryFailure::Kind::bad_data:
-      return "bad_data";
-    case QueryFailure::Kind::execution:
-      return "execution";
-    case QueryFailure::Kind::timeout:
-      return "timeout";
-    case QueryFailure::Kind::canceled:
-      return "canceled";
-    case QueryFailure::Kind::unavailable:
-      return "unavailable";
-    case QueryFailure::Kind::internal:
-      break;
-  }
-  return "internal";
-}
-
-int query_error_status(QueryFailure::Kind kind) {
-  switch (kind) {
-    case QueryFailure::Kind::bad_data:
-      return 400;
-    case QueryFailure::Kind::execution:
-      return 422;
-    case QueryFailure::Kind::timeout:
-    case QueryFailure::Kind::canceled:
-    case QueryFailure::Kind::unavailable:
-      return 503;
-    case QueryFailure::Kind::internal:
-      break;
-  }
-  return 500;
-}
-
-std::string query_failure_json(const QueryFailure& failure) {
-  return prometheus_error_json(query_error_type(failure.kind), failure.text);
-}
-
-std::string prometheus_error_json(std::string_view type, std::string_view text) {
-  std::string out = R"({"status":"error","errorType":)";
-  append_json_string(out, type);
-  out += R"(,"error":)";
-  append_json_string(out, text);
-  out += '}';
-  return out;
-}
-
-std::string prometheus_success_json(std::string_view data) {
-  std::string out = R"({"status":"success","data":)";
-  out += data;
-  out += '}';
-  return out;
-}
-
-std::string label_list_json(std::span<const std::string> items) {
-  std::string data;
-  append_array(data, items, [&](const std::string& text) { append_json_string(data, text); });
-  return prometheus_success_json(data);
-}
-
-std::string series_list_json(std::span<const QuerySeries> series) {
-  std::string data;
-  append_array(data, series, [&](const QuerySeries& one) { append_labels(data, *one.labels); });
-  return prometheus_success_json(data);
-}
-
-std::string metadata_json(std::span<const MetricMetadata> metrics, std::size_t most) {
-  std::map<std::string_view, std::vector<const MetricMetadata*>> by_name;
-  for (const auto& metric : metrics) by_name[metric.name].push_back(&metric);
-  std::string data;
-  JsonWriter json(data);
-  json.begin_object();
-  std::size_t names = 0;
-  for (const auto& [name, entries] : by_name) {
-    if (most != 0 && names++ == most) break;
-    json.key(name).begin_array();
-    for (const auto* entry : entries) {
-      json.begin_object().member("type", entry->type).member("help", entry->help);
-      json.member("unit", entry->unit).end_object();
-    }
-    json.end_array();
-  }
-  json.end_object();
-  return prometheus_success_json(data);
 }
 
 std::string federation_text(const VectorValue& values) {

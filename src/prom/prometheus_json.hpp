@@ -5,10 +5,8 @@
 #pragma once
 
 #include <cstdint>
-#include <span>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "model/query_engine.hpp"
 
@@ -16,22 +14,6 @@ namespace volta {
 
 // {"status":"success","data":{"resultType":...,"result":...}}, with `warnings` if there are any.
 std::string query_answer_json(const QueryAnswer& answer);
-
-// errorType and HTTP status of a failure.
-std::string_view query_error_type(QueryFailure::Kind kind);
-int query_error_status(QueryFailure::Kind kind);
-std::string query_failure_json(const QueryFailure& failure);
-// {"status":"error","errorType":...,"error":...} for errors of other kinds ("not_found").
-std::string prometheus_error_json(std::string_view type, std::string_view text);
-
-// {"status":"success","data":DATA}, DATA being JSON already.
-std::string prometheus_success_json(std::string_view data);
-// /labels, /label/NAME/values
-std::string label_list_json(std::span<const std::string> items);
-// /series
-std::string series_list_json(std::span<const QuerySeries> series);
-// /metadata: by name; `most` names, 0: all.
-std::string metadata_json(std::span<const MetricMetadata> metrics, std::size_t most);
 
 // Of points. 1795227181.224, 1795227181.500, 1795227181
 void append_prometheus_time(std::string& out, std::int64_t time_ms);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "model/regex_budget.hpp"
 #include "prom/label_rules.hpp"
 #include "prom/protobuf.hpp"
 
@@ -11,7 +12,8 @@ namespace {
 
 constexpr const char* kBrokenRead = "the remote read message is not valid protobuf";
 
-Result<LabelMatcher> read_matcher(std::string_view content, const ReadLimits& limits) {
+Result<LabelMatcher> read_matcher(std::string_view content, const ReadLimits& limits,
+                                  RegexBudget& regexes) {
   constexpr std::array<MatchOp, 4> kOps = {MatchOp::equal, MatchOp::not_equal, MatchOp::regex,
                                            MatchOp::not_regex};
   std::uint64_t type = 0;
@@ -28,17 +30,22 @@ Result<LabelMatcher> read_matcher(std::string_view content, const ReadLimits& li
     return Error{"a matcher's name is empty, or its name or value too long"};
   }
   if (!is_utf8(name) || !is_utf8(value)) return Error{"a matcher is not UTF-8"};
-  return LabelMatcher::make(std::string(name), kOps[type], std::string(value));
+  const MatchOp op = kOps[type];
+  if (op == MatchOp::regex || op == MatchOp::not_regex) {
+    if (const auto taken = regexes.take(value); !taken) return taken.error();
+  }
+  return LabelMatcher::make(std::string(name), op, std::string(value));
 }
 
-Result<ReadQuery> read_query(std::string_view content, const ReadLimits& limits) {
+Result<ReadQuery> read_query(std::string_view content, const ReadLimits& limits,
+                             RegexBudget& regexes) {
   ReadQuery query;
   ProtoReader reader(content);
   while (reader.next()) {
     if (reader.field() == 1) query.span.start_ms = reader.int64();
     if (reader.field() == 2) query.span.end_ms = reader.int64();
     if (reader.field() != 3) continue;
-    auto matcher = read_matcher(reader.bytes(), limits);
+    auto matcher = read_matcher(reader.bytes(), limits, regexes);
     if (reader.failed()) break;
     if (!matcher) return matcher.error();
     if (query.matchers.size() == limits.most_matchers) {
@@ -77,6 +84,7 @@ Result<std::vector<ReadQuery>> decode_read_request(std::string_view message,
                  " bytes"};
   }
   std::vector<ReadQuery> queries;
+  RegexBudget regexes;
   ProtoReader reader(message);
   while (reader.next()) {
     if (reader.field() != 1) continue;
@@ -85,7 +93,7 @@ Result<std::vector<ReadQuery>> decode_read_request(std::string_view message,
     if (queries.size() == limits.most_queries) {
       return Error{"more than " + std::to_string(limits.most_queries) + " queries in one request"};
     }
-    auto query = read_query(content, limits);
+    auto query = read_query(content, limits, regexes);
     if (!query) return query.error();
     queries.push_back(std::move(*query));
   }

@@ -27,8 +27,8 @@ struct ReadLimits {
   std::size_t longest_text = 64U << 10U;  // of a matcher's name or value
 };
 
-// An Error (400): broken, beyond a limit, a query without matchers, or a regular expression that
-// does not compile.
+// An Error (400): broken, beyond a limit, a query without matchers, or regular expressions that do
+// not compile or are too large together (RegexBudget).
 Result<std::vector<ReadQuery>> decode_read_request(std::string_view message,
                                                    const ReadLimits& limits);
 

@@ -83,7 +83,9 @@ void RemoteSender::restore() {
                {{"target", target_.name}});
   }
   state = fit_sender_state(std::move(state), target_.url, target_.shards);
-  version_ = target_.version_2 ? state.version : WriteVersion::v1;
+  version_ = !target_.version_2   ? WriteVersion::v1
+             : !target_.version_1 ? WriteVersion::v2
+                                  : state.version;
   for (ShardCursor& cursor : state.shards) {
     // A store restored from a backup gives its positions anew.
     cursor.done = std::min(cursor.done, newest);
@@ -225,10 +227,16 @@ void RemoteSender::answered(SenderShard& shard, const OutboundResponse& response
   const SenderRequest& request = *shard.request();
   const std::string said = "status " + std::to_string(response.status) + ": " +
                            printable(trim(response.body).substr(0, kMostLoggedBytes));
-  const std::size_t written =
+  std::size_t written =
       std::min(samples_written(response).value_or(response.status / 100 == 2 ? request.samples : 0),
                request.samples);
-  switch (judge_write_answer(response, request.version, took_2_)) {
+  SendVerdict verdict = judge_write_answer(response, request.version, took_2_);
+  const bool not_2 = verdict == SendVerdict::as_version_1 || verdict == SendVerdict::try_version_1;
+  if (not_2 && !target_.version_1) {
+    verdict = SendVerdict::dropped;
+    written = 0;
+  }
+  switch (verdict) {
     case SendVerdict::again:
       again(shard, said,
             retry_after(response, clock_.wall_ms()).value_or(std::chrono::milliseconds(0)));

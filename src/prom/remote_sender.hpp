@@ -34,6 +34,8 @@ struct WriteTarget {
   Relabeler relabel;  // drops series, or changes their labels
   // Try 2.0 first. What the target turned out to understand is remembered, for this URL.
   bool version_2 = true;
+  // Go over to 1.0 where 2.0 is not understood. Without it such samples are dropped.
+  bool version_1 = true;
   std::size_t shards = 4;
   SenderShard::Limits limits;
   std::chrono::milliseconds timeout{30'000};

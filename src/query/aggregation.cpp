@@ -19,10 +19,12 @@ struct Groups {
 };
 
 Groups groups_of(const Aggregate& clause, const SeriesMatrix& matrix) {
-  Signatures signatures(clause.labels, !clause.without);
+  Signatures signatures(matrix.budget(), clause.labels, !clause.without);
+  Pace pace(&matrix.budget());
   Groups groups;
   groups.of_row.reserve(matrix.rows());
   for (std::size_t r = 0; r < matrix.rows(); ++r) {
+    pace.spend(256);  // a key of labels is made and looked up
     const std::uint32_t group = signatures.of(matrix.labels(r));
     groups.of_row.push_back(group);
     if (group == groups.labels.size()) {
@@ -98,26 +100,36 @@ SeriesMatrix fold(const Groups& groups, const SeriesMatrix& matrix) {
   return out;
 }
 
-std::vector<std::vector<std::size_t>> rows_by_group(const Groups& groups) {
-  std::vector<std::vector<std::size_t>> rows(groups.labels.size());
-  for (std::size_t r = 0; r < groups.of_row.size(); ++r) rows[groups.of_row[r]].push_back(r);
-  return rows;
+// The rows of each group, and what stays charged for them.
+struct Members {
+  Charge charge;
+  std::vector<std::vector<std::size_t>> rows;
+};
+Members rows_by_group(const Groups& groups, Budget& budget) {
+  constexpr std::size_t kBytesPerRow = 2 * sizeof(std::size_t);  // as a vector grows
+  Members members{Charge(budget), {}};
+  members.charge.add(groups.labels.size() * sizeof(std::vector<std::size_t>) +
+                     groups.of_row.size() * kBytesPerRow);
+  members.rows.resize(groups.labels.size());
+  for (std::size_t r = 0; r < groups.of_row.size(); ++r)
+    members.rows[groups.of_row[r]].push_back(r);
+  return members;
 }
 
 SeriesMatrix quantiles(const ScalarColumn& q, const Groups& groups, const SeriesMatrix& matrix) {
   SeriesMatrix out(matrix.budget(), groups.labels.size(), matrix.columns());
-  const auto members = rows_by_group(groups);
-  std::vector<double> values;
-  for (std::size_t g = 0; g < members.size(); ++g) {
-    matrix.budget().check();
+  const Members members = rows_by_group(groups, matrix.budget());
+  ChargedVector<double> values(&matrix.budget());
+  Pace pace(&matrix.budget());
+  for (std::size_t g = 0; g < members.rows.size(); ++g) {
     out.labels(g) = groups.labels[g];
     for (std::size_t step = 0; step < matrix.columns(); ++step) {
-      if (step % 64 == 63) matrix.budget().check();
       values.clear();
-      for (const std::size_t r : members[g]) {
+      for (const std::size_t r : members.rows[g]) {
         if (!is_absent(matrix.row(r)[step])) values.push_back(matrix.row(r)[step]);
       }
-      if (!values.empty()) out.row(g)[step] = quantile_of(q.at(step), values);
+      pace.spend(1 + 8 * values.size());
+      if (values.size() > 0) out.row(g)[step] = quantile_of(q.at(step), values.items());
     }
   }
   out.drop_empty_rows();
@@ -165,16 +177,20 @@ SeriesMatrix best_of(const AggregationInput& input, const Groups& groups,
   const AggregateOp op = input.clause.op;
   SeriesMatrix out(matrix.budget(), matrix.rows(), matrix.columns());
   out.set_one_name(matrix.one_name());
-  std::vector<std::size_t> order;
-  std::vector<Candidate> candidates;
-  for (const auto& members : rows_by_group(groups)) {
-    matrix.budget().check();
+  // Only where there is one step is the order of ranks the order of the answer.
+  const bool ranks = matrix.columns() == 1 && op != AggregateOp::limitk;
+  ChargedVector<std::size_t> order(&matrix.budget());
+  ChargedVector<Candidate> found(&matrix.budget());
+  Pace pace(&matrix.budget());
+  const Members groups_of_rows = rows_by_group(groups, matrix.budget());
+  for (const auto& members : groups_of_rows.rows) {
     for (std::size_t step = 0; step < matrix.columns(); ++step) {
-      if (step % 64 == 63) matrix.budget().check();
-      candidates.clear();
+      found.clear();
       for (const std::size_t r : members) {
-        if (!is_absent(matrix.row(r)[step])) candidates.push_back({matrix.row(r)[step], r});
+        if (!is_absent(matrix.row(r)[step])) found.push_back({matrix.row(r)[step], r});
       }
+      auto& candidates = found.items();
+      pace.spend(1 + 16 * candidates.size());
       if (candidates.empty()) continue;
       const std::size_t k = whole_number(input.parameter.at(step), candidates.size());
       const auto end = candidates.begin() + static_cast<std::ptrdiff_t>(k);
@@ -182,13 +198,13 @@ SeriesMatrix best_of(const AggregationInput& input, const Groups& groups,
                         [&](const auto& a, const auto& b) { return ranks_before(op, a, b); });
       for (auto c = candidates.begin(); c != end; ++c) {
         out.row(c->row)[step] = c->value;
-        order.push_back(c->row);
+        if (ranks) order.push_back(c->row);
       }
     }
   }
   for (std::size_t r = 0; r < matrix.rows(); ++r) out.labels(r) = matrix.labels(r);
-  if (matrix.columns() == 1 && op != AggregateOp::limitk) {
-    SeriesMatrix ranked = out.picked(order);
+  if (ranks) {
+    SeriesMatrix ranked = out.picked(order.span());
     ranked.set_ordered(true);
     return ranked;
   }
@@ -227,21 +243,23 @@ SeriesMatrix counted_values(const AggregationInput& input, const SeriesMatrix& m
   }
   const Groups groups = groups_of(clause, matrix);
   SeriesMatrix out(matrix.budget(), matrix.columns());
-  std::unordered_map<std::string, std::size_t> places;
+  KeyNumbers places(matrix.budget());
+  Pace pace(&matrix.budget());
   std::string key;
   for (std::size_t r = 0; r < matrix.rows(); ++r) {
-    matrix.budget().check();
+    pace.spend(matrix.columns());
     for (std::size_t step = 0; step < matrix.columns(); ++step) {
       const double value = matrix.row(r)[step];
       if (is_absent(value)) continue;
+      pace.spend(256);  // text and key are made
       const std::string text = label_of_number(value);
       key = std::to_string(groups.of_row[r]) + (adds ? ' ' + text : std::string());
-      const auto [place, is_new] = places.try_emplace(key, out.rows());
+      const auto [place, is_new] = places.number_of(key);
       if (is_new) {
         const RowLabels& group = groups.labels[groups.of_row[r]];
-        out.append(adds ? with_label(group, name, text) : group);
+        out.append(adds ? with_label(matrix.budget(), group, name, text) : group);
       }
-      double& count = out.row(place->second)[step];
+      double& count = out.row(place)[step];
       count = is_absent(count) ? 1 : count + 1;
     }
   }

@@ -93,20 +93,27 @@ class Matching {
         one_to_one_(clause.matching.cardinality == VectorMatching::Cardinality::one_to_one),
         many_(swapped_ ? right : left),
         one_(swapped_ ? left : right),
-        signatures_(clause.matching.labels, clause.matching.on),
+        signatures_(left.budget(), clause.matching.labels, clause.matching.on),
         many_of_(signatures_.of_rows(many_)),
         one_of_(signatures_.of_rows(one_)),
         ones_(signatures_.size()),
         out_(left.budget(), left.columns()),
-        scratch_(left.columns()) {
+        places_(left.budget()),
+        charge_(left.budget()) {
+    charge_.add(left.columns() * kBytesPerStep + (left.rows() + right.rows()) * kBytesPerRow);
+    scratch_.resize(left.columns());
     for (std::size_t r = 0; r < one_of_.size(); ++r) ones_[one_of_[r]].push_back(r);
   }
 
   SeriesMatrix run() {
     check_one_side();
+    Pace pace(&many_.budget());
     for (std::size_t r = 0; r < many_.rows(); ++r) {
-      if (r % 64 == 0) many_.budget().check();
-      for (const std::size_t other : ones_[many_of_[r]]) join(r, other);
+      pace.spend(64);
+      for (const std::size_t other : ones_[many_of_[r]]) {
+        pace.spend(64 + 4 * scratch_.size());
+        join(r, other);
+      }
     }
     out_.drop_empty_rows();
     out_.set_one_name(drops_name(clause_));
@@ -146,30 +153,30 @@ class Matching {
     throw Stop("found duplicate series for the match group " +
                text_of(*signatures_.counted(one_.labels(first)).all) + " on the " +
                (swapped_ ? "left" : "right") + " hand-side of the operation: [" +
-               text_of(*finished(one_.labels(second))) + ", " +
-               text_of(*finished(one_.labels(first))) +
+               text_of(*finished(one_.budget(), one_.labels(second))) + ", " +
+               text_of(*finished(one_.budget(), one_.labels(first))) +
                "];many-to-many matching not allowed: matching labels must be unique on one side");
   }
 
-  [[nodiscard]] RowLabels result_labels(std::size_t many, std::size_t one) const {
+  [[nodiscard]] RowLabels result_labels(std::size_t many, std::size_t one) {
     const VectorMatching& matching = clause_.matching;
     RowLabels labels = many_.labels(many);
     if (drops_name(clause_)) labels.nameless = true;
     if (one_to_one_) {
       if (matching.on || !matching.labels.empty()) {
         // Unlike the signature, `ignoring` leaves a name that is not dropped.
-        auto kept = std::make_shared<Labels>();
+        Labels kept;
         labels.each([&](const auto& label) {
           const bool listed = std::find(matching.labels.begin(), matching.labels.end(),
                                         label.first) != matching.labels.end();
-          if (listed == matching.on) kept->push_back(label);
+          if (listed == matching.on) kept.push_back(label);
         });
-        labels = {std::move(kept), false};
+        labels = {charged_labels(many_.budget(), std::move(kept)), false};
       }
       return labels;
     }
     for (const std::string& name : matching.include) {
-      labels = with_label(labels, name, value_of(one_.labels(one), name));
+      labels = with_label(many_.budget(), labels, name, value_of(one_.labels(one), name));
     }
     // group_left(__name__) does not bring a name back that the operator's result lacks under bool.
     if (clause_.return_bool) labels.nameless = true;
@@ -185,17 +192,17 @@ class Matching {
     RowLabels labels = result_labels(many, one);
     key_.clear();
     append_key(labels, key_);
-    const auto [place, is_new] = places_.try_emplace(key_, out_.rows());
+    const auto [place, is_new] = places_.number_of(key_);
     if (is_new) {
       const auto row = out_.append(std::move(labels));
       std::copy(scratch_.begin(), scratch_.end(), row.begin());
       signature_of_out_.push_back(many_of_[many]);
       return;
     }
-    const auto row = out_.row(place->second);
+    const auto row = out_.row(place);
     for (std::size_t step = 0; step < row.size(); ++step) {
       if (is_absent(scratch_[step])) continue;
-      if (!is_absent(row[step])) throw_double(place->second, many);
+      if (!is_absent(row[step])) throw_double(place, many);
       row[step] = scratch_[step];
     }
   }
@@ -209,6 +216,7 @@ class Matching {
   void check_one_to_one(std::uint32_t signature) {
     auto& taken = taken_[signature];
     if (taken.empty()) {
+      charge_.add(scratch_.size() / 8 + kBytesPerRow);
       taken.resize(scratch_.size());
     }
     for (std::size_t step = 0; step < scratch_.size(); ++step) {
@@ -222,6 +230,10 @@ class Matching {
     }
   }
 
+  // scratch_, and the columns of check_one_side(); the vectors that have an entry a row.
+  static constexpr std::size_t kBytesPerStep = sizeof(double) + sizeof(std::size_t) + 1;
+  static constexpr std::size_t kBytesPerRow = 64;
+
   const Binary& clause_;
   bool swapped_;
   bool one_to_one_;
@@ -233,9 +245,10 @@ class Matching {
   SeriesMatrix out_;
   std::vector<double> scratch_;
   std::string key_;
-  std::unordered_map<std::string, std::size_t> places_;
+  KeyNumbers places_;
   std::vector<std::uint32_t> signature_of_out_;
   std::unordered_map<std::uint32_t, std::vector<bool>> taken_;
+  Charge charge_;  // for all these
 };
 
 // Of each signature the steps at which it has a row.
@@ -267,7 +280,7 @@ class StepMasks {
 };
 
 SeriesMatrix set_binary(const Binary& clause, SeriesMatrix left, SeriesMatrix right) {
-  Signatures signatures(clause.matching.labels, clause.matching.on);
+  Signatures signatures(left.budget(), clause.matching.labels, clause.matching.on);
   const auto left_of = signatures.of_rows(left);
   const auto right_of = signatures.of_rows(right);
   left.set_ordered(false);
@@ -296,6 +309,8 @@ SeriesMatrix scalar_binary(const Binary& clause, SeriesMatrix left, SeriesMatrix
   SeriesMatrix& target = into_left ? left : right;
   const SeriesMatrix& scalar = into_left ? right : left;
   const bool is_vector = vector_left || vector_right;
+  Charge charge(target.budget());
+  charge.add(target.columns() * sizeof(double));
   std::vector<double> values(target.columns());
   for (std::size_t r = 0; r < target.rows(); ++r) {
     if (r % 64 == 0) target.budget().check();

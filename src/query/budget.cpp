@@ -16,8 +16,7 @@ void Budget::check() const {
 }
 
 void Budget::read_samples(std::size_t count) {
-  samples_ += count;
-  if (samples_ <= limits_.most_samples) return;
+  if (samples_.fetch_add(count) + count <= limits_.most_samples) return;
   throw Stop(
       "query processing would load too many samples into memory in query execution: more than " +
       std::to_string(limits_.most_samples) +
@@ -25,12 +24,13 @@ void Budget::read_samples(std::size_t count) {
 }
 
 void Budget::take_bytes(std::size_t bytes) {
-  if (bytes > limits_.most_bytes || bytes_ > limits_.most_bytes - bytes) {
+  const std::size_t most = limits_.most_bytes;
+  if (bytes > most || ledger_->fetch_add(bytes) > most - bytes) {
+    if (bytes <= most) give_bytes(bytes);
     throw Stop("query needs more than " + std::to_string(limits_.most_bytes >> 20U) +
                " MiB for its intermediate results; narrow it: a longer step, a shorter range, or "
                "matchers that select fewer series");
   }
-  bytes_ += bytes;
 }
 
 }  // namespace volta::promql

@@ -4,6 +4,7 @@
 #include <numeric>
 
 #include "base/error.hpp"
+#include "query/answer_weight.hpp"
 #include "query/evaluator.hpp"
 #include "query/parser.hpp"
 #include "query/printer.hpp"
@@ -32,7 +33,9 @@ std::vector<std::pair<LabelsPtr, std::size_t>> ordered_rows(const SeriesMatrix& 
   std::vector<std::pair<LabelsPtr, std::size_t>> rows;
   rows.reserve(matrix.rows());
   for (std::size_t r = 0; r < matrix.rows(); ++r) {
-    if (!matrix.is_empty(r)) rows.emplace_back(finished(matrix.labels(r)), r);
+    if (!matrix.is_empty(r)) {
+      rows.emplace_back(finished(matrix.budget(), matrix.labels(r)), r);
+    }
   }
   if (keep_order) return rows;
   std::stable_sort(rows.begin(), rows.end(),
@@ -43,6 +46,8 @@ std::vector<std::pair<LabelsPtr, std::size_t>> ordered_rows(const SeriesMatrix& 
 VectorValue vector_value(const SeriesMatrix& matrix, std::int64_t time_ms) {
   VectorValue value;
   for (auto& [labels, r] : ordered_rows(matrix, matrix.ordered())) {
+    matrix.budget().take_bytes(sizeof(VectorValue::Element) + promql::kBytesPerPoint +
+                               promql::weight_of_labels(*labels));
     value.elements.push_back({std::move(labels), time_ms, matrix.row(r)[0]});
   }
   return value;
@@ -50,14 +55,17 @@ VectorValue vector_value(const SeriesMatrix& matrix, std::int64_t time_ms) {
 
 MatrixValue matrix_value(const SeriesMatrix& matrix, const Grid& grid) {
   MatrixValue value;
-  promql::Charge charge(matrix.budget());
+  promql::Pace pace(&matrix.budget());
   for (auto& [labels, r] : ordered_rows(matrix, false)) {
-    charge.add(grid.steps * 16);
+    pace.spend(grid.steps);
+    const auto values = matrix.row(r);
+    const auto points = static_cast<std::size_t>(std::count_if(
+        values.begin(), values.end(), [](double v) { return !promql::is_absent(v); }));
+    matrix.budget().take_bytes(points * promql::kBytesPerPoint + promql::weight_of_labels(*labels));
     MatrixValue::Row row;
     row.labels = std::move(labels);
-    row.times_ms.reserve(grid.steps);
-    row.values.reserve(grid.steps);
-    const auto values = matrix.row(r);
+    row.times_ms.reserve(points);
+    row.values.reserve(points);
     for (std::size_t step = 0; step < values.size(); ++step) {
       if (promql::is_absent(values[step])) continue;
       row.times_ms.push_back(grid.time(step));

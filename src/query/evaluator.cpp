@@ -10,9 +10,6 @@
 namespace volta::promql {
 namespace {
 
-// Deeper trees are refused: each level costs stack.
-constexpr std::size_t kDeepest = 400;
-
 SeriesMatrix constant(Budget& budget, double value) {
   SeriesMatrix out(budget, 1, 1);
   out.row(0)[0] = value;
@@ -39,22 +36,6 @@ bool depends_on_time(const Call& call) {
       return false;
   }
 }
-
-class Depth {
- public:
-  explicit Depth(std::size_t& depth) : depth_(depth) {
-    if (++depth_ > kDeepest) {
-      --depth_;
-      throw Stop("the expression nests more than 400 levels deep; split it");
-    }
-  }
-  ~Depth() { --depth_; }
-  Depth(const Depth&) = delete;
-  Depth& operator=(const Depth&) = delete;
-
- private:
-  std::size_t& depth_;
-};
 
 }  // namespace
 
@@ -94,7 +75,6 @@ SeriesMatrix Evaluator::evaluate(const Expr& expression, const Grid& grid) {
 }
 
 SeriesMatrix Evaluator::folded(const Expr& expression, const Grid& grid) {
-  const Depth depth(depth_);
   const Expr& inner = inside(expression);
   if (grid.steps > 1 && is_constant(inner)) return dispatch(inner, grid.first());
   return dispatch(inner, grid);

@@ -16,6 +16,7 @@
 namespace volta::promql {
 
 // For one query on one thread. All that evaluates throws Stop. Source, budget and tree outlive it.
+// It recurses as deep as the tree is high: kMostTreeLevels.
 class Evaluator {
  public:
   // `query`: what @ start() and @ end() mean.
@@ -87,7 +88,6 @@ class Evaluator {
   Budget& budget_;
   TimeSpan query_;
   Tier coarsest_ = Tier::raw;
-  std::size_t depth_ = 0;
 };
 
 // Without the parentheses around it.

@@ -4,8 +4,8 @@
 
 namespace volta::promql {
 
-Signatures::Signatures(std::vector<std::string> labels, bool keep)
-    : labels_(std::move(labels)), keep_(keep) {
+Signatures::Signatures(Budget& budget, std::vector<std::string> labels, bool keep)
+    : labels_(std::move(labels)), keep_(keep), budget_(budget), numbers_(budget) {
   std::sort(labels_.begin(), labels_.end());
   labels_.erase(std::unique(labels_.begin(), labels_.end()), labels_.end());
 }
@@ -31,23 +31,26 @@ std::uint32_t Signatures::of(const RowLabels& row) {
       key_ += '\xfe';
     });
   }
-  const auto next = static_cast<std::uint32_t>(numbers_.size());
-  return numbers_.try_emplace(key_, next).first->second;
+  return static_cast<std::uint32_t>(numbers_.number_of(key_).first);
 }
 
 std::vector<std::uint32_t> Signatures::of_rows(const SeriesMatrix& matrix) {
   std::vector<std::uint32_t> numbers;
   numbers.reserve(matrix.rows());
-  for (std::size_t r = 0; r < matrix.rows(); ++r) numbers.push_back(of(matrix.labels(r)));
+  Pace pace(&budget_);
+  for (std::size_t r = 0; r < matrix.rows(); ++r) {
+    numbers.push_back(of(matrix.labels(r)));
+    pace.spend(key_.size() + 64);
+  }
   return numbers;
 }
 
 RowLabels Signatures::counted(const RowLabels& row) const {
-  auto labels = std::make_shared<Labels>();
+  Labels labels;
   row.each([&](const auto& label) {
-    if (counts(label.first)) labels->push_back(label);
+    if (counts(label.first)) labels.push_back(label);
   });
-  return {std::move(labels), false};
+  return {charged_labels(budget_, std::move(labels)), false};
 }
 
 }  // namespace volta::promql

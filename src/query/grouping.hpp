@@ -3,10 +3,10 @@
 
 #include <cstdint>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 #include "query/ast.hpp"
+#include "query/key_numbers.hpp"
 #include "query/series_matrix.hpp"
 
 namespace volta::promql {
@@ -15,7 +15,7 @@ namespace volta::promql {
 class Signatures {
  public:
   // keep: only `labels` count; else all but these and the name.
-  Signatures(std::vector<std::string> labels, bool keep);
+  Signatures(Budget& budget, std::vector<std::string> labels, bool keep);
   std::uint32_t of(const RowLabels& row);
   std::vector<std::uint32_t> of_rows(const SeriesMatrix& matrix);
   [[nodiscard]] std::size_t size() const { return numbers_.size(); }
@@ -27,7 +27,8 @@ class Signatures {
 
   std::vector<std::string> labels_;  // sorted
   bool keep_;
-  std::unordered_map<std::string, std::uint32_t> numbers_;
+  Budget& budget_;
+  KeyNumbers numbers_;
   std::string key_;
 };
 

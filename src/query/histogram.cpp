@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <optional>
 #include <string>
-#include <unordered_map>
 
 #include "base/text.hpp"
+#include "query/key_numbers.hpp"
 #include "query/numeric.hpp"
 
 namespace volta::promql {
@@ -58,23 +58,27 @@ struct HistogramRows {
   std::vector<Member> members;  // ordered by bound
 };
 
-std::vector<HistogramRows> histograms_of(const SeriesMatrix& matrix) {
+std::vector<HistogramRows> histograms_of(const SeriesMatrix& matrix, Charge& charge) {
+  constexpr std::size_t kBytesPerRow = 2 * sizeof(Member);  // as a vector grows
+  charge.add(matrix.rows() * kBytesPerRow);
   std::vector<HistogramRows> histograms;
-  std::unordered_map<std::string, std::size_t> places;
+  KeyNumbers places(matrix.budget());
+  Pace pace(&matrix.budget());
   std::string key;
   for (std::size_t r = 0; r < matrix.rows(); ++r) {
+    pace.spend(512);  // a bound is read, a key of labels made
     const auto bound = parse_bound(value_of(matrix.labels(r), "le"));
     if (!bound) continue;
-    auto labels = std::make_shared<Labels>();
+    Labels labels;
     for (const auto& label : *matrix.labels(r).all) {
-      if (label.first != "le" && label.first != kNameLabel) labels->push_back(label);
+      if (label.first != "le" && label.first != kNameLabel) labels.push_back(label);
     }
     key.clear();
-    RowLabels rest{std::move(labels), true};
+    RowLabels rest{charged_labels(matrix.budget(), std::move(labels)), true};
     append_key(rest, key);
-    const auto [place, is_new] = places.try_emplace(key, histograms.size());
+    const auto [place, is_new] = places.number_of(key);
     if (is_new) histograms.push_back({std::move(rest), {}});
-    histograms[place->second].members.push_back({*bound, r});
+    histograms[place].members.push_back({*bound, r});
   }
   for (HistogramRows& histogram : histograms) {
     std::stable_sort(histogram.members.begin(), histogram.members.end(),
@@ -114,12 +118,14 @@ double bucket_quantile(double q, std::vector<Bucket>& buckets) {
 SeriesMatrix histogram_quantile(const ScalarColumn& q, const SeriesMatrix& matrix) {
   SeriesMatrix out(matrix.budget(), matrix.columns());
   out.set_one_name(true);
+  Charge charge(matrix.budget());
+  Pace pace(&matrix.budget());
   std::vector<Bucket> buckets;
-  for (HistogramRows& histogram : histograms_of(matrix)) {
-    matrix.budget().check();
+  for (HistogramRows& histogram : histograms_of(matrix, charge)) {
     const auto values = out.append(std::move(histogram.labels));
     for (std::size_t step = 0; step < values.size(); ++step) {
       buckets.clear();
+      pace.spend(1 + histogram.members.size());
       for (const Member& member : histogram.members) {
         const double count = matrix.row(member.row)[step];
         if (!is_absent(count)) buckets.push_back({member.upper, count});

@@ -93,12 +93,6 @@ class Expansion {
   std::vector<Part> parts_;
 };
 
-void set_label(SeriesMatrix& matrix, Charge& charge, std::size_t row, const std::string& name,
-               std::string_view value) {
-  charge.add(value.size() + 64);
-  matrix.labels(row) = with_label(matrix.labels(row), name, value);
-}
-
 std::size_t digits_at(std::string_view text, std::size_t begin) {
   std::size_t end = begin;
   while (end < text.size() && text[end] >= '0' && text[end] <= '9') ++end;
@@ -132,17 +126,18 @@ bool is_label_name(std::string_view name) {
   return true;
 }
 
-RowLabels with_label(const RowLabels& row, const std::string& name, std::string_view value) {
-  auto labels = std::make_shared<Labels>();
-  labels->reserve(row.all->size() + 1);
+RowLabels with_label(Budget& budget, const RowLabels& row, const std::string& name,
+                     std::string_view value) {
+  Labels labels;
+  labels.reserve(row.all->size() + 1);
   row.each([&](const auto& label) {
-    if (label.first != name) labels->push_back(label);
+    if (label.first != name) labels.push_back(label);
   });
   if (!value.empty()) {
     std::pair<std::string, std::string> added(name, value);
-    labels->insert(std::lower_bound(labels->begin(), labels->end(), added), std::move(added));
+    labels.insert(std::lower_bound(labels.begin(), labels.end(), added), std::move(added));
   }
-  return {std::move(labels), false};
+  return {charged_labels(budget, std::move(labels)), false};
 }
 
 SeriesMatrix label_replace(SeriesMatrix matrix, const LabelReplacement& what) {
@@ -158,16 +153,16 @@ SeriesMatrix label_replace(SeriesMatrix matrix, const LabelReplacement& what) {
   const Expansion expansion(what.replacement, regex);
   std::vector<re2::StringPiece> groups(static_cast<std::size_t>(regex.NumberOfCapturingGroups()) +
                                        1);
-  Charge charge(matrix.budget());
   for (std::size_t r = 0; r < matrix.rows(); ++r) {
-    if (r % 256 == 0) matrix.budget().check();
+    if (r % 64 == 0) matrix.budget().check();
     const std::string_view source = value_of(matrix.labels(r), what.source);
     const re2::StringPiece text(source.data(), source.size());
     if (!regex.Match(text, 0, text.size(), re2::RE2::ANCHOR_BOTH, groups.data(),
                      static_cast<int>(groups.size()))) {
       continue;
     }
-    set_label(matrix, charge, r, what.destination, expansion.apply(groups));
+    matrix.labels(r) =
+        with_label(matrix.budget(), matrix.labels(r), what.destination, expansion.apply(groups));
   }
   matrix.set_one_name(false);
   return merge_equal_rows(std::move(matrix), true);
@@ -182,10 +177,9 @@ SeriesMatrix label_join(SeriesMatrix matrix, const LabelJoin& what) {
   if (!is_label_name(what.destination)) {
     throw Stop("invalid destination label name in label_join(): " + what.destination);
   }
-  Charge charge(matrix.budget());
   std::string joined;
   for (std::size_t r = 0; r < matrix.rows(); ++r) {
-    if (r % 256 == 0) matrix.budget().check();
+    if (r % 64 == 0) matrix.budget().check();
     joined.clear();
     for (std::size_t i = 0; i < what.sources.size(); ++i) {
       if (i > 0) joined += what.separator;
@@ -194,7 +188,7 @@ SeriesMatrix label_join(SeriesMatrix matrix, const LabelJoin& what) {
         throw Stop("label_join() makes a label of more than 64 KiB; join fewer labels");
       }
     }
-    set_label(matrix, charge, r, what.destination, joined);
+    matrix.labels(r) = with_label(matrix.budget(), matrix.labels(r), what.destination, joined);
   }
   matrix.set_one_name(false);
   return merge_equal_rows(std::move(matrix), true);
@@ -240,7 +234,9 @@ SeriesMatrix sorted_by_labels(SeriesMatrix matrix, std::span<const std::string> 
                               bool descending) {
   if (matrix.columns() != 1) return matrix;
   std::vector<LabelsPtr> labels;
-  for (std::size_t r = 0; r < matrix.rows(); ++r) labels.push_back(finished(matrix.labels(r)));
+  for (std::size_t r = 0; r < matrix.rows(); ++r) {
+    labels.push_back(finished(matrix.budget(), matrix.labels(r)));
+  }
   std::vector<std::size_t> order(matrix.rows());
   std::iota(order.begin(), order.end(), std::size_t{0});
   std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {

@@ -29,6 +29,7 @@ int natural_compare(std::string_view a, std::string_view b);
 // Any UTF-8 but the empty string.
 bool is_label_name(std::string_view name);
 // One row's labels with one of them set, or taken away where `value` is empty.
-RowLabels with_label(const RowLabels& row, const std::string& name, std::string_view value);
+RowLabels with_label(Budget& budget, const RowLabels& row, const std::string& name,
+                     std::string_view value);
 
 }  // namespace volta::promql

@@ -301,12 +301,6 @@ class LayoutPrinter {
 
 }  // namespace
 
-std::string print(const Expr& expression) {
-  std::string out;
-  LinePrinter(out).append(expression);
-  return out;
-}
-
 std::string format(const Expr& expression) { return LayoutPrinter(expression).take(); }
 
 }  // namespace volta::promql

@@ -8,9 +8,6 @@
 
 namespace volta::promql {
 
-// On one line.
-std::string print(const Expr& expression);
-
 constexpr std::size_t kWidestLine = 100;
 // The usual layout: expressions wider than kWidestLine are broken at operators, arguments and
 // parentheses, each level indented by two blanks.

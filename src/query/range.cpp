@@ -1,20 +1,22 @@
 #include "query/range.hpp"
 
 #include <algorithm>
+#include <cmath>
+
+#include "query/span_reader.hpp"
+#include "query/step_fold.hpp"
+#include "query/tier_choice.hpp"
 
 namespace volta {
 namespace {
 
-constexpr std::int64_t kMostPoints = 11'000;  // as Prometheus' limit on range queries
-// A counter's rate may count from a sample this much before the range: three of the slowest default
-// periods.
-constexpr std::int64_t kLookbackMs = 180'000;
+using promql::Budget;
+using promql::FunctionId;
 
-bool matches(const Labels& labels, const Labels& matchers) {
-  return std::all_of(matchers.begin(), matchers.end(), [&](const auto& matcher) {
-    return label_value(labels, matcher.first) == matcher.second;
-  });
-}
+// A counter's rate may count from a sample this much before: three of the slowest default periods.
+constexpr std::int64_t kLookbackMs = 180'000;
+// Times beyond these (about 31,000 years) are refused, so that sums of a few fit 64 bits.
+constexpr std::int64_t kFarthestMs = 1'000'000'000'000'000;
 
 // Rounds down, for negative times too.
 std::int64_t floor_to(std::int64_t time, std::int64_t step) {
@@ -22,104 +24,112 @@ std::int64_t floor_to(std::int64_t time, std::int64_t step) {
   return time - (rest < 0 ? rest + step : rest);
 }
 
-std::optional<double> aggregate_values(const double* first, const double* last,
-                                       Aggregation aggregation) {
-  if (first == last) return std::nullopt;
-  switch (aggregation) {
-    case Aggregation::min:
-      return *std::min_element(first, last);
-    case Aggregation::max:
-      return *std::max_element(first, last);
-    case Aggregation::last:
-      return *(last - 1);
-    default:
-      break;
+std::optional<QueryFailure> problem_of(const RangeQuestion& question, const QueryLimits& limits) {
+  const auto bad = [](std::string text) {
+    return QueryFailure{QueryFailure::Kind::bad_data, std::move(text)};
+  };
+  if (question.step_ms <= 0) return bad("the step must be longer than nothing");
+  if (question.end_ms < question.start_ms) return bad("the end lies before the start");
+  if (std::max({std::abs(question.start_ms), std::abs(question.end_ms), question.step_ms}) >
+      kFarthestMs) {
+    return bad("the time range is out of reach");
   }
-  double sum = 0;
-  for (const double* value = first; value != last; ++value) sum += *value;
-  return sum / static_cast<double>(last - first);
+  const std::int64_t points =
+      (question.end_ms - floor_to(question.start_ms, question.step_ms)) / question.step_ms + 1;
+  if (static_cast<std::uint64_t>(points) > limits.most_points) {
+    return bad("the range holds " + std::to_string(points) + " steps, more than " +
+               std::to_string(limits.most_points) + "; ask for a longer step or a shorter range");
+  }
+  return std::nullopt;
 }
 
-std::optional<double> rate(const SampleColumn& column, std::size_t first, std::size_t last,
-                           std::int64_t lookback_ms) {
-  if (first == last) return std::nullopt;
-  std::size_t from = first;
-  if (first > 0 && column.times_ms[first] - column.times_ms[first - 1] <= lookback_ms)
-    from = first - 1;
-  const std::int64_t span = column.times_ms[last - 1] - column.times_ms[from];
-  if (span <= 0) return std::nullopt;
-  double increase = 0;
-  for (std::size_t i = from + 1; i < last; ++i) {
-    const double difference = column.values[i] - column.values[i - 1];
-    increase += difference < 0 ? column.values[i] : difference;
-  }
-  return increase * 1000.0 / static_cast<double>(span);
+StepGrid grid_of(const RangeQuestion& question) {
+  const std::int64_t first = floor_to(question.start_ms, question.step_ms);
+  return {first, question.step_ms, (question.end_ms - first) / question.step_ms + 1};
+}
+
+// The tier whose windows make up the steps; raw: none do. Growth is kept of counters only.
+Tier base_of(const SeriesSource& source, const StepGrid& grid, Aggregation aggregation,
+             std::span<const QuerySeries> series) {
+  const bool counters = std::all_of(series.begin(), series.end(), [](const QuerySeries& one) {
+    return one.kind == Kind::counter;
+  });
+  if (aggregation == Aggregation::rate && !counters) return Tier::raw;
+  const promql::Grid ends{grid.first_ms + grid.step_ms, grid.step_ms,
+                          static_cast<std::size_t>(grid.steps)};
+  promql::WindowTimes windows;
+  windows.grid = ends;
+  windows.range_ms = grid.step_ms;
+  return promql::exact_tier(source, FunctionId::increase, windows);
+}
+
+struct Folded {
+  std::vector<std::vector<double>> rows;  // a series each
+  Tier tier = Tier::raw;
+};
+
+Folded fold(SpanReader& reader, std::span<const QuerySeries> series, Tier base,
+            const StepGrid& grid, Aggregation aggregation) {
+  const std::int64_t lookback = std::max(kLookbackMs, grid.step_ms);
+  std::vector<StepFold> folds(series.size(), StepFold(grid, aggregation, lookback));
+  TimeSpan span = grid.span();
+  if (aggregation == Aggregation::rate) span.start_ms -= lookback;
+  reader.read(series, base, span,
+              {[&](std::size_t place, const SampleSlice& samples) { folds[place].add(samples); },
+               [&](std::size_t place, Tier tier, const WindowColumn& windows) {
+                 folds[place].add(windows, tier_step_ms(tier));
+               }});
+  Folded out;
+  out.tier = reader.coarsest();
+  out.rows.reserve(series.size());
+  for (StepFold& one : folds) out.rows.push_back(one.finish());
+  return out;
+}
+
+bool is_empty(const std::vector<double>& values) {
+  return std::all_of(values.begin(), values.end(), [](double value) { return std::isnan(value); });
 }
 
 }  // namespace
 
-std::vector<std::optional<double>> aggregate_windows(const SampleColumn& column,
-                                                     Aggregation aggregation, std::int64_t first_ms,
-                                                     std::int64_t step_ms, std::size_t windows,
-                                                     std::int64_t lookback_ms) {
-  std::vector<std::optional<double>> out(windows);
-  auto at = static_cast<std::size_t>(
-      std::lower_bound(column.times_ms.begin(), column.times_ms.end(), first_ms) -
-      column.times_ms.begin());
-  for (std::size_t window = 0; window < windows; ++window) {
-    const std::int64_t end = first_ms + static_cast<std::int64_t>(window + 1) * step_ms;
-    const std::size_t begin = at;
-    while (at < column.times_ms.size() && column.times_ms[at] < end) ++at;
-    out[window] = aggregation == Aggregation::rate
-                      ? rate(column, begin, at, lookback_ms)
-                      : aggregate_values(column.values.data() + begin, column.values.data() + at,
-                                         aggregation);
+std::string Range::unit_of(const MetricOfHost& metric) const {
+  for (const SeriesRecord& record : index_.find(metric.host, metric.name)) {
+    if (record.def.name == metric.name) return record.def.unit;
   }
-  return out;
+  for (const MetricMetadata& note : source_.metadata(metric.name)) return note.unit;
+  return "";
 }
 
-Result<RangeAnswer> Range::range(const RangeQuestion& question) const {
-  if (question.step_ms <= 0) return Error{"the step must be longer than nothing"};
-  if (question.end_ms < question.start_ms) return Error{"the end lies before the start"};
-  RangeAnswer answer;
-  answer.step_ms = question.step_ms;
-  const std::int64_t first = floor_to(question.start_ms, question.step_ms);
-  const std::int64_t points = (question.end_ms - first) / question.step_ms + 1;
-  if (points > kMostPoints) {
-    return Error{"the range holds " + std::to_string(points) +
-                 " steps, more than 11000; ask for a longer step or a shorter range"};
-  }
-  answer.timestamps_ms.reserve(static_cast<std::size_t>(points));
-  for (std::int64_t i = 0; i < points; ++i)
-    answer.timestamps_ms.push_back(first + i * question.step_ms);
-
-  std::vector<SeriesRecord> records = index_.find(question.host, question.name);
-  std::erase_if(records, [&](const SeriesRecord& record) {
-    return record.def.name != question.name || !matches(record.def.labels, question.matchers);
+std::variant<RangeAnswer, QueryFailure> Range::range(const RangeQuestion& question,
+                                                     const QueryLimits& limits) const {
+  if (auto problem = problem_of(question, limits)) return std::move(*problem);
+  return within_limits<RangeAnswer>(limits, [&](Budget& budget) {
+    const StepGrid grid = grid_of(question);
+    RangeAnswer answer;
+    answer.step_ms = grid.step_ms;
+    answer.timestamps_ms.reserve(static_cast<std::size_t>(grid.steps));
+    for (std::int64_t i = 0; i < grid.steps; ++i) {
+      answer.timestamps_ms.push_back(grid.first_ms + i * grid.step_ms);
+    }
+    SpanReader reader(source_, budget);
+    const auto series = reader.select(question.metric, grid.span());
+    if (series.empty()) return answer;
+    promql::Charge charge(budget);
+    charge.add(series.size() * (static_cast<std::size_t>(grid.steps) * sizeof(double) + 256));
+    const Aggregation aggregation = question.aggregation.value_or(
+        series.front().kind == Kind::counter ? Aggregation::rate : Aggregation::avg);
+    answer.unit = unit_of(question.metric) + (aggregation == Aggregation::rate ? "/s" : "");
+    const Tier base = base_of(source_, grid, aggregation, series);
+    Folded folded = fold(reader, series, base, grid, aggregation);
+    answer.tier = folded.tier;
+    for (std::size_t i = 0; i < series.size(); ++i) {
+      if (is_empty(folded.rows[i])) continue;
+      answer.rows.push_back({told_labels(series[i]), std::move(folded.rows[i])});
+    }
+    std::sort(answer.rows.begin(), answer.rows.end(),
+              [](const auto& a, const auto& b) { return a.labels < b.labels; });
+    return answer;
   });
-  if (records.empty()) return answer;
-  const Aggregation aggregation = question.aggregation.value_or(
-      records.front().def.kind == Kind::counter ? Aggregation::rate : Aggregation::avg);
-  const bool is_rate = aggregation == Aggregation::rate;
-  answer.unit = records.front().def.unit + (is_rate ? "/s" : "");
-
-  std::vector<SeriesId> ids;
-  ids.reserve(records.size());
-  for (const SeriesRecord& record : records) ids.push_back(record.id);
-  const std::int64_t lookback = std::max(kLookbackMs, question.step_ms);
-  const std::int64_t end = first + points * question.step_ms - 1;
-  const auto columns = reader_.read(question.host, ids, is_rate ? first - lookback : first, end);
-  for (std::size_t i = 0; i < columns.size(); ++i) {
-    RangeAnswer::Row row{records[i].def.labels,
-                         aggregate_windows(columns[i], aggregation, first, question.step_ms,
-                                           static_cast<std::size_t>(points), lookback)};
-    const bool any = std::any_of(row.values.begin(), row.values.end(),
-                                 [](const auto& value) { return value.has_value(); });
-    if (any) answer.rows.push_back(std::move(row));
-  }
-  std::sort(answer.rows.begin(), answer.rows.end(),
-            [](const auto& a, const auto& b) { return a.labels < b.labels; });
-  return answer;
 }
 
 }  // namespace volta

@@ -14,7 +14,7 @@ double seconds(std::int64_t ms) { return static_cast<double>(ms) / 1000; }
 // only look at those inside them.
 class Resets {
  public:
-  explicit Resets(std::span<const double> values) : values_(values) {
+  Resets(std::span<const double> values, Budget* budget) : values_(values), drops_(budget) {
     for (std::size_t i = 1; i < values.size(); ++i) {
       if (values[i] < values[i - 1]) drops_.push_back(i);
     }
@@ -31,14 +31,14 @@ class Resets {
 
  private:
   std::span<const double> values_;
-  std::vector<std::size_t> drops_;  // places whose value is less than the one before
+  ChargedVector<std::size_t> drops_;  // places whose value is less than the one before
   std::size_t next_ = 0;
 };
 
 void extrapolated_function(FunctionId function, const RangeInput& input, std::span<double> out) {
   const auto times = input.samples.times_ms;
   const auto values = input.samples.values;
-  Resets resets(function == FunctionId::delta ? std::span<const double>{} : values);
+  Resets resets(function == FunctionId::delta ? std::span<const double>{} : values, input.budget);
   slide(input, [&](std::size_t step, std::size_t begin, std::size_t end) {
     if (end - begin < 2) return;
     Extrapolation samples;
@@ -144,7 +144,7 @@ void smoothing_function(const RangeInput& input, std::span<double> out) {
 void pairs_function(FunctionId function, const RangeInput& input, std::span<double> out) {
   const auto values = input.samples.values;
   const bool falls = function == FunctionId::resets;
-  std::vector<std::size_t> places;  // of the later one of each such pair
+  ChargedVector<std::size_t> places(input.budget);  // of the later one of each such pair
   for (std::size_t i = 1; i < values.size(); ++i) {
     const double a = values[i - 1];
     const double b = values[i];

@@ -22,7 +22,7 @@ struct RangeInput {
   SampleSlice samples;  // of one series; without stale markers
   WindowTimes windows;
   std::span<const ScalarColumn> parameters;  // the function's scalar arguments in their order
-  const Budget* budget = nullptr;            // looked at now and then, if given
+  Budget* budget = nullptr;                  // looked at now and then and charged, if given
 };
 
 // Fills `out`, one value a step; kAbsent where the window holds too few samples. For every function
@@ -47,12 +47,13 @@ void slide(const RangeInput& input, const Function& f) {
   const auto times = input.samples.times_ms;
   std::size_t begin = 0;
   std::size_t end = 0;
+  Pace pace(input.budget);
   for (std::size_t step = 0; step < input.windows.grid.steps; ++step) {
-    if (step % 64 == 63 && input.budget != nullptr) input.budget->check();
     const std::int64_t last_ms = input.windows.end(step);
     const std::int64_t before_ms = last_ms - input.windows.range_ms;
     while (end < times.size() && times[end] <= last_ms) ++end;
     while (begin < end && times[begin] <= before_ms) ++begin;
+    pace.spend(1 + end - begin);
     if (begin < end) f(step, begin, end);
   }
 }

@@ -1,6 +1,7 @@
 // Selectors, range functions over them, and subqueries.
 #include <algorithm>
 
+#include "query/answer_weight.hpp"
 #include "query/evaluator.hpp"
 #include "query/tier_choice.hpp"
 
@@ -23,6 +24,7 @@ bool keeps_name(FunctionId function) {
 // Samples without stale markers; copies only where there are any.
 class Living {
  public:
+  explicit Living(Budget& budget) : times_(&budget), values_(&budget) {}
   SampleSlice of(const SampleSlice& all) {
     if (std::none_of(all.values.begin(), all.values.end(), is_stale_marker)) return all;
     times_.clear();
@@ -32,12 +34,12 @@ class Living {
       times_.push_back(all.times_ms[i]);
       values_.push_back(all.values[i]);
     }
-    return {times_, values_};
+    return {times_.span(), values_.span()};
   }
 
  private:
-  std::vector<std::int64_t> times_;
-  std::vector<double> values_;
+  ChargedVector<std::int64_t> times_;
+  ChargedVector<double> values_;
 };
 
 // What an instant selector shows: of each step the last sample within the lookback, unless that is
@@ -140,7 +142,7 @@ SeriesMatrix Evaluator::over_selector(FunctionId function, const MatrixSelector&
         return function_of_windows(function, input, row);
       },
       out);
-  Living living;
+  Living living(budget_);
   fill_from_samples(
       series, rows, windows.span(),
       [&](const SampleSlice& samples, std::span<double> row) {
@@ -173,8 +175,10 @@ SeriesMatrix Evaluator::over_subquery(FunctionId function, const Subquery& node,
   const SeriesMatrix inner = subquery_values(node, windows, at);
   SeriesMatrix out(budget_, inner.rows(), grid.steps);
   out.set_one_name(inner.one_name());
-  std::vector<std::int64_t> times;
-  std::vector<double> values;
+  ChargedVector<std::int64_t> times(&budget_);
+  ChargedVector<double> values(&budget_);
+  times.reserve(inner.columns());
+  values.reserve(inner.columns());
   for (std::size_t r = 0; r < inner.rows(); ++r) {
     budget_.check();
     times.clear();
@@ -186,7 +190,8 @@ SeriesMatrix Evaluator::over_subquery(FunctionId function, const Subquery& node,
       values.push_back(row[i]);
     }
     out.labels(r) = inner.labels(r);
-    range_function(function, {{times, values}, windows, parameters, &budget_}, out.row(r));
+    range_function(function, {{times.span(), values.span()}, windows, parameters, &budget_},
+                   out.row(r));
   }
   return out;
 }
@@ -195,10 +200,9 @@ std::vector<MatrixValue::Row> Evaluator::samples_of(const Expr& expression, std:
   std::vector<MatrixValue::Row> rows;
   const Expr& inner = inside(expression);
   const Grid grid{time_ms, 1, 1};
-  Charge charge(budget_);
   const auto add = [&](LabelsPtr labels, const SampleSlice& samples) {
     if (samples.times_ms.empty()) return;
-    charge.add(samples.times_ms.size() * 16);
+    budget_.take_bytes(samples.times_ms.size() * kBytesPerPoint + weight_of_labels(*labels));
     rows.push_back({std::move(labels),
                     {samples.times_ms.begin(), samples.times_ms.end()},
                     {samples.values.begin(), samples.values.end()}});
@@ -206,7 +210,7 @@ std::vector<MatrixValue::Row> Evaluator::samples_of(const Expr& expression, std:
   if (const auto* node = std::get_if<MatrixSelector>(&inner.node)) {
     const TimeSpan span = windows_of(node->selector.time, node->range_ms, grid).span();
     const std::vector<QuerySeries> series = select(node->selector, span);
-    Living living;
+    Living living(budget_);
     read(series, span, [&](std::size_t r, const SampleSlice& samples) {
       add(series[r].labels, living.of(samples));
     });
@@ -216,14 +220,14 @@ std::vector<MatrixValue::Row> Evaluator::samples_of(const Expr& expression, std:
   Grid at;
   const SeriesMatrix values = subquery_values(node, windows_of(node.time, node.range_ms, grid), at);
   for (std::size_t r = 0; r < values.rows(); ++r) {
-    std::vector<std::int64_t> times;
-    std::vector<double> present;
+    ChargedVector<std::int64_t> times(&budget_);
+    ChargedVector<double> present(&budget_);
     for (std::size_t i = 0; i < values.columns(); ++i) {
       if (is_absent(values.row(r)[i])) continue;
       times.push_back(at.time(i));
       present.push_back(values.row(r)[i]);
     }
-    add(finished(values.labels(r)), {times, present});
+    add(finished(budget_, values.labels(r)), {times.span(), present.span()});
   }
   return rows;
 }

@@ -37,31 +37,6 @@ bool is_label_word(TokenKind kind) {
   return keyword || is_metric_name(kind) || kind == TokenKind::atan2;
 }
 
-// The larger count of a {n}, {n,} or {n,m} that begins here, at most `most`; 0 if it is none.
-std::size_t repetition(std::string_view regex, std::size_t most) {
-  std::size_t largest = 0;
-  std::size_t count = 0;
-  for (std::size_t i = 1; i < regex.size() && largest < most; ++i) {
-    const char c = regex[i];
-    if (c != ',' && (c < '0' || c > '9')) break;
-    count = c == ',' ? 0 : count * 10 + static_cast<std::size_t>(c - '0');
-    largest = std::max(largest, count);
-  }
-  return std::min(largest, most);
-}
-
-std::size_t weight_of_regex(std::string_view regex) {
-  constexpr std::size_t kClassWeight = 500;       // some of Unicode's have so many ranges
-  constexpr std::size_t kMostRepetitions = 1000;  // RE2 refuses more
-  std::size_t weight = regex.size();
-  for (std::size_t i = 0; i + 1 < regex.size(); ++i) {
-    const bool named_class = regex[i] == '\\' && (regex[i + 1] == 'p' || regex[i + 1] == 'P');
-    if (named_class) weight += kClassWeight;
-    if (regex[i] == '{') weight += repetition(regex.substr(i), kMostRepetitions);
-  }
-  return weight;
-}
-
 // The usual order, as printed: which matcher was written first means nothing.
 void sort_by_text(Matchers& matchers) {
   std::vector<std::pair<std::string, LabelMatcher>> by_text;
@@ -188,22 +163,15 @@ void SelectorParser::matcher(Matchers& out) {
   add(label, *op, unquote(tokens_.written(tokens_.take())), out);
 }
 
-void SelectorParser::count_regex(const Token& label, std::string_view regex) {
-  regex_weight_ += weight_of_regex(regex);
-  if (++regexes_ > kMostRegexes) {
-    tokens_.fail(label.begin,
-                 "more than " + std::to_string(kMostRegexes) + " regular expressions in one query");
-  } else if (regex_weight_ > kMostRegexWeight) {
-    tokens_.fail(label.begin, "the regular expressions of the query are too large");
-  }
-}
-
 void SelectorParser::add(const Token& label, MatchOp op, std::string value, Matchers& out) {
   const std::string_view written = tokens_.written(label);
   std::string name = label.kind == TokenKind::string ? unquote(written) : std::string(written);
   const bool is_regex = op == MatchOp::regex || op == MatchOp::not_regex;
-  if (is_regex) count_regex(label, value);
-  if (tokens_.failed()) return;
+  if (is_regex) {
+    if (const auto taken = regexes_.take(value); !taken) {
+      return tokens_.fail(label.begin, taken.error().text);
+    }
+  }
   auto made = LabelMatcher::make(std::move(name), op, std::move(value));
   if (!made) return tokens_.fail(label.begin, made.error().text);
   out.push_back(std::move(*made));

@@ -3,21 +3,15 @@
 // back means nothing.
 #pragma once
 
-#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <vector>
 
+#include "model/regex_budget.hpp"
 #include "query/ast.hpp"
 #include "query/token_stream.hpp"
 
 namespace volta::promql {
-
-// Regular expressions of one text. Each may need a megabyte while it is used.
-constexpr std::size_t kMostRegexes = 100;
-// Of all of them together, in bytes of their text; what a short text says in much less than it
-// needs (classes of Unicode, counted repetition) weighs more. Bounds what it costs to compile them.
-constexpr std::size_t kMostRegexWeight = 100'000;
 
 // Whether this token can be the name of a metric: names, and most of the keywords.
 bool is_metric_name(TokenKind kind);
@@ -34,12 +28,10 @@ class SelectorParser {
  private:
   void matchers(Matchers& out);
   void matcher(Matchers& out);
-  void count_regex(const Token& label, std::string_view regex);
   void add(const Token& label, MatchOp op, std::string value, Matchers& out);
 
   TokenStream& tokens_;
-  std::size_t regexes_ = 0;
-  std::size_t regex_weight_ = 0;
+  RegexBudget regexes_;
 };
 
 // (a, "b c", by)

@@ -1,7 +1,8 @@
 #include "query/series_matrix.hpp"
 
 #include <algorithm>
-#include <unordered_map>
+
+#include "query/key_numbers.hpp"
 
 namespace volta::promql {
 namespace {
@@ -34,12 +35,32 @@ bool join_rows(std::span<const double> from, std::span<double> into) {
 
 }  // namespace
 
-LabelsPtr finished(const RowLabels& row) {
+LabelsPtr charged_labels(Budget& budget, Labels labels) {
+  struct Held {
+    Labels labels;
+    Budget::Ledger ledger;
+    std::size_t bytes;
+
+    Held(Labels made, Budget::Ledger kept, std::size_t size)
+        : labels(std::move(made)), ledger(std::move(kept)), bytes(size) {}
+    Held(const Held&) = delete;
+    Held& operator=(const Held&) = delete;
+    ~Held() { ledger->fetch_sub(bytes); }
+  };
+  std::size_t bytes = sizeof(Held) + 32;
+  for (const auto& [name, value] : labels) bytes += sizeof labels[0] + name.size() + value.size();
+  budget.take_bytes(bytes);
+  auto held = std::make_shared<Held>(std::move(labels), budget.ledger(), bytes);
+  const Labels* all = &held->labels;
+  return {std::move(held), all};
+}
+
+LabelsPtr finished(Budget& budget, const RowLabels& row) {
   if (!row.nameless || label_value(*row.all, kNameLabel).empty()) return row.all;
-  auto labels = std::make_shared<Labels>();
-  labels->reserve(row.all->size());
-  row.each([&](const auto& label) { labels->push_back(label); });
-  return labels;
+  Labels labels;
+  labels.reserve(row.all->size());
+  row.each([&](const auto& label) { labels.push_back(label); });
+  return charged_labels(budget, std::move(labels));
 }
 
 std::string_view value_of(const RowLabels& row, std::string_view name) {
@@ -74,13 +95,20 @@ const LabelsPtr& no_labels() {
 
 SeriesMatrix::SeriesMatrix(Budget& budget, std::size_t rows, std::size_t columns)
     : columns_(columns), charge_(budget) {
-  charge_.add(rows * (columns * sizeof(double) + kBytesPerRow));
+  charged_values_ = rows * columns * sizeof(double);
+  charge_.add(charged_values_ + rows * kBytesPerRow);
   labels_.resize(rows, RowLabels{no_labels(), false});
   values_.resize(rows * columns, kAbsent);
 }
 
 std::span<double> SeriesMatrix::append(RowLabels labels) {
-  charge_.add(columns_ * sizeof(double) + kBytesPerRow);
+  if (values_.size() + columns_ > values_.capacity()) {
+    const std::size_t room = std::max<std::size_t>(4, 2 * rows()) * columns_;
+    charge_.add(room * sizeof(double));
+    values_.reserve(room);
+    charge_.give_back(std::exchange(charged_values_, room * sizeof(double)));
+  }
+  charge_.add(kBytesPerRow);
   labels_.push_back(std::move(labels));
   values_.resize(values_.size() + columns_, kAbsent);
   return row(rows() - 1);
@@ -113,10 +141,12 @@ void SeriesMatrix::drop_empty_rows() {
 }
 
 SeriesMatrix SeriesMatrix::picked(std::span<const std::size_t> order) const {
-  SeriesMatrix out(budget(), columns_);
+  SeriesMatrix out(budget(), order.size(), columns_);
   out.set_one_name(one_name_);
-  out.values_.reserve(order.size() * columns_);
-  for (const std::size_t index : order) out.append_copy(*this, index);
+  for (std::size_t i = 0; i < order.size(); ++i) {
+    out.labels(i) = labels(order[i]);
+    std::copy_n(row(order[i]).begin(), columns_, out.row(i).begin());
+  }
   return out;
 }
 
@@ -133,18 +163,25 @@ SeriesMatrix SeriesMatrix::repeated(std::size_t columns) && {
 }
 
 SeriesMatrix merge_equal_rows(SeriesMatrix matrix, bool strict) {
-  std::unordered_map<std::string, std::size_t> first;
-  first.reserve(matrix.rows());
+  KeyNumbers numbers(matrix.budget());
+  ChargedVector<std::size_t> first(&matrix.budget());  // the row of each key
+  Pace pace(&matrix.budget());
   std::string key;
   bool merged = false;
   for (std::size_t i = 0; i < matrix.rows(); ++i) {
     key.clear();
     append_key(matrix.labels(i), key);
-    const auto [found, is_new] = first.try_emplace(key, i);
-    if (is_new) continue;
+    pace.spend(key.size());
+    const auto [number, is_new] = numbers.number_of(key);
+    if (is_new) {
+      first.push_back(i);
+      continue;
+    }
     merged = true;
-    const bool both = !matrix.is_empty(i) && !matrix.is_empty(found->second);
-    if ((strict && both) || !join_rows(matrix.row(i), matrix.row(found->second))) {
+    pace.spend(matrix.columns());
+    const std::size_t earlier = first[number];
+    const bool both = !matrix.is_empty(i) && !matrix.is_empty(earlier);
+    if ((strict && both) || !join_rows(matrix.row(i), matrix.row(earlier))) {
       throw Stop("vector cannot contain metrics with the same labelset");
     }
     std::fill(matrix.row(i).begin(), matrix.row(i).end(), kAbsent);

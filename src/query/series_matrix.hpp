@@ -41,7 +41,9 @@ struct RowLabels {
     }
   }
 };
-LabelsPtr finished(const RowLabels& row);
+// Labels that the query makes itself: charged for as long as anybody holds them.
+LabelsPtr charged_labels(Budget& budget, Labels labels);
+LabelsPtr finished(Budget& budget, const RowLabels& row);
 std::string_view value_of(const RowLabels& row, std::string_view name);  // "" if it is not there
 // Equal for equal labels only.
 void append_key(const RowLabels& row, std::string& out);
@@ -89,6 +91,7 @@ class SeriesMatrix {
   bool ordered_ = false;
   std::size_t columns_;
   Charge charge_;
+  std::size_t charged_values_ = 0;  // of `charge_`: what `values_` has room for
   std::vector<RowLabels> labels_;
   std::vector<double> values_;
 };

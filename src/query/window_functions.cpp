@@ -35,11 +35,11 @@ double variance_of_window(Values values) {
 }
 
 // The median of the distances from the median.
-double deviation_of_window(Values window, std::vector<double>& scratch) {
-  scratch.assign(window.begin(), window.end());
-  const double median = quantile_of(0.5, scratch);
-  for (double& value : scratch) value = std::abs(value - median);
-  return quantile_of(0.5, scratch);
+double deviation_of_window(Values window, ChargedVector<double>& scratch) {
+  scratch.assign(window);
+  const double median = quantile_of(0.5, scratch.items());
+  for (double& value : scratch.items()) value = std::abs(value - median);
+  return quantile_of(0.5, scratch.items());
 }
 
 // Calls f with each window's values.
@@ -55,7 +55,8 @@ void each_window(const RangeInput& input, std::span<double> out, const Function&
 template <typename Better>
 void extreme_of_windows(const RangeInput& input, std::span<double> out, const Better& better) {
   const auto values = input.samples.values;
-  std::vector<std::size_t> candidates;  // of which the first `head` left the window
+  ChargedVector<std::size_t> places(input.budget);
+  auto& candidates = places.items();  // of which the first `head` left the window
   std::size_t head = 0;
   std::size_t seen = 0;
   slide(input, [&](std::size_t step, std::size_t begin, std::size_t end) {
@@ -64,7 +65,7 @@ void extreme_of_windows(const RangeInput& input, std::span<double> out, const Be
       while (candidates.size() > head && better(values[seen], values[candidates.back()])) {
         candidates.pop_back();
       }
-      candidates.push_back(seen);
+      places.push_back(seen);
     }
     while (head < candidates.size() && candidates[head] < begin) ++head;
     out[step] = head < candidates.size() ? values[candidates[head]] : kNaN;
@@ -89,7 +90,7 @@ double quantile_of(double q, std::vector<double>& values) {
 }
 
 void values_function(FunctionId function, const RangeInput& input, std::span<double> out) {
-  std::vector<double> scratch;
+  ChargedVector<double> scratch(input.budget);
   switch (function) {
     case FunctionId::avg_over_time:
       return each_window(input, out, mean_of_window);
@@ -116,8 +117,8 @@ void values_function(FunctionId function, const RangeInput& input, std::span<dou
     case FunctionId::quantile_over_time:
       return slide(input, [&](std::size_t step, std::size_t begin, std::size_t end) {
         const auto window = input.samples.values.subspan(begin, end - begin);
-        scratch.assign(window.begin(), window.end());
-        out[step] = quantile_of(input.parameters[0].at(step), scratch);
+        scratch.assign(window);
+        out[step] = quantile_of(input.parameters[0].at(step), scratch.items());
       });
     default:
       VOLTA_ASSERT(false, "not a function of one range");

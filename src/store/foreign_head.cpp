@@ -35,15 +35,14 @@ void ForeignHead::append(std::int64_t id, const Row& row) {
 }
 
 void ForeignHead::forget(std::span<const std::int64_t> ids) {
+  std::vector<std::int64_t> gone(ids.begin(), ids.end());
+  std::sort(gone.begin(), gone.end());
   const std::lock_guard lock(mutex_);
-  for (const std::int64_t id : ids) {
-    const auto found =
-        std::lower_bound(rows_.begin(), rows_.end(), id,
-                         [](const Held& held, std::int64_t wanted) { return held.id < wanted; });
-    if (found == rows_.end() || found->id != id) continue;
-    bytes_ -= found->row->bytes();
-    rows_.erase(found);
-  }
+  std::erase_if(rows_, [&](const Held& held) {
+    if (!std::binary_search(gone.begin(), gone.end(), held.id)) return false;
+    bytes_ -= held.row->bytes();
+    return true;
+  });
 }
 
 ForeignHead::Snapshot ForeignHead::snapshot(TimeSpan span) const {
@@ -52,7 +51,7 @@ ForeignHead::Snapshot ForeignHead::snapshot(TimeSpan span) const {
   snapshot.floor = floor_;
   for (const Held& held : rows_) {
     if (held.row->min_ms <= span.end_ms && held.row->max_ms >= span.start_ms) {
-      snapshot.rows.push_back(held.row);
+      snapshot.rows.push_back(held);
     }
   }
   return snapshot;

@@ -17,8 +17,12 @@ namespace volta {
 class ForeignHead {
  public:
   using Row = std::shared_ptr<const ForeignRow>;
+  struct Held {
+    std::int64_t id = 0;
+    Row row;
+  };
   struct Snapshot {
-    std::vector<Row> rows;  // that overlap the span, in the order of acceptance
+    std::vector<Held> rows;  // that overlap the span, in the order of acceptance
     std::int64_t floor = 0;
   };
 
@@ -31,18 +35,13 @@ class ForeignHead {
   bool prepend(std::int64_t id, const Row& row, std::int64_t before);
   // A committed row; ids rise. The oldest rows go when the budget is used up.
   void append(std::int64_t id, const Row& row);
-  // Rows that were deleted.
+  // Rows that were deleted, in any order.
   void forget(std::span<const std::int64_t> ids);
 
   [[nodiscard]] Snapshot snapshot(TimeSpan span) const;
   [[nodiscard]] std::size_t bytes() const;
 
  private:
-  struct Held {
-    std::int64_t id;
-    Row row;
-  };
-
   const std::size_t most_bytes_;
   mutable std::mutex mutex_;
   std::deque<Held> rows_;  // oldest first

@@ -1,5 +1,5 @@
-// The journal of foreign samples: written by the writer's thread, read by anybody with a connection
-// of their own.
+// The journal of foreign samples as the writer's thread keeps it. Rows are read back by
+// foreign_rows.hpp; sealing turns them into packs and deletes them (foreign_seal.hpp).
 #pragma once
 
 #include <chrono>
@@ -11,7 +11,6 @@
 #include "model/store.hpp"
 #include "store/foreign_head.hpp"
 #include "store/foreign_row.hpp"
-#include "store/reader_pool.hpp"
 #include "store/series_table.hpp"
 
 namespace volta {
@@ -43,12 +42,13 @@ class ForeignJournal {
   // Deletes the oldest rows none of whose samples is after the cutoff, in a transaction of its
   // own; false: there was none.
   bool drop(std::int64_t cutoff_ms, std::size_t most);
-  // Once a day, a slice of looking for series that no row has any more and of forgetting them.
-  // False: nothing to do now.
+  // Once a day, a slice of looking for series that no row and no pack has any more and of
+  // forgetting them. False: nothing to do now.
   bool drop_series(std::chrono::nanoseconds now);
 
  private:
   bool scan();
+  bool scan_kept();
   bool forget_unused();
 
   Connection& connection_;
@@ -63,28 +63,12 @@ class ForeignJournal {
 
   std::optional<std::chrono::nanoseconds> next_look_;  // empty: not asked yet
   std::optional<std::int64_t> scanned_to_;             // row; empty: no scan is under way
-  std::unordered_set<SeriesId> in_use_;                // found by the scan
+  std::int64_t kept_to_ = 0;                           // of series_kept, the series
+  std::unordered_set<SeriesId> in_use_;                // found by the scans
 };
 
 // Fills the head from the newest rows, as far as its budget and the time allow.
 void rebuild_foreign_head(Connection& connection, ForeignHead& head,
                           std::chrono::milliseconds patience);
-
-// Thread-safe. Throws SqliteFailure where the disk fails.
-class ForeignReader {
- public:
-  ForeignReader(const ForeignHead& head, ReaderPool& readers) : head_(head), readers_(readers) {}
-
-  // As RangeReader::read.
-  [[nodiscard]] std::vector<SampleColumn> read(std::span<const SeriesId> series,
-                                               TimeSpan span) const;
-  // About how many samples all series have there: at least as many as there are.
-  [[nodiscard]] std::uint64_t samples_at_most(TimeSpan span) const;
-  [[nodiscard]] std::optional<std::int64_t> oldest_ms() const;
-
- private:
-  const ForeignHead& head_;
-  ReaderPool& readers_;
-};
 
 }  // namespace volta

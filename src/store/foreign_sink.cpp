@@ -5,12 +5,17 @@
 #include <future>
 
 #include "base/assert.hpp"
+#include "store/foreign_rows.hpp"
+#include "store/pack_rows.hpp"
+#include "store/window_builder.hpp"
 
 namespace volta {
 namespace {
 
 // Of one entry: what is held twice, encoded and not, until its commit.
 constexpr std::size_t kMostEntryBytes = 8U << 20U;
+// Of a row that is cut off at the end of a window.
+constexpr std::size_t kFewestRowPoints = 1024;
 
 // A sender that takes seconds for milliseconds, or has no clock, would keep what it sends for ever:
 // samples go when their time is over.
@@ -33,28 +38,102 @@ void refuse(const LabeledSamples& samples, const std::string& why, WriteOutcome&
   if (outcome.why.empty()) outcome.why = why;
 }
 
+// Samples of one series that go into one row.
+struct Piece {
+  std::uint32_t row = 0;    // which of them
+  std::uint32_t place = 0;  // among what is written
+  std::size_t first = 0, count = 0;
+};
+
+// The last times of rows to be: of few windows each where samples are dense, so that sealing a
+// window reads little else.
+std::vector<std::int64_t> cuts_of(std::vector<std::pair<std::int64_t, std::size_t>> windows) {
+  std::sort(windows.begin(), windows.end());
+  std::vector<std::int64_t> cuts;
+  std::size_t points = 0;
+  for (std::size_t i = 0; i < windows.size(); ++i) {
+    points += windows[i].second;
+    const bool is_last = i + 1 == windows.size();
+    if (!is_last && (points < kFewestRowPoints || windows[i + 1].first == windows[i].first)) {
+      continue;
+    }
+    cuts.push_back(windows[i].first);
+    points = 0;
+  }
+  return cuts;
+}
+
+std::size_t end_of_piece(const std::vector<std::int64_t>& times, std::size_t first,
+                         std::int64_t last_ms) {
+  const auto from = times.begin() + static_cast<std::ptrdiff_t>(first);
+  return static_cast<std::size_t>(std::upper_bound(from, times.end(), last_ms) - times.begin());
+}
+
+template <typename Places>
+std::vector<std::int64_t> find_cuts(std::span<const LabeledSamples> series, const Places& places) {
+  std::int64_t min_ms = INT64_MAX;
+  std::int64_t max_ms = INT64_MIN;
+  for (const auto& place : places) {
+    min_ms = std::min(min_ms, series[place.at].times_ms.front());
+    max_ms = std::max(max_ms, series[place.at].times_ms.back());
+  }
+  if (places.empty() || !is_wide({0, min_ms, max_ms})) return {INT64_MAX};
+  std::vector<std::pair<std::int64_t, std::size_t>> windows;  // end, samples of one series
+  for (const auto& place : places) {
+    const auto& times = series[place.at].times_ms;
+    for (std::size_t at = 0; at < times.size();) {
+      const std::int64_t end = window_end_ms(times[at], kWindowMs);
+      const std::size_t to = end_of_piece(times, at, end);
+      windows.emplace_back(end, to - at);
+      at = to;
+    }
+  }
+  return cuts_of(std::move(windows));
+}
+
+// In the order of rows, then of places.
+template <typename Places>
+std::vector<Piece> pieces_of(std::span<const LabeledSamples> series, const Places& places) {
+  const std::vector<std::int64_t> cuts = find_cuts(series, places);
+  std::vector<Piece> pieces;
+  for (std::uint32_t place = 0; place < places.size(); ++place) {
+    const auto& times = series[places[place].at].times_ms;
+    for (std::size_t at = 0; at < times.size();) {
+      const auto cut = std::lower_bound(cuts.begin(), cuts.end(), times[at]);
+      const std::size_t to = end_of_piece(times, at, *cut);
+      pieces.push_back({static_cast<std::uint32_t>(cut - cuts.begin()), place, at, to - at});
+      at = to;
+    }
+  }
+  const auto before = [](const Piece& a, const Piece& b) { return a.row < b.row; };
+  if (!std::is_sorted(pieces.begin(), pieces.end(), before)) {
+    std::stable_sort(pieces.begin(), pieces.end(), before);
+  }
+  return pieces;
+}
+
 // Rows for one entry, as they fill.
 class EntryBuilder {
  public:
-  void add(SeriesId id, const LabeledSamples& samples);
+  // What comes from now on goes into another row.
+  void finish_row();
+  void add(SeriesId id, std::span<const std::int64_t> times_ms, std::span<const double> values);
   [[nodiscard]] bool large() const { return entry_.bytes >= kMostEntryBytes; }
   [[nodiscard]] bool empty() const { return entry_.rows.empty() && builder_.empty(); }
   ForeignEntry take(std::uint64_t forgotten);
 
  private:
-  void finish_row();
-
   ForeignRowCodec codec_;
   ForeignRowBuilder builder_;
   ForeignEntry entry_;
 };
 
-void EntryBuilder::add(SeriesId id, const LabeledSamples& samples) {
-  for (std::size_t first = 0; first < samples.times_ms.size();) {
+void EntryBuilder::add(SeriesId id, std::span<const std::int64_t> times_ms,
+                       std::span<const double> values) {
+  for (std::size_t first = 0; first < times_ms.size();) {
     if (builder_.room() == 0) finish_row();
-    const std::size_t count = std::min(builder_.room(), samples.times_ms.size() - first);
-    builder_.add(id, std::span(samples.times_ms).subspan(first, count),
-                 std::span(samples.values).subspan(first, count));
+    const std::size_t count = std::min(builder_.room(), times_ms.size() - first);
+    builder_.add(id, times_ms.subspan(first, count), values.subspan(first, count));
     first += count;
   }
   if (entry_.series.empty() || entry_.series.back() != id) entry_.series.push_back(id);
@@ -69,6 +148,8 @@ void EntryBuilder::finish_row() {
 
 ForeignEntry EntryBuilder::take(std::uint64_t forgotten) {
   finish_row();
+  std::sort(entry_.series.begin(), entry_.series.end());
+  entry_.series.erase(std::unique(entry_.series.begin(), entry_.series.end()), entry_.series.end());
   entry_.forgotten = forgotten;
   return std::exchange(entry_, ForeignEntry());
 }
@@ -120,8 +201,14 @@ std::vector<ForeignSink::Place> ForeignSink::resolve(std::span<const LabeledSamp
 WriteState ForeignSink::commit(std::span<const LabeledSamples> series,
                                const std::vector<Place>& places, std::uint64_t forgotten) {
   EntryBuilder builder;
-  for (const Place& place : places) {
-    builder.add(place.id, series[place.at]);
+  std::uint32_t row = 0;
+  for (const Piece& piece : pieces_of(series, places)) {
+    const Place& place = places[piece.place];
+    if (piece.row != row) builder.finish_row();
+    row = piece.row;
+    const LabeledSamples& samples = series[place.at];
+    builder.add(place.id, std::span(samples.times_ms).subspan(piece.first, piece.count),
+                std::span(samples.values).subspan(piece.first, piece.count));
     if (!builder.large()) continue;
     const WriteState state = hand_over(builder.take(forgotten));
     if (state != WriteState::committed) return state;

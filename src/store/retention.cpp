@@ -148,7 +148,7 @@ bool Retention::drop_oldest() {
   const std::int64_t cutoff = cutoff_ms(Tier::raw);
   if (cutoff != INT64_MIN) {
     if (!limits_.seals && drop_groups(oldest_groups(cutoff, kGroupsOfSlice))) return true;
-    if (parts_.foreign.drop(cutoff, kForeignRowsOfSlice)) return true;
+    if (!limits_.seals && parts_.foreign.drop(cutoff, kForeignRowsOfSlice)) return true;
   }
   return drop_seals();
 }

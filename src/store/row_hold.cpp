@@ -55,7 +55,8 @@ void RowHold::load(Connection& writer) {
     }
   }
   if (marks_.empty()) marks_.push_back({newest_in_tables(writer), 0, 0});
-  newest_ = marks_.back().accepted + kMarkRows - 1;
+  // The first commit of all leaves a mark: so without one there never was any.
+  newest_ = marks_.back().accepted == 0 ? 0 : marks_.back().accepted + kMarkRows - 1;
   bytes_ = marks_.back().bytes;
   Query query = writer.query("SELECT reader, done_commit, done_row FROM forward_cursor");
   while (query.step()) {
@@ -71,7 +72,7 @@ void RowHold::stage(Connection& writer, std::int64_t accepted, std::int64_t byte
   staged_ = {accepted, bytes_ + bytes, false};
   if (accepted == newest_) return;
   const Mark last = marks_.empty() ? Mark{} : marks_.back();
-  staged_.mark = accepted - last.accepted >= kMarkRows ||
+  staged_.mark = last.accepted == 0 || accepted - last.accepted >= kMarkRows ||
                  staged_.bytes - last.bytes >= kMarkBytes ||
                  clock_.monotonic() - marked_at_ >= kMarkTime;
   if (staged_.mark) write_mark(writer);

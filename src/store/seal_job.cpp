@@ -1,6 +1,7 @@
 #include "store/seal_job.hpp"
 
 #include <algorithm>
+#include <unordered_set>
 
 #include "store/window_builder.hpp"
 #include "store/window_merge.hpp"
@@ -22,16 +23,42 @@ WindowColumn windows_of(const SampleTable::Column& column, ValueType type, Tier 
   return build_windows({column.times_ms, values}, tier_step_ms(tier));
 }
 
+class JournalSource final : public SealSource {
+ public:
+  JournalSource(const SealJob::Parts& parts, const SealWindow& window)
+      : parts_(parts), window_(window) {}
+  Found find() override;
+  void gather(SampleTable& table) override;
+
+ private:
+  struct Group {
+    std::int64_t id;
+    std::int64_t run;
+    std::int64_t points;
+  };
+  // Slots of a run and their columns in the table.
+  using SlotColumns = std::vector<std::pair<Slot, std::uint32_t>>;
+
+  void find_groups();
+  void find_series();
+  void gather_row(const JournalRow& row, const SlotColumns& columns, SampleTable& table) const;
+
+  const SealJob::Parts parts_;
+  const SealWindow window_;
+  std::vector<Group> groups_;
+  std::map<std::int64_t, SeriesList> slots_;  // by run
+  Found found_;
+};
+
 }  // namespace
 
+std::unique_ptr<SealSource> journal_source(const SealJob::Parts& parts, const SealWindow& window) {
+  return std::make_unique<JournalSource>(parts, window);
+}
+
 std::optional<Sealed> SealJob::run(const std::function<bool()>& stop) {
-  // Later rows are another job's: from here on the journal below this mark does not change.
-  sealed_.accepted = parts_.connection.number("SELECT max(last_accepted) FROM run");
-  find_groups();
-  find_series();
-  std::size_t points = 0;
-  for (const Group& group : groups_) points += static_cast<std::size_t>(group.points);
-  const std::size_t slices = 1 + points / parts_.samples_of_slice;
+  find();
+  const std::size_t slices = 1 + points_ / parts_.samples_of_slice;
   const std::size_t series_of_slice = 1 + series_.size() / slices;
   std::vector<SeriesId> slice;
   for (std::size_t i = 0; i < series_.size(); ++i) {
@@ -46,7 +73,29 @@ std::optional<Sealed> SealJob::run(const std::function<bool()>& stop) {
   return std::move(sealed_);
 }
 
-void SealJob::find_groups() {
+void SealJob::find() {
+  SealSource::Found found = source_->find();
+  sealed_.accepted = found.accepted;
+  points_ = found.points;
+  for (SealSource::Series& series : found.series) {
+    series_.push_back(series.record);
+    known_[series.record->id] = std::move(series);
+  }
+  Query query =
+      parts_.connection.query("SELECT 1 FROM pack WHERE host_id=? AND tier=0 AND end_ms=? LIMIT 1");
+  has_raw_ = query.with(host_of(window_.host), window_.end_ms).step();
+}
+
+namespace {
+
+SealSource::Found JournalSource::find() {
+  found_.accepted = parts_.connection.number("SELECT max(last_accepted) FROM run");
+  find_groups();
+  find_series();
+  return found_;
+}
+
+void JournalSource::find_groups() {
   {
     Query query = parts_.connection.query(
         "SELECT id, run_id, points FROM keyframe WHERE host_id=? AND min_ms<=? AND max_ms>=?"
@@ -57,46 +106,32 @@ void SealJob::find_groups() {
     }
   }
   for (const Group& group : groups_) {
+    found_.points += static_cast<std::size_t>(group.points);
     SeriesList& slots = slots_[group.run];
     if (slots == nullptr) slots = load_slots(parts_.connection, group.run);
   }
-  Query query =
-      parts_.connection.query("SELECT 1 FROM pack WHERE host_id=? AND tier=0 AND end_ms=? LIMIT 1");
-  has_raw_ = query.with(host_of(window_.host), window_.end_ms).step();
 }
 
-void SealJob::find_series() {
+void JournalSource::find_series() {
+  std::unordered_set<SeriesId> known;
   for (const auto& [run, slots] : slots_) {
     for (const SeriesId id : *slots) {
-      if (known_.contains(id)) continue;
+      if (known.contains(id)) continue;
       const auto variants = parts_.series.variants(window_.host, id);
       for (const auto& variant : variants) {
-        known_[variant->id] = {variant, static_cast<std::uint32_t>(variants.front()->id)};
-        series_.push_back(variant);
+        known.insert(variant->id);
+        found_.series.push_back({variant, static_cast<std::uint32_t>(variants.front()->id)});
       }
     }
   }
-  std::sort(series_.begin(), series_.end(), [&](const auto& a, const auto& b) {
-    return std::pair(known_.at(a->id).kin, a->id) < std::pair(known_.at(b->id).kin, b->id);
+  std::sort(found_.series.begin(), found_.series.end(), [](const auto& a, const auto& b) {
+    return std::pair(a.kin, a.record->id) < std::pair(b.kin, b.record->id);
   });
 }
 
-PackRow SealJob::row(Tier tier) const {
-  PackRow row;
-  row.tier = tier;
-  row.host = window_.host;
-  row.end_ms = window_.end_ms;
-  row.accepted = sealed_.accepted;
-  return row;
-}
-
-void SealJob::add_series(SampleTable& table, std::span<const SeriesId> series) {
-  for (const SeriesId id : series) table.add_series(id, known_.at(id).kin);
-}
-
-void SealJob::gather_row(const JournalRow& row, const SlotColumns& columns,
-                         SampleTable& table) const {
-  if (row.accepted <= window_.after || row.accepted > sealed_.accepted) return;
+void JournalSource::gather_row(const JournalRow& row, const SlotColumns& columns,
+                               SampleTable& table) const {
+  if (row.accepted <= window_.after || row.accepted > found_.accepted) return;
   const DecodedBatch& batch = *row.batch;
   for (std::size_t tick = 0; tick < batch.ticks(); ++tick) {
     if (!in_window(batch.times_ms[tick], window_.end_ms)) continue;
@@ -109,7 +144,7 @@ void SealJob::gather_row(const JournalRow& row, const SlotColumns& columns,
   }
 }
 
-void SealJob::gather(SampleTable& table) {
+void JournalSource::gather(SampleTable& table) {
   std::map<std::int64_t, SlotColumns> columns_of_run;
   for (const auto& [run, slots] : slots_) {
     auto& columns = columns_of_run[run];
@@ -125,10 +160,25 @@ void SealJob::gather(SampleTable& table) {
   }
 }
 
+}  // namespace
+
+PackRow SealJob::row(Tier tier) const {
+  PackRow row;
+  row.tier = tier;
+  row.host = window_.host;
+  row.end_ms = window_.end_ms;
+  row.accepted = sealed_.accepted;
+  return row;
+}
+
+void SealJob::add_series(SampleTable& table, std::span<const SeriesId> series) {
+  for (const SeriesId id : series) table.add_series(id, known_.at(id).kin);
+}
+
 void SealJob::seal_slice(std::span<const SeriesId> series) {
   SampleTable table;
   add_series(table, series);
-  gather(table);
+  source_->gather(table);
   sealed_.samples += table.samples();
   if (table.samples() == 0) return;
   table.resolve();

@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <unordered_map>
 #include <vector>
@@ -31,6 +32,25 @@ struct Sealed {
   std::uint64_t samples = 0;     // that came from the journal
 };
 
+// Where a window's samples come from that are in no pack yet. One thread.
+class SealSource {
+ public:
+  struct Series {
+    SeriesTable::Record record;
+    std::uint32_t kin = 0;  // shared by variants of one series
+  };
+  struct Found {
+    std::int64_t accepted = 0;   // later rows are another job's; below it nothing changes any more
+    std::size_t points = 0;      // at least as many as the window has
+    std::vector<Series> series;  // that may have samples; variants are neighbours
+  };
+  virtual ~SealSource() = default;
+  // Once, and first.
+  virtual Found find() = 0;
+  // The samples of the table's series. Once for each slice.
+  virtual void gather(SampleTable& table) = 0;
+};
+
 // Memory is bounded: a window of many series is gathered in several goes over its journal. Throws
 // SqliteFailure.
 class SealJob {
@@ -42,32 +62,19 @@ class SealJob {
     PackWorkshop& workshop;
     std::size_t samples_of_slice = 1U << 20U;  // gathered at a time
   };
-  SealJob(Parts parts, SealWindow window) : parts_(parts), window_(window) {}
+  SealJob(Parts parts, SealWindow window, std::unique_ptr<SealSource> source)
+      : parts_(parts), window_(window), source_(std::move(source)) {}
 
   // `stop` is asked between slices; true ends it with an empty answer.
   std::optional<Sealed> run(const std::function<bool()>& stop);
 
  private:
-  struct Group {
-    std::int64_t id;
-    std::int64_t run;
-    std::int64_t points;
-  };
-  struct Known {
-    SeriesTable::Record record;
-    std::uint32_t kin = 0;  // shared by variants of one series
-  };
   using Columns = std::vector<SampleTable::Column>;
   using Windows = std::map<SeriesId, WindowColumn>;
 
-  void find_groups();
-  void find_series();
+  void find();
   void seal_slice(std::span<const SeriesId> series);
   void add_series(SampleTable& table, std::span<const SeriesId> series);
-  // Slots of a run and their columns in the table.
-  using SlotColumns = std::vector<std::pair<Slot, std::uint32_t>>;
-  void gather_row(const JournalRow& row, const SlotColumns& columns, SampleTable& table) const;
-  void gather(SampleTable& table);
   void seal_tiers(Columns columns);
   [[nodiscard]] Columns with_stored_samples(Columns fresh);
   void join_stored_windows(Tier tier, Windows& windows);
@@ -78,12 +85,15 @@ class SealJob {
 
   const Parts parts_;
   const SealWindow window_;
+  const std::unique_ptr<SealSource> source_;
   bool has_raw_ = false;  // packs of samples of the window are there
-  std::vector<Group> groups_;
-  std::map<std::int64_t, SeriesList> slots_;  // by run
-  std::vector<SeriesTable::Record> series_;   // variants are neighbours
-  std::unordered_map<SeriesId, Known> known_;
+  std::size_t points_ = 0;
+  std::vector<SeriesTable::Record> series_;  // variants are neighbours
+  std::unordered_map<SeriesId, SealSource::Series> known_;
   Sealed sealed_;
 };
+
+// What the journal has of a host's window.
+std::unique_ptr<SealSource> journal_source(const SealJob::Parts& parts, const SealWindow& window);
 
 }  // namespace volta

@@ -31,7 +31,9 @@ Sealer::Sealer(Parts parts, Writer& writer, std::unique_ptr<Connection> reader, 
       writer_(writer),
       reader_(std::move(reader)),
       limits_(limits),
-      merger_({*reader_, parts.series, parts.bad, workshop_, writer}) {
+      merger_({*reader_, parts.series, parts.bad, workshop_, writer}),
+      foreign_({parts.clock, parts.series, *reader_, writer, parts.foreign_head, parts.hold},
+               {limits.grace_ms, limits.raw_age_ms}) {
   Query query = reader_->query("SELECT series_id, until_ms FROM series_kept");
   while (query.step()) {
     kept_until_[SeriesId(static_cast<std::uint32_t>(query.integer(0)))] = query.integer(1);
@@ -78,12 +80,23 @@ void Sealer::pass(bool everything) {
       if (stopping()) return;
       seal(window);
     }
+    seal_foreign(everything);
     sweep(find_groups());
+    foreign_.sweep([this] { return stopping(); });
     merge(everything);
   } catch (...) {
     if (!stopping()) ++counters_.failures;
     throw;
   }
+}
+
+void Sealer::seal_foreign(bool everything) {
+  do {
+    for (const SealWindow& window : foreign_.find_due(everything)) {
+      if (stopping()) return;
+      seal(window);
+    }
+  } while (everything && foreign_.has_more());
 }
 
 std::vector<Sealer::Group> Sealer::find_groups() {
@@ -190,10 +203,13 @@ std::vector<SealWindow> Sealer::find_due(const std::vector<Group>& groups, bool 
 
 void Sealer::seal(const SealWindow& window) {
   const auto start = std::chrono::steady_clock::now();
-  SealJob job({*reader_, parts_.series, parts_.bad, workshop_}, window);
+  const SealJob::Parts parts{*reader_, parts_.series, parts_.bad, workshop_};
+  SealJob job(parts, window,
+              window.host == kNoHost ? foreign_.source(window) : journal_source(parts, window));
   auto sealed = job.run([this] { return stopping(); });
   if (!sealed) return;
   write(window, *sealed);
+  if (window.host == kNoHost) foreign_.note_sealed(window, sealed->accepted);
   if (window.after != 0) merger_.note_late(window.host, window.end_ms);
   ++counters_.windows;
   counters_.samples += sealed->samples;

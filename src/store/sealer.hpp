@@ -16,6 +16,7 @@
 #include <thread>
 
 #include "base/clock.hpp"
+#include "store/foreign_seal.hpp"
 #include "store/pack_merge.hpp"
 #include "store/row_hold.hpp"
 #include "store/seal_job.hpp"
@@ -45,6 +46,7 @@ class Sealer {
     RunTable& runs;
     BadPacks& bad;
     const RowHold& hold;
+    ForeignHead& foreign_head;
   };
   // Starts the thread. Everything passed must outlive it.
   Sealer(Parts parts, Writer& writer, std::unique_ptr<Connection> reader, Limits limits);
@@ -84,6 +86,7 @@ class Sealer {
   bool is_due(const Place& place, std::int64_t after, const Pending& pending) const;
   void seal(const SealWindow& window);
   void write(const SealWindow& window, Sealed& sealed);
+  void seal_foreign(bool everything);
   void sweep(const std::vector<Group>& groups);
   void merge(bool everything);
   void sweep(const Group& group);
@@ -100,6 +103,7 @@ class Sealer {
   std::mutex pass_;  // one pass at a time; guards what follows
   PackWorkshop workshop_;
   PackMerger merger_;
+  ForeignSealer foreign_;
   std::int64_t next_merge_ms_ = 0;
   std::map<Place, Pending> pending_;
   std::map<std::int64_t, Group> wide_;  // by id: groups whose windows had to be read out of them

@@ -70,14 +70,15 @@ bool StoreSeriesSource::read_host(HostId host, std::span<const QuerySeries> seri
                                   const Places& places, TimeSpan span,
                                   const VisitSamples& visit) const {
   const std::size_t at_once = series_at_once(host, places.size(), span);
+  std::optional<ForeignReading> foreign;
+  if (host == kNoHost) foreign.emplace(foreign_.begin(span));
   for (std::size_t first = 0; first < places.size(); first += at_once) {
     const auto part = std::span(places).subspan(first, std::min(at_once, places.size() - first));
     std::vector<SeriesId> ids;
     ids.reserve(part.size());
     for (const std::size_t place : part) ids.push_back(id_of(series[place]));
-    std::vector<SampleColumn> columns = host == kNoHost
-                                            ? foreign_.read(ids, span)
-                                            : reader_.read(host, ids, span.start_ms, span.end_ms);
+    std::vector<SampleColumn> columns =
+        foreign ? foreign->read(ids, span) : reader_.read(host, ids, span.start_ms, span.end_ms);
     for (std::size_t i = 0; i < part.size(); ++i) {
       if (!visit(part[i], {columns[i].times_ms, columns[i].values})) return false;
       columns[i] = {};
@@ -107,15 +108,6 @@ bool StoreSeriesSource::read_windows_of_host(HostId host, std::span<const QueryS
                                              const Places& places, Tier tier, TimeSpan span,
                                              const VisitWindows& visit) const {
   const std::int64_t step = tier_step_ms(tier);
-  if (host == HostId{}) {  // what came with all its labels is in no tier
-    std::vector<QuerySeries> asked;
-    for (const std::size_t place : places) asked.push_back(series[place]);
-    bool go_on = true;
-    read(asked, samples_of_windows(span, step), [&](std::size_t i, const SampleSlice& samples) {
-      return go_on = visit(places[i], build_windows(samples, step));
-    });
-    return go_on;
-  }
   const double windows = (static_cast<double>(span.end_ms) - static_cast<double>(span.start_ms)) /
                              static_cast<double>(step) +
                          1;
@@ -125,7 +117,9 @@ bool StoreSeriesSource::read_windows_of_host(HostId host, std::span<const QueryS
     std::vector<SeriesId> ids;
     ids.reserve(part.size());
     for (const std::size_t place : part) ids.push_back(id_of(series[place]));
-    const std::vector<WindowColumn> columns = reader_.read_windows(host, ids, tier, span);
+    const std::vector<WindowColumn> columns = host == kNoHost
+                                                  ? foreign_.read_windows(ids, tier, span)
+                                                  : reader_.read_windows(host, ids, tier, span);
     for (std::size_t i = 0; i < part.size(); ++i) {
       if (!visit(part[i], columns[i])) return false;
     }
@@ -136,7 +130,8 @@ bool StoreSeriesSource::read_windows_of_host(HostId host, std::span<const QueryS
 std::optional<std::int64_t> StoreSeriesSource::oldest_ms(Tier tier) const {
   const auto ours = reader_.oldest_ms(tier);
   const auto foreign = foreign_.oldest_ms();
-  // Of foreign samples there are no tiers, so their windows are made of all there is, however old.
+  // Foreign samples that are in no pack yet may be older than all that is kept: they would hide
+  // that something is gone.
   return ours ? ours : foreign;
 }
 

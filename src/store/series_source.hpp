@@ -1,7 +1,7 @@
 // The store as queries see it: all series by their labels, whoever they came from.
 #pragma once
 
-#include "store/foreign_journal.hpp"
+#include "store/foreign_reader.hpp"
 #include "store/host_table.hpp"
 #include "store/metric_notes.hpp"
 #include "store/range_reader.hpp"

@@ -67,7 +67,7 @@ struct Store::Parts {
         foreign_head(options.head_bytes),
         hold(clock, hold_limits(options), options.forward_readers),
         reader(series, head, readers, bad),
-        foreign_reader(foreign_head, readers),
+        foreign_reader(foreign_head, readers, bad),
         source({hosts, series, notes, reader, foreign_reader}) {
     load(clock.wall_ms() - options.head_span.count());
     StoreForwardLog::set_index(*connection, !options.forward_readers.empty());
@@ -88,7 +88,7 @@ struct Store::Parts {
     forward.emplace(StoreForwardLog::Parts{hosts, series, clock, hold, *writer},
                     (directory.path() / kDatabaseName).string(), options.reader_cache_kib);
     hosts.set_writer([this](const auto& work) { writer->call(work); });
-    sealer.emplace(Sealer::Parts{clock, series, runs, bad, hold}, *writer,
+    sealer.emplace(Sealer::Parts{clock, series, runs, bad, hold, foreign_head}, *writer,
                    std::make_unique<Connection>((directory.path() / kDatabaseName).string(),
                                                 Connection::Mode::reader, options.reader_cache_kib),
                    Sealer::Limits{options.seal_grace.count(), options.raw_age.count(),

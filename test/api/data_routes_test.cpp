@@ -33,8 +33,9 @@ TEST_CASE("a range") {
               "/api/v1/series?host=alpha&name=volta_power_watts&label.zone=host&start=now-10m"
               "&step=10&agg=max"));
   check_golden("series.json", response.body);
-  CHECK(house.world.asked.host == HostId(1));
-  CHECK(house.world.asked.matchers == Labels{{"zone", "host"}});
+  CHECK(house.world.asked.metric.host == HostId(1));
+  CHECK(house.world.asked.metric.host_name == "alpha");
+  CHECK(house.world.asked.metric.matchers == Labels{{"zone", "host"}});
   CHECK(house.world.asked.aggregation == Aggregation::max);
   CHECK(house.world.asked.start_ms == kNow - 600'000);
   CHECK(house.world.asked.step_ms == 10'000);
@@ -45,6 +46,7 @@ TEST_CASE("a range") {
       House(House::key_access(), "server").api.handle(request("GET", "/api/v1/hosts")).body);
   CHECK(house.api.handle(request("GET", "/api/v1/series?host=nobody&name=x")).status == 404);
   CHECK(house.api.handle(request("GET", "/api/v1/series?host=alpha&name=refused")).status == 400);
+  CHECK(house.api.handle(request("GET", "/api/v1/series?host=alpha&name=huge")).status == 422);
 }
 
 TEST_CASE("times") {
@@ -149,11 +151,12 @@ TEST_CASE("range parameters") {
   CHECK(plain.question.start_ms == kNow - 3'600'000);
   CHECK(plain.question.step_ms == 10'000);
   CHECK_FALSE(plain.question.aggregation.has_value());
-  CHECK(plain.question.matchers == Labels{{"a", "2"}, {"z", "1"}});
+  CHECK(plain.question.metric.matchers == Labels{{"a", "2"}, {"z", "1"}});
 }
 
 TEST_CASE("energy over a range") {
   House house;
+  house.world.grown[HostId(1)] = {{{{"quality", "estimated"}, {"zone", "host"}}, 12.5}};
   check_golden("energy.json", house.api.handle(request("GET", "/api/v1/energy?host=alpha")).body);
   check_golden("energy_empty.json",
                house.api.handle(request("GET", "/api/v1/energy?host=beta")).body);
@@ -165,7 +168,11 @@ TEST_CASE("energy over a range") {
   check("", 400);
   check("host=alpha&utc_offset_minutes=841", 400);
   check("host=alpha&utc_offset_minutes=x", 400);
-  check("host=alpha&start=now-32d", 400);
+  check("host=alpha&start=now-3661d", 400);
+  check("host=alpha&start=now-5y", 200);
+  CHECK(house.world.asked_growth.metric.name == "volta_energy_joules_total");
+  CHECK(house.world.asked_growth.metric.host_name == "alpha");
+  CHECK(house.world.asked_growth.metric.matchers == Labels{{"zone", "host"}});
   check("host=alpha&start=now&end=now-1h", 400);
 
   // 02:09 UTC is 21:09 of the day before in New York: its midnight was 21 h 9 min ago.
@@ -180,44 +187,23 @@ TEST_CASE("energy over a range") {
   CHECK(start("60") == kNow - (3 * 60 + 9) * 60'000);
 }
 
-TEST_CASE("resets, gaps and several sources of energy") {
-  const auto check = [](const std::vector<std::pair<std::int64_t, double>>& samples,
-                        std::int64_t start, std::int64_t end, std::optional<double> want) {
-    FakeWorld world;
-    const HostId host = world.put_host("a", HostState::live).record.id;
-    const auto id = world.put_series(
-        host,
-        make_series(metrics::energy_joules_total, {{"zone", "host"}, {"quality", "measured"}}));
-    for (const auto& [time, value] : samples) world.put_sample(id, time, value);
-    const auto got = energy_in(world, world, host, start, end);
-    CHECK(got.has_value() == want.has_value());
-    if (got && want) CHECK(got->joules == Approx(*want));
+TEST_CASE("several sources of energy") {
+  const auto check = [](const std::vector<Growth>& sources, std::optional<double> joules,
+                        Quality quality) {
+    const auto got = energy_of(sources);
+    CHECK(got.has_value() == joules.has_value());
+    if (!got || !joules) return;
+    CHECK(got->joules == Approx(*joules));
+    CHECK(got->quality == quality);
   };
-  check({}, 0, 100, {});
-  check({{10, 5}}, 0, 100, {});
-  check({{10, 5}, {20, 8}}, 0, 100, 3);
-  check({{10, 5}, {20, 8}, {30, 2}, {40, 6}}, 0, 100, 3 + 4);
-  check({{10, 5}, {20, 8}, {30, 20}}, 0, 20, 3);
-  check({{10, 5}, {20, 8}, {30, 20}}, 11, 30, 12);
-  check({{10, 5}, {20, std::nan("")}, {30, 20}}, 0, 30, 15);
-  check({{10, 5}, {86'400'005, 8}, {3 * 86'400'000, 20}}, 0, 4 * 86'400'000, 15);
-
-  FakeWorld world;
-  const HostId host = world.put_host("a", HostState::live).record.id;
-  const auto put = [&](const char* zone, const char* source, const char* quality, double joules) {
-    const auto id = world.put_series(
-        host, make_series(metrics::energy_joules_total,
-                          {{"zone", zone}, {"source", source}, {"quality", quality}}));
-    world.put_sample(id, 10, 100);
-    world.put_sample(id, 20, 100 + joules);
+  const auto source = [](const char* quality, double joules) {
+    return Growth{{{"quality", quality}, {"zone", "host"}}, joules};
   };
-  put("package", "rapl", "measured", 50);
-  CHECK_FALSE(energy_in(world, world, host, 0, 100).has_value());
-  put("host", "psys", "measured", 5);
-  CHECK(energy_in(world, world, host, 0, 100)->quality == Quality::measured);
-  put("host", "model", "estimated", 7);
-  CHECK(energy_in(world, world, host, 0, 100)->quality == Quality::estimated);
-  CHECK(energy_in(world, world, host, 0, 100)->joules == Approx(12));
+  check({}, {}, {});
+  check({source("measured", 5)}, 5, Quality::measured);
+  check({source("measured", 5), source("estimated", 7)}, 12, Quality::estimated);
+  check({source("derived", 1), source("measured", 0)}, 1, Quality::derived);
+  check({Growth{{}, 3}}, 3, Quality::estimated);
 }
 
 }  // namespace volta::test

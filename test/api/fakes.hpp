@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cmath>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -158,19 +159,34 @@ class FakeWorld final : public HostDirectory,
   std::optional<std::int64_t> oldest_ms(HostId) const override { return 0; }
 
   // RangeQueries: remembers the question, answers two points of which one is a gap.
-  Result<RangeAnswer> range(const RangeQuestion& question) const override {
+  std::variant<RangeAnswer, QueryFailure> range(const RangeQuestion& question,
+                                                const QueryLimits&) const override {
     const std::lock_guard lock(mutex_);
     asked = question;
-    if (question.name == "refused") return Error{"too much at once"};
+    if (question.metric.name == "refused") {
+      return QueryFailure{QueryFailure::Kind::bad_data, "too much at once"};
+    }
+    if (question.metric.name == "huge") {
+      return QueryFailure{QueryFailure::Kind::execution, "too many samples"};
+    }
     RangeAnswer answer;
     answer.step_ms = question.step_ms;
     answer.unit = "watts";
     answer.timestamps_ms = {question.start_ms, question.start_ms + question.step_ms};
-    answer.rows.push_back({{{"zone", "host"}}, {12.5, std::nullopt}});
+    answer.rows.push_back({{{"zone", "host"}}, {12.5, std::nan("")}});
     return answer;
+  }
+  std::variant<std::vector<Growth>, QueryFailure> growth(const GrowthQuestion& question,
+                                                         const QueryLimits&) const override {
+    const std::lock_guard lock(mutex_);
+    asked_growth = question;
+    const auto found = grown.find(question.metric.host);
+    return found == grown.end() ? std::vector<Growth>() : found->second;
   }
 
   mutable RangeQuestion asked;
+  mutable GrowthQuestion asked_growth;
+  std::map<HostId, std::vector<Growth>> grown;
   bool failing = false;
 
  private:

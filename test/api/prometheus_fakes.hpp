@@ -5,6 +5,7 @@
 #include <atomic>
 #include <condition_variable>
 #include <cstdio>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -59,7 +60,7 @@ class FakeEngine final : public QueryEngine {
     if (expression == "1+") return Error{"1:3: parse error: unexpected end of input"};
     return "[" + std::string(expression) + "]";
   }
-  // `name`, `{key="value"}` and `name{key="value"}` only.
+  // `name`, `{key="value"}`, `{key=~"value"}` and `name{key="value"}` only.
   Result<Matchers> selector(std::string_view text) const override {
     Matchers matchers;
     const auto brace = std::min(text.find('{'), text.size());
@@ -67,6 +68,11 @@ class FakeEngine final : public QueryEngine {
       matchers.push_back(LabelMatcher::equal("__name__", std::string(text.substr(0, brace))));
     std::string_view rest = text.substr(brace);
     if (rest == "{") return Error{"1:2: parse error: unexpected end of input inside braces"};
+    if (const auto tilde = rest.find("=~\""); tilde != std::string_view::npos) {
+      return Matchers{
+          *LabelMatcher::make(std::string(rest.substr(1, tilde - 1)), MatchOp::regex,
+                              std::string(rest.substr(tilde + 3, rest.size() - tilde - 5)))};
+    }
     if (rest.size() > 2) {
       const auto equals = rest.find("=\"");
       matchers.push_back(
@@ -135,6 +141,7 @@ class FakeSource final : public SeriesSource {
   Result<std::vector<QuerySeries>> select(std::span<const LabelMatcher> matchers, TimeSpan span,
                                           std::size_t most) const override {
     if (failing) throw Failure("the disk is gone");
+    if (on_ask) on_ask();
     asked = span;
     std::vector<QuerySeries> found;
     for (std::size_t i = 0; i < rows.size(); ++i) {
@@ -164,6 +171,7 @@ class FakeSource final : public SeriesSource {
   std::optional<std::int64_t> oldest_ms(Tier) const override { return std::nullopt; }
   std::vector<std::string> label_names(std::span<const Matchers> any_of,
                                        TimeSpan span) const override {
+    if (on_ask) on_ask();
     asked = span;
     std::set<std::string> names;
     for (const Row& row : rows) {
@@ -174,6 +182,7 @@ class FakeSource final : public SeriesSource {
   }
   std::vector<std::string> label_values(std::string_view name, std::span<const Matchers> any_of,
                                         TimeSpan span) const override {
+    if (on_ask) on_ask();
     asked = span;
     std::set<std::string> values;
     for (const Row& row : rows) {
@@ -194,6 +203,7 @@ class FakeSource final : public SeriesSource {
   std::vector<MetricMetadata> metrics;
   mutable TimeSpan asked;
   bool failing = false;
+  std::function<void()> on_ask;  // called by each select, label_names and label_values
 
  private:
   static bool fits(const Labels& labels, std::span<const LabelMatcher> matchers) {

@@ -44,17 +44,22 @@ TEST_CASE("remote write answers by what became of the samples") {
             failure("bad_data", "2 samples were refused, 3 were written: a label name is empty"));
   CHECK(header_of(partly, kSamplesWritten) == "3");
   CHECK(house.sink.writes == 3);
+  const auto first_version =
+      check(write_request("write 4 1"), 400,
+            failure("bad_data", "1 samples were refused, 4 were written: a label name is empty"));
+  CHECK(header_of(first_version, kSamplesWritten) == "4");
+  CHECK(house.sink.writes == 4);
   check(write_request("write 0 2"), 400,
         failure("bad_data", "2 samples were refused, 0 were written: a label name is empty"));
   check(write_request("write 0 0"), 204, "");
-  CHECK(house.sink.writes == 3);
+  CHECK(house.sink.writes == 4);
 
   check(write_request("nonsense"), 400, failure("bad_data", "snappy: corrupt input"));
   check(write_request("huge"), 413, failure("bad_data", "says it is huge"));
   HttpRequest plain = as_admin(request("POST", "/prometheus/api/v1/write"));
   plain.body = "write 1 0";
   check(plain, 415, failure("bad_data", "not snappy"));
-  CHECK(house.sink.writes == 3);
+  CHECK(house.sink.writes == 4);
 }
 
 TEST_CASE("a store that cannot take a write says whether to come again") {
@@ -132,6 +137,16 @@ TEST_CASE("who may write") {
         204);
   CHECK(status_of(server, with(request("POST", path), "authorization", "Basic YW55OngK")) == 401);
   CHECK(server.api.handle(request("GET", path)).status == 405);
+  // The same before the body comes.
+  const auto early = [&](const HttpRequest& head) {
+    const auto refused = server.api.refuse_body(head);
+    return refused ? refused->status : 0;
+  };
+  CHECK(early(request("POST", path)) == 401);
+  CHECK(early(with(request("POST", path), "authorization", "Bearer wrong")) == 401);
+  CHECK(early(with(request("POST", path), "authorization", "Bearer " + std::string(kKey))) == 0);
+  CHECK(early(request("PUT", path)) == 405);
+  CHECK(early(request("POST", path + "s")) == 404);
 
   // On loopback everybody may look; writing is the owner's.
   PrometheusHouse local;

@@ -76,6 +76,27 @@ TEST_CASE("series by any of the selectors, once each") {
   CHECK(posted.body == success("[" + kAlphaUp + "," + kBetaUp + "]"));
 }
 
+TEST_CASE("the regular expressions of all selectors of a request count together") {
+  SeriesHouse house;
+  house.fill();
+  const auto asked = [](std::string target, std::size_t selectors, const std::string& regex) {
+    target += "?limit=1";
+    for (std::size_t i = 0; i < selectors; ++i) target += "&match[]={host=~\"" + regex + "\"}";
+    return target;
+  };
+  const std::string many = "more than 100 regular expressions in one request";
+  house.check(asked("labels", 100, "none"), 200, success("[]"));
+  house.check(asked("labels", 101, "none"), 400, bad_request(many));
+  house.check(asked("label/host/values", 101, "none"), 400, bad_request(many));
+  house.check(asked("series", 101, "none"), 400,
+              bad_request("invalid parameter \"match[]\": " + many));
+  CHECK(
+      house.api.handle(request("GET", "/prometheus/api/v1/" + asked("labels", 60, "x{900}y{900}")))
+          .status == 400);
+  CHECK(house.api.handle(request("GET", "/prometheus/" + asked("federate", 101, "none"))).status ==
+        400);
+}
+
 TEST_CASE("too many series are no bad request, and a failing disk is internal") {
   SeriesHouse house([](PrometheusParts& parts) { parts.limits.most_series = 1; });
   house.fill();
@@ -84,6 +105,54 @@ TEST_CASE("too many series are no bad request, and a failing disk is internal") 
   house.source.failing = true;
   house.check("series?match[]=up", 500,
               failure("internal", "volta failed here; its log has the reason"));
+}
+
+TEST_CASE("series of several selectors count together, each once") {
+  SeriesHouse house([](PrometheusParts& parts) { parts.limits.most_series = 3; });
+  house.fill();
+  house.check("series?match[]=up&match[]=up&match[]=mem", 200,
+              success("[" + kBetaMem + "," + kAlphaUp + "," + kBetaUp + "]"));
+  house.check("series?match[]=up&match[]=load1", 422,
+              failure("execution",
+                      "the selectors match more than 3 series together; ask with fewer or "
+                      "narrower ones"));
+  CHECK(house.api.handle(request("GET", "/prometheus/federate?match[]=up&match[]=load1")).status ==
+        422);
+}
+
+TEST_CASE("an answer of series is bounded") {
+  SeriesHouse house([](PrometheusParts& parts) { parts.limits.most_bytes = 80; });
+  house.fill();
+  house.check("series?match[]=mem", 200, success("[" + kBetaMem + "]"));
+  CHECK(house.api.handle(request("GET", "/prometheus/api/v1/series?match[]={host=\"beta\"}"))
+            .status == 422);
+}
+
+TEST_CASE("what asks for too long is ended between its selectors") {
+  SeriesHouse house(
+      [](PrometheusParts& parts) { parts.limits.timeout = std::chrono::seconds(10); });
+  house.fill();
+  std::string selectors = "match[]=up";
+  for (int i = 0; i < 9; ++i) selectors += "&match[]=up";
+  int asked = 0;
+  house.source.on_ask = [&] {
+    ++asked;
+    house.clock.advance(std::chrono::seconds(3));
+  };
+  for (const std::string path :
+       {"api/v1/series", "api/v1/labels", "api/v1/label/host/values", "federate"}) {
+    asked = 0;
+    const HttpResponse response =
+        house.api.handle(request("GET", "/prometheus/" + path + "?" + selectors));
+    INFO(path);
+    CHECK(response.status == 503);
+    CHECK(response.body ==
+          failure("timeout",
+                  "the request took longer than it may; ask for a shorter time or fewer series"));
+    CHECK(asked == 4);
+  }
+  // One that asks only once is in time.
+  CHECK(house.api.handle(request("GET", "/prometheus/api/v1/labels?match[]=up")).status == 200);
 }
 
 TEST_CASE("label names and values") {

@@ -1,6 +1,7 @@
 #include "api/query_gate.hpp"
 
 #include <atomic>
+#include <mutex>
 #include <thread>
 #include <vector>
 
@@ -52,6 +53,46 @@ TEST_CASE("who waits gets the next place, and a full queue is refused at once") 
   waiter.join();
   CHECK(got);
   CHECK(gate.running() == 0);
+}
+
+TEST_CASE("nobody overtakes who waits") {
+  for (int round = 0; round < 50; ++round) {
+    QueryGate gate(1, 4);
+    auto held =
+        std::make_unique<std::variant<QueryGate::Pass, QueryGate::Refusal>>(gate.enter(hours(1)));
+    std::atomic<bool> leave{false};
+    std::thread waiter([&] {
+      const auto pass = gate.enter(hours(1));
+      while (!leave) std::this_thread::yield();
+    });
+    while (gate.waiting() == 0) std::this_thread::yield();
+    held.reset();
+    // The place is the waiter's from now on, whether it has woken up or not.
+    CHECK_FALSE(entered(gate.enter(milliseconds(0))));
+    leave = true;
+    waiter.join();
+    CHECK(gate.running() == 0);
+  }
+}
+
+TEST_CASE("who came first goes first") {
+  QueryGate gate(1, 8);
+  auto held =
+      std::make_unique<std::variant<QueryGate::Pass, QueryGate::Refusal>>(gate.enter(hours(1)));
+  std::mutex mutex;
+  std::vector<std::size_t> order;
+  std::vector<std::thread> threads;
+  for (std::size_t i = 0; i < 8; ++i) {
+    threads.emplace_back([&, i] {
+      const auto pass = gate.enter(hours(1));
+      const std::lock_guard lock(mutex);
+      order.push_back(i);
+    });
+    while (gate.waiting() <= i) std::this_thread::yield();
+  }
+  held.reset();
+  for (std::thread& thread : threads) thread.join();
+  CHECK(order == std::vector<std::size_t>{0, 1, 2, 3, 4, 5, 6, 7});
 }
 
 TEST_CASE("never more run than may, and all come in") {

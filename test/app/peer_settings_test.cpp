@@ -121,6 +121,58 @@ TEST_CASE("jobs that cannot work are refused with their line") {
         "c.toml:3: outbound.deny: 'public' is not a network");
 }
 
+TEST_CASE("a write target is what its table says") {
+  const PeerFiles files;
+  files.secret("pw", "word");
+  const PeerOptions options = files.read(
+      "[[remote_write]]\nname = \"a\"\nurl = \"https://h/w\"\nprotocol = \"1.0\"\nshards = 2\n"
+      "max_samples_per_send = 7\nmax_bytes_per_send = \"1MiB\"\nbatch_send_deadline = \"0\"\n"
+      "timeout = \"3s\"\nusername = \"u\"\npassword_file = \"@/pw\"\n"
+      "headers = { X-Scope-OrgID = \"t\" }\n[[remote_write.write_relabel_configs]]\n"
+      "action = \"keep\"\nsource_labels = [\"__name__\"]\nregex = \"a.*\"\n"
+      "[[remote_write]]\nname = \"b\"\nurl = \"http://h\"\n"
+      "[[remote_write]]\nname = \"c\"\nurl = \"http://h\"\nprotocol = \"2.0\"\n");
+  CHECK_FALSE(options.scrapes());
+  REQUIRE(options.write_targets.size() == 3);
+  const WriteTarget& target = options.write_targets[0];
+  CHECK(target.name == "a");
+  CHECK(target.url == "https://h/w");
+  CHECK(target.version_1);
+  CHECK_FALSE(target.version_2);
+  CHECK(target.shards == 2);
+  CHECK(target.limits.most_samples == 7);
+  CHECK(target.limits.most_bytes == 1U << 20U);
+  CHECK(target.limits.deadline.count() == 0);
+  CHECK(target.timeout == std::chrono::seconds(3));
+  CHECK(target.credentials.basic_user == "u");
+  CHECK(target.credentials.basic_password == "word");
+  CHECK(target.credentials.headers.size() == 1);
+  Labels other = {{"__name__", "b"}};
+  CHECK_FALSE(target.relabel.apply(other));
+  // The defaults are the library's.
+  const WriteTarget library;
+  const WriteTarget& plain = options.write_targets[1];
+  CHECK(plain.version_1);
+  CHECK(plain.version_2);
+  CHECK(plain.shards == library.shards);
+  CHECK(plain.limits.most_samples == library.limits.most_samples);
+  CHECK(plain.limits.most_bytes == library.limits.most_bytes);
+  CHECK(plain.limits.deadline == library.limits.deadline);
+  CHECK(plain.timeout == library.timeout);
+  CHECK_FALSE(options.write_targets[2].version_1);
+}
+
+TEST_CASE("write targets that cannot work are refused with their line") {
+  const PeerFiles files;
+  const std::string target = "[[remote_write]]\nname = \"a\"\nurl = \"http://h\"\n";
+  CHECK_THAT(files.refusal(target + target),
+             Catch::Matchers::StartsWith("c.toml:4: remote write target 'a' stands at "));
+  CHECK_THAT(files.refusal(target + "headers = { Content-Type = \"x\" }\n"),
+             Catch::Matchers::StartsWith("c.toml:1: remote write target 'a': the header Content"));
+  CHECK_THAT(files.refusal(target + "[[remote_write.write_relabel_configs]]\n"),
+             Catch::Matchers::StartsWith("c.toml:4: write_relabel_configs: the action needs"));
+}
+
 TEST_CASE("the limits of queries are what the settings say") {
   const PeerFiles files;
   files.dir.write("q.toml",

@@ -84,6 +84,14 @@ TEST_CASE("what a table refuses names its line and what is allowed") {
   check("[[scrape]]\nhonor_labels = \"yes\"\n", "c.toml:2: scrape.honor_labels must be true");
   check("[[scrape]]\npassword_file = \"pw\"\n",
         "c.toml:2: scrape.password_file = 'pw' is not an absolute path");
+  check("[[remote_write]]\nname = \"a\"\n", "c.toml:1: [[remote_write]] needs url, a URL such as");
+  check("[[remote_write]]\nurl = \"h:9090\"\n", "c.toml:2: remote_write.url = 'h:9090' is not a");
+  check("[[remote_write]]\nurl = \"http://u:p@h\"\n",
+        "c.toml:2: remote_write.url must not hold a user or password");
+  check("[[remote_write]]\nshards = 65\n",
+        "c.toml:2: remote_write.shards = '65' is not a whole number from 1 to 64");
+  check("[[remote_write]]\nprotocol = 2.0\n",
+        "c.toml:2: remote_write.protocol must be one of auto, 1.0, 2.0");
   check("[[scrape]]\njob = \"a\"\n[scrape.relabel_configs]\n",
         "c.toml:3: scrape.relabel_configs must be sections in double brackets: "
         "[[scrape.relabel_configs]]");

@@ -28,6 +28,21 @@ TEST_CASE("strings are escaped, and what is not UTF-8 replaced") {
   CHECK(out == "\"a\\\"\\\\\\n\\t\\u0001\\u007f\xc3\xa9\xEF\xBF\xBD\"");
 }
 
+TEST_CASE("the size of a text is known before it is written") {
+  const auto check = [](std::string_view text) {
+    std::string out;
+    append_json_string(out, text);
+    CHECK(json_string_bytes(text) == out.size());
+  };
+  check("");
+  check("plain");
+  check(std::string_view("a\"\\\n\t\r\x01\x1f\x7f\xc3\xa9\xff<", 13));
+  for (int byte = 0; byte < 256; ++byte) {
+    const std::string text(3, static_cast<char>(byte));
+    check(text);
+  }
+}
+
 TEST_CASE("numbers read back as they were, what JSON has no word for is null") {
   const auto check = [](double value, const std::string& want) {
     std::string out;

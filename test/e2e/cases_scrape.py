@@ -171,6 +171,8 @@ def case_configuration_of_peers_is_checked():
             (job + '[[scrape.relabel_configs]]\naction = "drop"\n', 4, "needs source labels"),
             (job + f'bearer_token_file = "{folder}/none"\n', 4, "cannot read the key file"),
             ('[scrape]\njob = "a"\n', 1, "[[scrape]]"),
+            ('[[remote_write]]\nname = "w"\nurl = "http://u:hush@h/"\n', 3, "must not hold a user or password"),
+            ('[[remote_write]]\nurl = "http://h/"\n', 1, "needs name"),
             ('[textfile]\nfolder = "x"\n', 2, "absolute path"),
             ('[outbound]\nallow = ["10.0.0.0/99"]\n', 2, "is not a network"),
             ('[query]\nmax_concurrency = 1000\n', 2, "from 1 to 64"),
@@ -178,6 +180,7 @@ def case_configuration_of_peers_is_checked():
             arguments = configured(folder, toml)
             for role in (("config", "check"), ("local", "--listen", "127.0.0.1:0", "--data", folder / "d")):
                 code, _, err = run(*role, *arguments, expected=None)
+                assert "hush" not in err, err
                 assert code == 3 and f"local.toml:{line}: " in err and words in err, (toml, role, code, err)
         (folder / "token").write_text("hush-hush")
         (folder / "token").chmod(0o600)

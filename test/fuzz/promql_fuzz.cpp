@@ -34,7 +34,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const volta::promql::Expr& tree = **parsed;
   VOLTA_ASSERT(tree.levels <= volta::promql::kMostTreeLevels);
   VOLTA_ASSERT(tree.begin <= tree.end && tree.end <= size);
-  check_text(tree, volta::promql::print(tree));
   check_text(tree, volta::promql::format(tree));
   return 0;
 }

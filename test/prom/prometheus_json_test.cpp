@@ -162,40 +162,6 @@ TEST_CASE("answers of queries") {
         R"("warnings":["one","two"]})");
 }
 
-TEST_CASE("failures of queries") {
-  const auto check = [](QueryFailure::Kind kind, int status, const std::string& type) {
-    CHECK(query_error_status(kind) == status);
-    CHECK(query_failure_json({kind, "1:2: \"x\""}) ==
-          R"({"status":"error","errorType":")" + type + R"(","error":"1:2: \"x\""})");
-  };
-  check(QueryFailure::Kind::bad_data, 400, "bad_data");
-  check(QueryFailure::Kind::execution, 422, "execution");
-  check(QueryFailure::Kind::timeout, 503, "timeout");
-  check(QueryFailure::Kind::canceled, 503, "canceled");
-  check(QueryFailure::Kind::unavailable, 503, "unavailable");
-  check(QueryFailure::Kind::internal, 500, "internal");
-}
-
-TEST_CASE("lists") {
-  CHECK(label_list_json({}) == R"({"status":"success","data":[]})");
-  CHECK(label_list_json(std::vector<std::string>{"a", "b\""}) ==
-        R"({"status":"success","data":["a","b\""]})");
-  const std::vector<QuerySeries> series = {
-      {1, shared_labels({{"__name__", "up"}}), Kind::gauge},
-      {2, shared_labels({{"a", "1"}, {"b", "2"}}), Kind::gauge}};
-  CHECK(series_list_json(series) ==
-        R"({"status":"success","data":[{"__name__":"up"},{"a":"1","b":"2"}]})");
-  const std::vector<MetricMetadata> metrics = {
-      {"up", "gauge", "Is up", ""}, {"a", "counter", "A", "joules"}, {"up", "unknown", "", ""}};
-  CHECK(metadata_json(metrics, 0) ==
-        R"({"status":"success","data":{"a":[{"type":"counter","help":"A","unit":"joules"}],)"
-        R"("up":[{"type":"gauge","help":"Is up","unit":""},)"
-        R"({"type":"unknown","help":"","unit":""}]}})");
-  CHECK(metadata_json(metrics, 1) ==
-        R"({"status":"success","data":{"a":[{"type":"counter","help":"A","unit":"joules"}]}})");
-  CHECK(metadata_json({}, 0) == R"({"status":"success","data":{}})");
-}
-
 TEST_CASE("federation") {
   const VectorValue values{
       {{shared_labels({{"__name__", "b"}, {"x", "q\"\n"}}), 1700000000123, 0.5},

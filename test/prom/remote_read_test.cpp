@@ -67,6 +67,27 @@ TEST_CASE("read requests that are refused") {
   check(query(good) + query(good) + query(good), "more than 2 queries");
 }
 
+TEST_CASE("the regular expressions of a read count together, over all its queries") {
+  const auto request = [](std::size_t queries, const std::string& regex) {
+    std::string matcher, query, out;
+    put_proto_uint(matcher, 1, 2);
+    put_proto_bytes(matcher, 2, "a");
+    put_proto_bytes(matcher, 3, regex);
+    put_proto_bytes(query, 3, matcher);
+    put_proto_bytes(query, 3, matcher);
+    for (std::size_t i = 0; i < queries; ++i) put_proto_bytes(out, 1, query);
+    return out;
+  };
+  const auto refusal = [&](std::size_t queries, const std::string& regex) {
+    const auto decoded = decode_read_request(request(queries, regex), {});
+    return decoded ? std::string() : decoded.error().text;
+  };
+  CHECK(refusal(50, "x.*").empty());
+  CHECK(refusal(51, "x.*") == "more than 100 regular expressions in one request");
+  CHECK(refusal(20, "x{900}y{900}").empty());
+  CHECK(refusal(40, "x{900}y{900}").find("too large") != std::string::npos);
+}
+
 TEST_CASE("a golden read answer, its series in order") {
   const auto series = [](const char* name, std::vector<std::int64_t> times,
                          std::vector<double> values) {

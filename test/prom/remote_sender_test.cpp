@@ -372,6 +372,27 @@ TEST_CASE("a 400 for bad samples makes no receiver of 2.0 one of 1.0") {
   CHECK(version_of(s.http.requests().size() - 1) == "2.0.0");
 }
 
+TEST_CASE("who is to get 2.0 alone gets nothing else") {
+  for (const auto& answer : {FakeHttp::status(415), FakeHttp::status(204), FakeHttp::status(400)}) {
+    Sending s;
+    s.target.version_2 = true;
+    s.target.version_1 = false;
+    s.http.next(answer);
+    s.http.otherwise = FakeHttp::status(200, kWritten);
+    s.start();
+    s.commit("a", 1);
+    s.turns(3);
+    s.commit("b", 1);
+    s.turns(3);
+    const auto requests = s.http.requests();
+    REQUIRE(requests.size() == 2);
+    for (const auto& request : requests)
+      CHECK(header_of(request, "X-Prometheus-Remote-Write-Version") == "2.0.0");
+    CHECK(s.metric("volta_forward_samples_total", "dropped") == 1);
+    CHECK(s.metric("volta_forward_samples_total", "sent") == 1);
+  }
+}
+
 TEST_CASE("who has understood 2.0 keeps it, whatever else it answers") {
   Sending s;
   s.target.version_2 = true;

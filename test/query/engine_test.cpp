@@ -195,6 +195,53 @@ TEST_CASE("a query beyond its limits says how to narrow it") {
   CHECK(std::get<QueryFailure>(outcome).kind == QueryFailure::Kind::canceled);
 }
 
+TEST_CASE("what a query makes is charged for as long as it is there") {
+  Asked asked("a{i=\"1\"} 1+1x9\na{i=\"2\"} 1+1x9");
+  asked.limits.most_bytes = 1U << 20U;
+  const auto refused = [&](const std::string& expression) {
+    return asked.at(expression, 1).find("for its intermediate results") != std::string::npos;
+  };
+  // Labels, while the next ones are made.
+  const std::string text(60'000, 'x');
+  const std::string both =
+      "label_replace(a, \"b\", \"" + text.substr(0, 20'000) + "$1\", \"i\", \"(.*)\")";
+  CHECK_FALSE(refused(both + " + 1 or 2 * " + both));
+  std::string many = "a";
+  for (const char* name : {"b", "c", "d", "e", "f"}) {
+    many = "label_join(" + many + ", \"" + name + "\", \"" + text.substr(0, 10'000) +
+           "\", \"i\", \"i\")";
+  }
+  CHECK_FALSE(refused(many));
+  asked.limits.most_bytes = 1U << 16U;
+  CHECK(refused(many));
+  // A subquery's times and values beside the matrix that they are read from.
+  asked.limits.most_bytes = 1'500'000;
+  CHECK_FALSE(refused("sum_over_time(vector(1)[10s:1ms])"));
+  CHECK(refused("sum_over_time(vector(1)[100s:1ms])"));
+  // The text of an answer.
+  asked.limits.most_bytes = 500'000;
+  CHECK_FALSE(refused("max(vector(1))"));
+  const auto range = [&](std::int64_t steps) {
+    const auto outcome =
+        asked.engine.range({"time()", 0, (steps - 1) * 1000, 1000}, asked.limits, nullptr);
+    return std::holds_alternative<QueryAnswer>(outcome);
+  };
+  CHECK(range(5'000));
+  CHECK_FALSE(range(10'000));
+}
+
+TEST_CASE("a tree as high as the parser lets it be is evaluated") {
+  const Asked asked("a 1");
+  std::string nested = "a";
+  for (int i = 0; i < 490; ++i) nested = "-(" + nested + ")";
+  CHECK(
+      asked.at("abs(" + nested.substr(0, 2 * 240) + "a" + nested.substr(nested.size() - 240) + ")",
+               0) == "{} 1");
+  std::string absolute = "a";
+  for (int i = 0; i < 498; ++i) absolute = "abs(" + absolute + ")";
+  CHECK(asked.at(absolute, 0) == "{} 1");
+}
+
 TEST_CASE("bad ranges are bad data") {
   const Asked asked("a 1");
   const auto kind = [&](const RangeQuery& query) {

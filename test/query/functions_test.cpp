@@ -79,6 +79,45 @@ TEST_CASE("digits are compared as numbers") {
   check("b", "a9", 1);
 }
 
+TEST_CASE("a range function ends when its query does, however few its steps are") {
+  const std::atomic<bool> cancel{true};
+  Budget budget({}, &cancel);
+  constexpr std::int64_t kSamples = 100'000;
+  std::vector<std::int64_t> times;
+  for (std::int64_t i = 0; i < kSamples; ++i) times.push_back(i);
+  const std::vector<double> values(times.size(), 1.0);
+  std::vector<double> out(3);
+  const WindowTimes windows{{kSamples, 1, out.size()}, false, 0, 0, 2 * kSamples};
+  const double share = 0.5;
+  const std::vector<ScalarColumn> parameters(2, ScalarColumn{{&share, 1}});
+  for (const FunctionId function :
+       {FunctionId::quantile_over_time, FunctionId::mad_over_time, FunctionId::deriv,
+        FunctionId::sum_over_time, FunctionId::max_over_time, FunctionId::rate,
+        FunctionId::double_exponential_smoothing}) {
+    CHECK_THROWS_AS(range_function(function, {{times, values}, windows, parameters, &budget}, out),
+                    Stop);
+  }
+}
+
+TEST_CASE("labels are charged for as long as somebody holds them") {
+  Budget::Ledger ledger;
+  LabelsPtr kept;
+  {
+    Budget budget({}, nullptr);
+    ledger = budget.ledger();
+    SeriesMatrix matrix(budget, 1);
+    matrix.append({std::make_shared<Labels>(Labels{{"a", "1"}}), false})[0] = 1;
+    const std::size_t before = *ledger;
+    SeriesMatrix joined = label_join(std::move(matrix), {"b", std::string(5000, 'x'), {"a", "a"}});
+    CHECK(*ledger >= before + 5000);
+    kept = joined.labels(0).all;
+  }
+  CHECK(*ledger >= 5000);
+  CHECK(*ledger < 6000);
+  kept.reset();
+  CHECK(*ledger == 0);
+}
+
 TEST_CASE("a label that grows without end is refused") {
   const QueryLimits limits;
   Budget budget(limits, nullptr);

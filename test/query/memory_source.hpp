@@ -76,6 +76,7 @@ class WindowBuilder {
 
 class MemorySource final : public SeriesSource {
  public:
+  Kind kind = Kind::gauge;  // of all series
   // Before this raw samples are gone; windows are not.
   std::int64_t raw_from_ms = 0;
   // From when on it says that it has windows; INT64_MAX: it has none.
@@ -104,7 +105,7 @@ class MemorySource final : public SeriesSource {
         return Error{"the selector matches more than " + std::to_string(most) +
                      " series; add matchers"};
       }
-      found.push_back({i, series_[i].labels, Kind::gauge});
+      found.push_back({i, series_[i].labels, kind});
     }
     return found;
   }

@@ -214,7 +214,10 @@ TEST_CASE("series beyond the limits are refused and counted") {
 }
 
 TEST_CASE("what a store of two days lets go of is gone from disk, memory and the series") {
-  ForeignStore one([](StoreOptions& options) { options.raw_age = std::chrono::hours(48); });
+  ForeignStore one([](StoreOptions& options) {
+    options.raw_age = std::chrono::hours(48);
+    options.seal_in_background = false;
+  });
   one.write({one_sample("old")});
   one.write({one_sample("kept")});
   one.clock.advance(std::chrono::hours(24));

@@ -83,20 +83,20 @@ class ForwardTest {
   std::unique_ptr<Store> store;
 };
 
-std::vector<std::uint64_t> bits_of(const std::vector<double>& values) {
+std::vector<std::uint64_t> forward_bits(const std::vector<double>& values) {
   std::vector<std::uint64_t> bits;
   for (const double value : values) bits.push_back(std::bit_cast<std::uint64_t>(value));
   return bits;
 }
 
-bool same_row(const ForwardRow& a, const ForwardRow& b) {
+bool same_forward_row(const ForwardRow& a, const ForwardRow& b) {
   return a.position == b.position && *a.samples.labels == *b.samples.labels &&
          a.samples.times_ms == b.samples.times_ms &&
-         bits_of(a.samples.values) == bits_of(b.samples.values);
+         forward_bits(a.samples.values) == forward_bits(b.samples.values);
 }
 
-bool same_rows(const std::vector<ForwardRow>& a, const std::vector<ForwardRow>& b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(), same_row);
+bool same_forward_rows(const std::vector<ForwardRow>& a, const std::vector<ForwardRow>& b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(), same_forward_row);
 }
 
 TEST_CASE_METHOD(ForwardTest, "both journals are read in the order of acceptance") {
@@ -245,7 +245,7 @@ TEST_CASE_METHOD(ForwardTest, "random commits of both journals are all read, onc
   for (std::uint64_t round = 0; round < 5; ++round) {
     open();
     // What was read before the restart is read again just so.
-    CHECK(same_rows(read(kBefore, 1 + random() % 50), before));
+    CHECK(same_forward_rows(read(kBefore, 1 + random() % 50), before));
     std::vector<test::Agent> agents;
     const std::vector<std::string> names{"x", "y"};
     for (std::size_t i = 0; i < names.size(); ++i) {
@@ -273,7 +273,7 @@ TEST_CASE_METHOD(ForwardTest, "random commits of both journals are all read, onc
     const std::size_t at = random() % before.size();
     const std::vector<ForwardRow> rest(before.begin() + static_cast<std::ptrdiff_t>(at) + 1,
                                        before.end());
-    CHECK(same_rows(read(before[at].position, 1 + random() % 50), rest));
+    CHECK(same_forward_rows(read(before[at].position, 1 + random() % 50), rest));
   }
 }
 
@@ -288,7 +288,7 @@ TEST_CASE_METHOD(ForwardTest, "sealed rows stay until the reader has them") {
   store->seal_all();
   CHECK(count("SELECT count(*) FROM pack WHERE tier=0") == 2);
   CHECK(count("SELECT count(*) FROM journal") == 2);
-  CHECK(same_rows(read(), rows));
+  CHECK(same_forward_rows(read(), rows));
   CHECK(log().forgotten() == kBefore);
 
   log().save("r", "one", rows[0].position);  // of its commit there might be more rows
@@ -318,7 +318,7 @@ TEST_CASE_METHOD(ForwardTest, "who is not configured holds nothing and learns wh
   options.forward_readers = {};
   open();
   CHECK(count("SELECT count(*) FROM sqlite_schema WHERE name='journal_accepted'") == 0);
-  CHECK(same_rows(read(), rows));  // slower, but the same
+  CHECK(same_forward_rows(read(), rows));  // slower, but the same
   store->seal_all();
   CHECK(count("SELECT count(*) FROM journal") == 0);
   options.forward_readers = {"old", "never seen"};
@@ -406,7 +406,7 @@ TEST_CASE_METHOD(ForwardTest, "a cursor that was saved survives a kill") {
   options.directory = copy;
   open();
   CHECK(log().load("r") == std::string("second \0 line\n", 14));
-  CHECK(same_rows(read(), rows));
+  CHECK(same_forward_rows(read(), rows));
 }
 
 TEST_CASE_METHOD(ForwardTest, "the count of commits never goes back") {

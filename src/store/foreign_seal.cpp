@@ -1,0 +1,331 @@
+#include "store/foreign_seal.hpp"
+
+#include <algorithm>
+
+#include "store/series_index.hpp"
+#include "store/window_builder.hpp"
+
+namespace volta {
+namespace {
+
+using std::chrono::nanoseconds;
+
+// Entries that wait to be sealed, some 120 bytes each at most.
+constexpr std::size_t kMostKnown = 200'000;
+constexpr std::size_t kMostDue = 500;
+constexpr std::int64_t kRowsOfLook = 1000;
+constexpr std::size_t kRowsOfSweep = 64;
+constexpr std::size_t kMostWideBytes = 32U << 20U;
+// After hosts', which are sealed over a minute, one after the other.
+constexpr std::int64_t kForeignStaggerMs = 30'000;
+// Samples that come when their window is over or sealed are an import, or a sender that makes up
+// for an outage: they are sealed when no more came for a while, or have waited long.
+constexpr nanoseconds kForeignQuiet = std::chrono::seconds(60);
+constexpr nanoseconds kForeignLongestWait = std::chrono::minutes(10);
+// Further ahead than the sink lets in: the clock was wrong when they came.
+constexpr std::int64_t kForeignFarAheadMs = 48 * kWindowMs;
+
+bool ends_before(std::int64_t time, std::int64_t end_ms) {
+  return window_end_ms(time, kWindowMs) < end_ms;
+}
+
+}  // namespace
+
+// The rows of one window.
+class ForeignSource final : public SealSource {
+ public:
+  ForeignSource(ForeignSealer& sealer, const SealWindow& window)
+      : sealer_(sealer), window_(window), reader_(sealer.parts_.connection) {}
+  Found find() override;
+  void gather(SampleTable& table) override;
+
+ private:
+  void find_rows(Found& found);
+  void gather_row(std::int64_t id, const ForeignRow& row, SampleTable& table) const;
+  void keep_wide(std::int64_t id, ForeignRow& row);
+
+  ForeignSealer& sealer_;
+  const SealWindow window_;
+  ForeignRowReader reader_;
+  std::vector<std::int64_t> rows_;  // rising
+};
+
+void ForeignSource::find_rows(Found& found) {
+  Connection& connection = sealer_.parts_.connection;
+  {
+    Query query = connection.query(
+        "SELECT id, points FROM foreign_row WHERE max_ms>? AND max_ms<=? AND id>? AND id<=?");
+    query.with(window_start_ms(window_.end_ms), window_.end_ms, window_.after, found.accepted);
+    while (query.step()) {
+      rows_.push_back(query.integer(0));
+      found.points += static_cast<std::size_t>(query.integer(1));
+    }
+  }
+  const auto news = sealer_.news_.find(window_.end_ms);
+  if (news != sealer_.news_.end()) {
+    for (const std::int64_t id : news->second.reaching) {
+      Query query = connection.query("SELECT points FROM foreign_row WHERE id=?");
+      if (!query.with(id).step()) continue;
+      rows_.push_back(id);
+      found.points += static_cast<std::size_t>(query.integer(0));
+    }
+  }
+  std::sort(rows_.begin(), rows_.end());
+  rows_.erase(std::unique(rows_.begin(), rows_.end()), rows_.end());
+}
+
+SealSource::Found ForeignSource::find() {
+  Found found;
+  found.accepted = sealer_.looked_to_;
+  find_rows(found);
+  std::set<SeriesId> all;
+  std::vector<SeriesId> series;
+  for (const std::int64_t id : rows_) {
+    if (reader_.read_series(id, series) == ForeignRowReader::Found::damaged) {
+      sealer_.damaged_.insert(id);
+    } else {
+      all.insert(series.begin(), series.end());
+    }
+    series.clear();
+  }
+  for (const SeriesId id : all) {
+    const auto record = sealer_.parts_.series.record(id);
+    if (record != nullptr && record->host == kNoHost) {
+      found.series.push_back({record, static_cast<std::uint32_t>(id)});
+    }
+  }
+  return found;
+}
+
+void ForeignSource::gather(SampleTable& table) {
+  const auto wants = [&](std::span<const SeriesId> series) {
+    return std::any_of(series.begin(), series.end(),
+                       [&](SeriesId id) { return table.find(id).has_value(); });
+  };
+  ForeignRow row;
+  for (const std::int64_t id : rows_) {
+    const auto known = sealer_.wide_.decoded.find(id);
+    if (known != sealer_.wide_.decoded.end()) {
+      gather_row(id, *known->second, table);
+      continue;
+    }
+    const auto read = reader_.read(id, wants, row);
+    if (read == ForeignRowReader::Found::damaged) sealer_.damaged_.insert(id);
+    if (read != ForeignRowReader::Found::samples) continue;
+    gather_row(id, row, table);
+    keep_wide(id, row);
+  }
+}
+
+void ForeignSource::gather_row(std::int64_t id, const ForeignRow& row, SampleTable& table) const {
+  // Of each time column that was met: its first time inside, how many there are, and the first of
+  // their ticks, which follow one another.
+  struct Ticks {
+    std::size_t from = 0, count = 0;
+    std::uint32_t first = 0;
+    bool made = false;
+  };
+  std::vector<Ticks> columns(row.column_first.size());
+  for (std::size_t place = 0; place < row.series.size(); ++place) {
+    const auto column = table.find(row.series[place]);
+    if (!column) continue;
+    const auto times = row.times(place);
+    Ticks& ticks = columns[row.column[place]];
+    // A series' second place in a row was accepted after its first, whoever shares its times.
+    const bool again = place > 0 && row.series[place - 1] == row.series[place];
+    if (!ticks.made || again) {
+      const auto from = std::partition_point(times.begin(), times.end(), [&](std::int64_t time) {
+        return ends_before(time, window_.end_ms);
+      });
+      const auto to = std::upper_bound(from, times.end(), window_.end_ms);
+      ticks = {static_cast<std::size_t>(from - times.begin()), static_cast<std::size_t>(to - from),
+               0, true};
+      for (auto at = from; at != to; ++at) {
+        const std::uint32_t tick = table.tick(*at, id);
+        if (at == from) ticks.first = tick;
+      }
+    }
+    const auto bits = row.bits(place);
+    for (std::size_t i = 0; i < ticks.count; ++i) {
+      table.add(*column, ticks.first + static_cast<std::uint32_t>(i), bits[ticks.from + i]);
+    }
+  }
+}
+
+// The next window's job wants it, too.
+void ForeignSource::keep_wide(std::int64_t id, ForeignRow& row) {
+  auto& wide = sealer_.wide_;
+  if (!is_wide({id, row.min_ms, row.max_ms})) return;
+  if (wide.bytes + row.bytes() > kMostWideBytes) {
+    std::erase_if(wide.decoded, [&](const auto& entry) {
+      if (entry.second->max_ms > window_.end_ms) return false;
+      wide.bytes -= entry.second->bytes();
+      return true;
+    });
+  }
+  if (wide.bytes + row.bytes() > kMostWideBytes) return;
+  wide.bytes += row.bytes();
+  wide.decoded[id] = std::make_unique<ForeignRow>(std::exchange(row, ForeignRow()));
+}
+
+std::unique_ptr<SealSource> ForeignSealer::source(const SealWindow& window) {
+  return std::make_unique<ForeignSource>(*this, window);
+}
+
+std::vector<SealWindow> ForeignSealer::find_due(bool everything) {
+  look_at_new_rows();
+  sealed_some_ = false;
+  const std::int64_t now = parts_.clock.wall_ms();
+  std::vector<SealWindow> due;
+  for (const auto& [end, news] : news_) {
+    if (!everything && due.size() == kMostDue) break;
+    if (!everything && !is_due(end, news)) continue;
+    const bool old = limits_.raw_age_ms > 0 && end <= now - limits_.raw_age_ms;
+    due.push_back({kNoHost, end, news.sealed_to, old});
+  }
+  return due;
+}
+
+bool ForeignSealer::is_due(std::int64_t end, const News& news) const {
+  const nanoseconds now = parts_.clock.monotonic();
+  const std::int64_t wall = parts_.clock.wall_ms();
+  const bool waited = now - news.since >= kForeignLongestWait;
+  if (end > wall && end - wall > kForeignFarAheadMs) return waited;
+  if (end > wall - limits_.grace_ms - kForeignStaggerMs) return false;
+  return !news.late || waited || now - news.changed >= kForeignQuiet;
+}
+
+void ForeignSealer::look_at_new_rows() {
+  const std::int64_t last = parts_.connection.number("SELECT max(id) FROM foreign_row");
+  full_ = false;
+  while (looked_to_ < last) {
+    std::vector<ForeignRowSpan> rows;
+    {
+      Query query = parts_.connection.query(
+          "SELECT id, min_ms, max_ms FROM foreign_row WHERE id>? AND id<=? ORDER BY id LIMIT ?");
+      query.with(looked_to_, last, kRowsOfLook);
+      while (query.step()) rows.push_back({query.integer(0), query.integer(1), query.integer(2)});
+    }
+    if (rows.empty()) break;
+    for (const ForeignRowSpan& row : rows) {
+      full_ = known_ >= kMostKnown;
+      if (full_) return;
+      look_at(row);
+      looked_to_ = row.id;
+    }
+  }
+  looked_to_ = std::max(looked_to_, last);
+}
+
+void ForeignSealer::look_at(const ForeignRowSpan& row) {
+  bool is_news = false;
+  for (const std::int64_t end : windows_of(row)) is_news = note(row, end) || is_news;
+  if (is_news) return;
+  // Sealed before we began. If it does not decode, packs do not have what it held.
+  may_sweep_ = true;
+  ForeignRow decoded;
+  ForeignRowReader reader(parts_.connection);
+  const auto all = [](std::span<const SeriesId>) { return true; };
+  if (reader.read(row.id, all, decoded) == ForeignRowReader::Found::damaged) {
+    damaged_.insert(row.id);
+  }
+}
+
+std::vector<std::int64_t> ForeignSealer::windows_of(const ForeignRowSpan& row) {
+  const std::int64_t first = window_end_ms(row.min_ms, kWindowMs);
+  const std::int64_t last = window_end_ms(row.max_ms, kWindowMs);
+  if (first == last) return {first};
+  if (!is_wide(row)) return {first, last};
+  ForeignRow decoded;
+  ForeignRowReader reader(parts_.connection);
+  const auto all = [](std::span<const SeriesId>) { return true; };
+  switch (reader.read(row.id, all, decoded)) {
+    case ForeignRowReader::Found::samples:
+      return windows_of_row(decoded);
+    case ForeignRowReader::Found::damaged:
+      damaged_.insert(row.id);
+      break;
+    default:
+      break;
+  }
+  return {};
+}
+
+bool ForeignSealer::note(const ForeignRowSpan& row, std::int64_t end) {
+  auto found = news_.find(end);
+  const nanoseconds now = parts_.clock.monotonic();
+  if (found == news_.end()) {
+    const std::int64_t sealed_to =
+        SealMarks::read(parts_.connection, kNoHost, {end, end}).accepted(end);
+    if (sealed_to >= row.id) return false;
+    found = news_.emplace(end, News{}).first;
+    found->second.sealed_to = sealed_to;
+    found->second.since = now;
+    found->second.late = sealed_to != 0 || end <= parts_.clock.wall_ms();
+    ++known_;
+  }
+  News& news = found->second;
+  if (news.sealed_to >= row.id) return false;
+  news.newest = row.id;
+  news.changed = now;
+  if (window_end_ms(row.max_ms, kWindowMs) == end) return true;
+  news.reaching.push_back(row.id);
+  ++known_;
+  return true;
+}
+
+void ForeignSealer::note_sealed(const SealWindow& window, std::int64_t accepted) {
+  may_sweep_ = true;
+  sealed_some_ = true;
+  const auto found = news_.find(window.end_ms);
+  if (found == news_.end()) return;
+  found->second.sealed_to = std::max(found->second.sealed_to, accepted);
+  if (found->second.newest > accepted) return;
+  known_ -= 1 + found->second.reaching.size();
+  news_.erase(found);
+}
+
+// Of a wide row that asks more than it must: between its windows may be others that have news, and
+// then it waits for these.
+bool ForeignSealer::may_go(const ForeignRowSpan& row) const {
+  const std::int64_t last = window_end_ms(row.max_ms, kWindowMs);
+  for (auto at = news_.lower_bound(window_end_ms(row.min_ms, kWindowMs));
+       at != news_.end() && at->first <= last; ++at) {
+    if (at->second.sealed_to < row.id) return false;
+  }
+  return !damaged_.contains(row.id);
+}
+
+void ForeignSealer::sweep(const std::function<bool()>& stop) {
+  wide_ = {};
+  if (!may_sweep_) return;
+  std::vector<std::int64_t> rows;
+  bool held = false;
+  for (const ForeignRowSpan& row :
+       find_foreign_rows(parts_.connection, {INT64_MIN, INT64_MAX}, looked_to_)) {
+    if (!may_go(row)) continue;
+    if (!parts_.hold.lets_go(row.id)) {
+      held = true;
+      continue;
+    }
+    rows.push_back(row.id);
+    if (rows.size() < kRowsOfSweep) continue;
+    if (stop()) return;
+    remove(rows);
+    rows.clear();
+  }
+  if (!rows.empty()) remove(rows);
+  may_sweep_ = held;
+}
+
+void ForeignSealer::remove(const std::vector<std::int64_t>& rows) {
+  parts_.writer.call([&](Connection& connection) {
+    for (const std::int64_t id : rows) {
+      connection.query("DELETE FROM foreign_row WHERE id=?").with(id).run();
+    }
+    note_forgotten(connection, *std::max_element(rows.begin(), rows.end()));
+  });
+  parts_.head.forget(rows);
+}
+
+}  // namespace volta
