@@ -1,12 +1,10 @@
 #include "app/backend.hpp"
 
-#include <random>
-
 #include "app/commands.hpp"
 #include "app/peer_settings.hpp"
 #include "app/process.hpp"
 #include "app/settings.hpp"
-#include "base/guarded.hpp"
+#include "base/crypto.hpp"
 #include "outbound/curl_client.hpp"
 #include "prom/engine_journal.hpp"
 #include "prom/engine_query.hpp"
@@ -44,11 +42,7 @@ class OtherBackend final : public Backend {
         source_(client_),
         ranges_(engine_, store.series()),
         sink_(client_),
-        journal_({store.journal(), store.hosts(), store.series(), client_, [this] {
-                    return random_.with([](std::mt19937_64& generator) {
-                      return std::uniform_real_distribution<double>(0, 1)(generator);
-                    });
-                  }}) {}
+        journal_({store.journal(), store.hosts(), store.series(), client_, random_fraction}) {}
   Journal& journal() override { return journal_; }
   SampleSink& sink() override { return sink_; }
   [[nodiscard]] const QueryEngine& engine() const override { return engine_; }
@@ -72,7 +66,6 @@ class OtherBackend final : public Backend {
   EngineSource source_;
   EngineRange ranges_;
   EngineSink sink_;
-  Guarded<std::mt19937_64> random_{std::random_device{}()};
   EngineJournal journal_;  // last: its threads use all of it
 };
 

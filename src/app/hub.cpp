@@ -56,8 +56,6 @@ StoreOptions unattended_store(const std::filesystem::path& directory) {
   options.size_bytes = 0;
   options.raw_age = options.minute_age = options.hour_age = std::chrono::milliseconds(0);
   options.seal_in_background = false;
-  // The other engine keeps the samples; the store has what the page shows live.
-  if (settings.text("store.engine") != "volta") options.raw_age = kBufferAge;
   return options;
 }
 

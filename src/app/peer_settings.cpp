@@ -106,7 +106,7 @@ WriteTarget write_target_of(const SettingTable& table) {
   WriteTarget target;
   target.name = table.text("name");
   target.url = table.text("url");
-  target.credentials = credentials_of(table);
+  target.credentials = http_credentials(table, "");
   target.relabel = rules_of(table, "write_relabel_configs");
   target.version_1 = table.text("protocol") != "2.0";
   target.version_2 = table.text("protocol") != "1.0";

@@ -20,6 +20,8 @@ namespace json = boost::json;
 
 // Beyond these a parameter would be a time that Prometheus does not take.
 constexpr std::int64_t kFarthestMs = 9'000'000'000'000'000;
+// 0 is no time to VictoriaMetrics: it puts one of its own there.
+constexpr std::int64_t kEarliestMs = 1'000;
 
 std::string selector_text(std::span<const LabelMatcher> matchers) {
   std::string text = "{";
@@ -31,7 +33,7 @@ std::string selector_text(std::span<const LabelMatcher> matchers) {
 }
 
 void add_span(EngineClient::Form& form, TimeSpan span) {
-  form.emplace_back("start", engine_time(std::clamp(span.start_ms, -kFarthestMs, kFarthestMs)));
+  form.emplace_back("start", engine_time(std::clamp(span.start_ms, kEarliestMs, kFarthestMs)));
   form.emplace_back("end", engine_time(std::clamp(span.end_ms, -kFarthestMs, kFarthestMs)));
 }
 

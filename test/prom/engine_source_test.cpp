@@ -104,7 +104,7 @@ TEST_CASE("names, values and metadata of another engine") {
   CHECK(reading.source.label_values("j/b", any, {0, 1000}) == std::vector<std::string>{"v"});
   CHECK(reading.http.requests()[1].url ==
         "http://x/api/v1/label/j%2Fb/values?match%5B%5D=%7Ba%3D%221%22%7D&"
-        "match%5B%5D=%7Bb%3D%222%22%7D&start=0&end=1");
+        "match%5B%5D=%7Bb%3D%222%22%7D&start=1&end=1");
   reading.http.next(data(R"({"up":[{"type":"gauge","help":"h","unit":""}],"x":[],"y":7})"));
   const auto metadata = reading.source.metadata("");
   REQUIRE(metadata.size() == 1);
