@@ -59,6 +59,7 @@ std::string stats_json(const StoreStats& stats) {
   append_counts(json, "series_of_metric", stats.series_of_metric);
   append_counts(json, "series_of_host", stats.series_of_host);
   append_counts(json, "values_of_label", stats.values_of_label);
+  append_counts(json, "bytes_of_metric", stats.bytes_of_metric);
   json.end_object();
   return out;
 }
@@ -91,6 +92,7 @@ int show_stats(const StoreStats& stats, bool json) {
   print_counts("Series by metric", stats.series_of_metric);
   print_counts("Series by host", stats.series_of_host);
   print_counts("Different values by label", stats.values_of_label);
+  print_counts("Bytes of packs by metric", stats.bytes_of_metric);
   return code(Exit::done);
 }
 
@@ -99,15 +101,22 @@ int show_check(const StoreCheck& check, bool json) {
     std::string out;
     JsonWriter writer(out);
     writer.begin_object().member("sound", check.sound()).member("rows", check.rows);
-    writer.member("samples", check.samples).key("problems").begin_array();
+    writer.member("samples", check.samples).member("packs", check.packs);
+    writer.member("packed_samples", check.packed).member("packs_put_aside", check.put_aside);
+    writer.key("problems").begin_array();
     for (const std::string& problem : check.problems) writer.value(problem);
     writer.end_array().member("further_problems", check.further).end_object();
     std::cout << out << '\n';
   } else {
     for (const std::string& problem : check.problems) std::cout << printable(problem) << '\n';
     if (check.further > 0) std::cout << "and " << check.further << " more\n";
+    if (check.put_aside > 0) {
+      std::cout << check.put_aside
+                << " broken packs were put aside before; what they had is gone\n";
+    }
     std::cout << (check.sound() ? "sound: " : "DAMAGED: ") << check.rows << " rows with "
-              << check.samples << " samples read\n";
+              << check.samples << " samples and " << check.packs << " packs with " << check.packed
+              << " samples read\n";
   }
   return code(check.sound() ? Exit::done : Exit::failed);
 }

@@ -11,7 +11,9 @@
 
 #include "base/error.hpp"
 #include "base/unique_fd.hpp"
+#include "store/age_clock.hpp"
 #include "store/data_directory.hpp"
+#include "store/disk_space.hpp"
 #include "store/schema.hpp"
 #include "store/store.hpp"
 
@@ -118,6 +120,12 @@ Result<void> restore_store(const std::filesystem::path& file,
   if (!std::filesystem::is_regular_file(file, ignored)) {
     return Error{file.string() + " is not there, or no regular file"};
   }
+  if (file_bytes(file.string() + "-wal") > 0) {
+    return Error{file.string() +
+                 "-wal beside it has data that the file itself lacks; restore what "
+                 "`volta backup` made, or move both files into a directory as " +
+                 kDatabaseName + " and its -wal and start volta there"};
+  }
   if (const std::string problem = backup_problem(file); !problem.empty()) {
     return Error{file.string() + " cannot be restored: " + problem};
   }
@@ -128,6 +136,7 @@ Result<void> restore_store(const std::filesystem::path& file,
   if (holds_store(data.path())) return Error{there};
   // Of a store that is gone: they would be taken for this one's.
   for (const char* ending : {"-wal", "-shm"}) std::filesystem::remove(target.string() + ending);
+  std::filesystem::remove(data.path() / kAgeClockName);
   Part part(target);
   if (part.error() != 0) throw SystemFailure("making", part.path(), part.error());
   copy_bytes(file, part.fd());

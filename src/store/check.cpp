@@ -4,6 +4,7 @@
 
 #include "store/foreign_row.hpp"
 #include "store/journal_row.hpp"
+#include "store/pack_check.hpp"
 #include "store/run_table.hpp"
 
 namespace volta {
@@ -15,10 +16,22 @@ std::string counted(std::uint64_t count, const std::string& what) {
   return std::to_string(count) + " " + what;
 }
 
+// Table by table, each in a read transaction of its own. The packs' one has the bulk of the store
+// and is read pack by pack below.
 void check_pages(Connection& connection, StoreCheck& check) {
-  Query query = connection.query("PRAGMA integrity_check(100)");
-  while (query.step()) {
-    if (query.text(0) != "ok") check.add("the database: " + std::string(query.text(0)));
+  std::vector<std::string> tables;
+  {
+    Query query = connection.query(
+        "SELECT name FROM sqlite_schema WHERE type='table' AND rootpage > 0 AND name != 'pack'");
+    while (query.step()) tables.emplace_back(query.text(0));
+  }
+  for (const std::string& table : tables) {
+    Query query = connection.query("SELECT * FROM pragma_integrity_check(?)");
+    query.with(std::string_view(table));
+    while (query.step()) {
+      if (query.text(0) == "ok") continue;
+      check.add("the database, table " + table + ": " + std::string(query.text(0)));
+    }
   }
 }
 
@@ -36,8 +49,8 @@ void check_references(Connection& connection, StoreCheck& check) {
        "slots are of runs that are not there"},
       {"SELECT count(*) FROM keyframe WHERE run_id NOT IN (SELECT id FROM run)",
        "groups of the journal are of runs that are not there"},
-      {"SELECT count(*) FROM journal WHERE (id >> 24) NOT IN (SELECT id FROM keyframe)",
-       "rows of the journal are of groups that are not there"},
+      {"SELECT count(*) FROM pack WHERE host_id != 0 AND host_id NOT IN (SELECT id FROM host)",
+       "packs are of hosts that are not there"},
       {"SELECT count(*) FROM series WHERE host_id != 0 AND host_id NOT IN (SELECT id FROM host)",
        "series are of hosts that are not there"},
   };
@@ -45,6 +58,29 @@ void check_references(Connection& connection, StoreCheck& check) {
     const auto count = static_cast<std::uint64_t>(connection.number(reference.sql));
     if (count > 0) check.add(counted(count, reference.what));
   }
+}
+
+// The journal's groups by their rows, one lookup each.
+void check_orphans(Connection& connection, StoreCheck& check) {
+  std::uint64_t orphans = 0;
+  for (std::int64_t next = INT64_MIN;;) {
+    std::int64_t row = 0;
+    {
+      Query query = connection.query("SELECT id FROM journal WHERE id >= ? ORDER BY id LIMIT 1");
+      if (!query.with(next).step()) break;
+      row = query.integer(0);
+    }
+    const std::int64_t group = row >> kGroupBits;
+    // Both at once: groups come and go while others write.
+    Query query = connection.query(
+        "SELECT count(*) FROM journal WHERE id >= ?1 AND id < ?2 AND NOT EXISTS"
+        " (SELECT 1 FROM keyframe WHERE id=?3)");
+    query.with(group_start(group), group_start(group + 1), group);
+    if (query.step()) orphans += static_cast<std::uint64_t>(query.integer(0));
+    next = group_start(group + 1);
+  }
+  if (orphans > 0)
+    check.add(counted(orphans, "rows of the journal are of groups that are not there"));
 }
 
 // Group by group, each in read transactions of its own.
@@ -107,6 +143,41 @@ void check_foreign(Connection& connection, StoreCheck& check) {
   }
 }
 
+std::string name_of(const PackRow& row) {
+  return "pack " + std::to_string(row.id) + " (" + std::string(to_text(row.tier)) + ", host " +
+         std::to_string(static_cast<std::uint32_t>(row.host)) + ", up to " +
+         std::to_string(row.end_ms) + " ms)";
+}
+
+// Whether both indexes that packs are found by have the row.
+bool is_indexed(Connection& connection, const PackRow& row) {
+  const std::int64_t host = static_cast<std::uint32_t>(row.host);
+  const auto tier = static_cast<std::int64_t>(row.tier);
+  {
+    Query query = connection.query(
+        "SELECT 1 FROM pack INDEXED BY pack_host WHERE host_id=? AND tier=? AND end_ms=? AND id=?");
+    if (!query.with(host, tier, row.end_ms, row.id).step()) return false;
+  }
+  Query query =
+      connection.query("SELECT 1 FROM pack INDEXED BY pack_age WHERE tier=? AND end_ms=? AND id=?");
+  return query.with(tier, row.end_ms, row.id).step();
+}
+
+void check_packs(Connection& connection, StoreCheck& check) {
+  visit_all_packs(connection, [&](const PackRow& row, std::span<const std::byte> bytes) {
+    ++check.packs;
+    const PackFindings found = check_pack_row(row, bytes);
+    if (row.tier == Tier::raw) check.packed += found.samples;
+    for (const std::string& problem : found.problems) check.add(name_of(row) + ": " + problem);
+    if (found.further > 0) {
+      check.add(name_of(row) + ": " + counted(found.further, "further series do not decode"));
+    }
+    // The reader's transaction is still open, so this is the same moment.
+    if (!is_indexed(connection, row)) check.add(name_of(row) + ": an index lacks it");
+  });
+  check.put_aside = static_cast<std::uint64_t>(connection.number("SELECT count(*) FROM bad_pack"));
+}
+
 }  // namespace
 
 void StoreCheck::add(std::string problem) {
@@ -121,8 +192,10 @@ StoreCheck check_store(Connection& connection) {
   StoreCheck check;
   check_pages(connection, check);
   check_references(connection, check);
+  check_orphans(connection, check);
   check_journal(connection, check);
   check_foreign(connection, check);
+  check_packs(connection, check);
   return check;
 }
 

@@ -175,13 +175,12 @@ std::unique_ptr<SealSource> ForeignSealer::source(const SealWindow& window) {
 std::vector<SealWindow> ForeignSealer::find_due(bool everything) {
   look_at_new_rows();
   sealed_some_ = false;
-  const std::int64_t now = parts_.clock.wall_ms();
+  const std::int64_t cutoff = parts_.ages.cutoff_ms(Tier::raw);
   std::vector<SealWindow> due;
   for (const auto& [end, news] : news_) {
     if (!everything && due.size() == kMostDue) break;
     if (!everything && !is_due(end, news)) continue;
-    const bool old = limits_.raw_age_ms > 0 && end <= now - limits_.raw_age_ms;
-    due.push_back({kNoHost, end, news.sealed_to, old});
+    due.push_back({kNoHost, end, news.sealed_to, end <= cutoff, false});
   }
   return due;
 }

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "base/clock.hpp"
+#include "store/age_clock.hpp"
 #include "store/foreign_head.hpp"
 #include "store/foreign_rows.hpp"
 #include "store/row_hold.hpp"
@@ -28,11 +29,11 @@ namespace volta {
 class ForeignSealer {
  public:
   struct Limits {
-    std::int64_t grace_ms = 0;    // after a window's end
-    std::int64_t raw_age_ms = 0;  // 0: for ever
+    std::int64_t grace_ms = 0;  // after a window's end
   };
   struct Parts {
     const Clock& clock;
+    const AgeClock& ages;
     const SeriesTable& series;
     Connection& connection;  // a reader's
     Writer& writer;

@@ -50,8 +50,9 @@ std::optional<DecodedBatch> read_keyframe(Connection& connection, std::int64_t k
   return std::nullopt;
 }
 
-void visit_group(Connection& connection, std::int64_t keyframe_id, std::uint64_t last_seq,
-                 const std::function<void(const JournalRow&)>& visit) {
+VisitedGroup visit_group(Connection& connection, std::int64_t keyframe_id, std::uint64_t last_seq,
+                         const std::function<void(const JournalRow&)>& visit) {
+  VisitedGroup visited;
   BatchDecoder decoder;
   EncodedBatch batch;
   KeyValues key;
@@ -62,20 +63,22 @@ void visit_group(Connection& connection, std::int64_t keyframe_id, std::uint64_t
     query.with(next, end, most_seq, kRowsOfOneRead);
     std::int64_t rows = 0;
     for (; query.step(); ++rows) {
-      next = query.integer(0) + 1;
+      visited.last_row = query.integer(0);
+      next = visited.last_row + 1;
       const bool keyframe = next == group_start(keyframe_id) + 1;
       read_journal_row(query, batch);
       batch.key_seq = keyframe ? batch.seq : 0;
       const auto decoded = decoder.decode(batch, key);
       if (!decoded) {
         log_broken_row(next - 1, decoded.error());
-        if (keyframe) return;  // nothing after it can be read
+        ++visited.broken;
+        if (keyframe) return visited;  // nothing after it can be read
         continue;
       }
       if (keyframe) key = key_values(**decoded);
       visit({query.integer(1), batch.seq, *decoded});
     }
-    if (rows < kRowsOfOneRead) return;
+    if (rows < kRowsOfOneRead) return visited;
   }
 }
 

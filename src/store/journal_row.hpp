@@ -17,11 +17,16 @@ struct JournalRow {
   const DecodedBatch* batch = nullptr;  // lives until the visitor returns
 };
 
+struct VisitedGroup {
+  std::int64_t last_row = 0;  // that there was; 0: none
+  std::uint64_t broken = 0;   // rows that did not decode; with the keyframe, none can
+};
+
 // Decodes the rows of a group whose sequence is at most `last_seq`, in order. A row that does not
 // decode is logged and passed over. The read transaction ends every few hundred rows, so that a
 // long read never keeps the WAL from being reset.
-void visit_group(Connection& connection, std::int64_t keyframe_id, std::uint64_t last_seq,
-                 const std::function<void(const JournalRow&)>& visit);
+VisitedGroup visit_group(Connection& connection, std::int64_t keyframe_id, std::uint64_t last_seq,
+                         const std::function<void(const JournalRow&)>& visit);
 
 // Fills `batch` but for key_seq from a row of "id, accepted, seq, slots, first_ms, span_ms, points,
 // payload"; its payload keeps its capacity from row to row.

@@ -55,6 +55,8 @@ class PackWriter {
   // The pack of what was added, in the order of series and part; the writer is then empty. Not
   // more than kMostPackBytes. Requires columns() > 0.
   [[nodiscard]] Bytes finish();
+  // Forgets what was added.
+  void clear();
 
  private:
   struct Entry {

@@ -1,8 +1,9 @@
 #include "store/pack_merge.hpp"
 
 #include <algorithm>
-#include <map>
+#include <tuple>
 
+#include "base/log.hpp"
 #include "store/window_builder.hpp"
 #include "store/window_merge.hpp"
 
@@ -20,45 +21,107 @@ constexpr std::size_t kManyShort = 4;
 constexpr std::int64_t kSamplesAtOnce = 2'000'000;
 constexpr std::int64_t kWindowsAtOnce = 300'000;
 
-std::int64_t target_span(Tier tier, std::int64_t span_ms) {
-  if (tier == Tier::minute) return kMinuteSpanMs;
-  return span_ms < kDayMs ? kDayMs : kHourSpanMs;
+// Sources of more bytes stay as they are: their packs are long enough one by one.
+constexpr std::int64_t kMostBytes = 64 << 20;
+constexpr std::chrono::minutes kFirstRetry{2};
+constexpr int kMostDoublings = 8;
+
+std::int64_t longest_span(Tier tier) {
+  return tier == Tier::raw ? kWindowMs : tier == Tier::minute ? kMinuteSpanMs : kHourSpanMs;
 }
+
+std::int64_t target_span(Tier tier, std::int64_t span_ms) {
+  return tier == Tier::hour && span_ms < kDayMs ? kDayMs : longest_span(tier);
+}
+
+std::int64_t number(HostId id) { return static_cast<std::uint32_t>(id); }
 
 }  // namespace
 
-std::uint64_t PackMerger::pass(std::int64_t now_ms, bool everything,
-                               const std::function<bool()>& stop) {
+std::uint64_t PackMerger::pass(bool everything, const std::function<bool()>& stop) {
   std::uint64_t bytes = 0;
+  std::exception_ptr first;
   // Days become months only after hours have become days.
   for (int round = 0; round < 2; ++round) {
-    for (const Period& period : find_due(now_ms, everything)) {
-      if (stop()) return bytes;
-      if (period.tier == Tier::raw) late_.erase({period.end_ms, period.host});
-      if (is_worth_it(period, everything)) bytes += merge(period);
+    look(everything);
+    for (const Period& period : find_due(everything)) {
+      if (stop() || parts_.writer.read_only()) return bytes;
+      try {
+        if (!look_at(period, everything, bytes)) continue;
+        open_.erase(period);
+        failed_.erase(period);
+      } catch (const std::exception& failure) {
+        if (stop()) return bytes;
+        if (!first) first = std::current_exception();
+        note_failure(period, failure);
+      }
     }
   }
+  if (first) std::rethrow_exception(first);
   return bytes;
 }
 
-std::vector<PackMerger::Period> PackMerger::find_due(std::int64_t now_ms, bool everything) {
-  std::set<Period> periods;
-  for (const auto& [place, times] : late_) {
-    if (times < kManyShort && !everything) continue;
-    periods.insert({Tier::raw, place.second, place.first, kWindowMs});
+void PackMerger::note_failure(const Period& period, const std::exception& failure) {
+  Retry& retry = failed_[period];
+  retry.at =
+      parts_.clock.monotonic() + kFirstRetry * (1 << std::min(retry.failures, kMostDoublings));
+  if (++retry.failures > 1) return;
+  log::error("packs of a host could not be merged; they stay as they are and it is tried again",
+             {{"host", static_cast<std::uint32_t>(period.host)},
+              {"tier", std::string(to_text(period.tier))},
+              {"end_ms", period.end_ms},
+              {"error", std::string_view(failure.what())}});
+}
+
+// What came since the last look, by the rising id; at first what is short, by its index.
+void PackMerger::look(bool everything) {
+  const auto note_rows = [&](Query& query) {
+    while (query.step()) {
+      note(Tier(static_cast<std::uint8_t>(query.integer(0))),
+           HostId(static_cast<std::uint32_t>(query.integer(1))), query.integer(2),
+           query.integer(3));
+    }
+  };
+  const std::int64_t newest = parts_.connection.number("SELECT max(id) FROM pack");
+  if (seen_ < 0 || everything) {
+    Query query = parts_.connection.query(
+        "SELECT DISTINCT tier, host_id, end_ms, span_ms FROM pack INDEXED BY pack_short"
+        " WHERE (tier = 1 AND span_ms < 21600000) OR (tier = 2 AND span_ms < 2592000000)");
+    note_rows(query);
   }
-  Query query = parts_.connection.query(
-      "SELECT DISTINCT tier, host_id, end_ms, span_ms FROM pack INDEXED BY pack_short"
-      " WHERE (tier = 1 AND span_ms < 21600000) OR (tier = 2 AND span_ms < 2592000000)");
-  while (query.step()) {
-    const auto tier = Tier(static_cast<std::uint8_t>(query.integer(0)));
-    const std::int64_t span = target_span(tier, query.integer(3));
-    const std::int64_t end = window_end_ms(query.integer(2), span);
-    const bool is_over = end < now_ms - kPatienceMs;
+  if (everything) {
+    Query query = parts_.connection.query(
+        "SELECT 0, host_id, end_ms, 3600000 FROM pack INDEXED BY pack_host WHERE tier = 0"
+        " GROUP BY host_id, end_ms HAVING count(*) > 1");
+    note_rows(query);
+  }
+  if (seen_ >= 0) {
+    Query query = parts_.connection.query(
+        "SELECT tier, host_id, end_ms, span_ms FROM pack WHERE id > ? AND id <= ?");
+    note_rows(query.with(seen_, newest));
+  }
+  seen_ = std::max(seen_, newest);
+}
+
+void PackMerger::note(Tier tier, HostId host, std::int64_t end_ms, std::int64_t span_ms) {
+  if (tier != Tier::raw && span_ms >= longest_span(tier)) return;
+  const std::int64_t span = target_span(tier, span_ms);
+  open_.insert({tier, host, window_end_ms(end_ms, span), span});
+}
+
+std::vector<PackMerger::Period> PackMerger::find_due(bool everything) {
+  const std::int64_t now_ms = parts_.clock.wall_ms();
+  std::vector<Period> due;
+  for (const Period& period : open_) {
+    const bool is_over = period.end_ms < now_ms - kPatienceMs;
     if (!is_over && !everything) continue;
-    periods.insert({tier, HostId(static_cast<std::uint32_t>(query.integer(1))), end, span});
+    const auto failed = failed_.find(period);
+    if (failed != failed_.end() && !everything && parts_.clock.monotonic() < failed->second.at) {
+      continue;
+    }
+    due.push_back(period);
   }
-  return {periods.begin(), periods.end()};
+  return due;
 }
 
 void PackMerger::visit(const Period& period, SeriesId first, SeriesId last,
@@ -74,27 +137,78 @@ void PackMerger::visit(const Period& period, SeriesId first, SeriesId last,
               });
 }
 
-std::vector<PackRow> PackMerger::rows_of(const Period& period) {
+std::vector<PackRow> PackMerger::rows_of(const Period& period, std::int64_t& bytes) {
   std::vector<PackRow> rows;
-  visit(period, {}, SeriesId{UINT32_MAX}, [&](const OpenPack& open) { rows.push_back(open.row); });
+  Query query = parts_.connection.query(
+      "SELECT id, end_ms, span_ms, accepted, first_series, last_series, samples, length(data)"
+      " FROM pack WHERE host_id=?1 AND tier=?2 AND end_ms > ?3 AND end_ms <= ?4 AND span_ms <= ?5");
+  query.with(
+      number(period.host), static_cast<std::int64_t>(period.tier),
+      period.end_ms < INT64_MIN + period.span_ms ? INT64_MIN : period.end_ms - period.span_ms,
+      period.end_ms, period.span_ms);
+  while (query.step()) {
+    PackRow& row = rows.emplace_back();
+    row.id = query.integer(0);
+    row.tier = period.tier;
+    row.host = period.host;
+    row.end_ms = query.integer(1);
+    row.span_ms = query.integer(2);
+    row.accepted = query.integer(3);
+    row.first_series = SeriesId(static_cast<std::uint32_t>(query.integer(4)));
+    row.last_series = SeriesId(static_cast<std::uint32_t>(query.integer(5)));
+    row.samples = query.integer(6);
+    bytes += query.integer(7);
+  }
   return rows;
 }
 
 // Counts sources: an hour that was sealed at once may be several packs.
-bool PackMerger::is_worth_it(const Period& period, bool everything) {
+bool PackMerger::is_worth_it(const Period& period, const std::vector<PackRow>& rows,
+                             bool everything) {
   std::set<std::tuple<std::int64_t, std::int64_t, std::int64_t>> sources;
   bool has_long = false;
-  for (const PackRow& row : rows_of(period)) {
+  std::int64_t newest = 0;
+  for (const PackRow& row : rows) {
     sources.emplace(row.end_ms, row.span_ms, row.accepted);
     has_long = has_long || row.span_ms == period.span_ms;
+    newest = std::max(newest, row.accepted);
+  }
+  if (period.tier == Tier::raw && !rows.empty()) {
+    // Of a seal that came to no end: its samples do not count as newer than the journal's yet.
+    Query mark = parts_.connection.query("SELECT accepted FROM seal WHERE host_id=? AND end_ms=?");
+    mark.with(number(period.host), period.end_ms);
+    if (!mark.step() || mark.integer(0) < newest) return false;
   }
   if (everything || !has_long) return sources.size() > 1;
   return sources.size() > kManyShort;
 }
 
-std::uint64_t PackMerger::merge(const Period& period) {
-  const std::vector<PackRow> rows = rows_of(period);
-  if (rows.empty()) return 0;
+// True: until there are more packs, nothing is left to do.
+bool PackMerger::look_at(const Period& period, bool everything, std::uint64_t& bytes) {
+  std::int64_t before = 0;
+  const std::vector<PackRow> rows = rows_of(period, before);
+  if (before > kMostBytes || !is_worth_it(period, rows, everything)) return true;
+  const std::vector<NewPack> packs = merged(period, rows);
+  bool written = false;
+  parts_.writer.call([&](Connection& connection) {
+    written = false;
+    for (const PackRow& row : rows) {
+      if (parts_.bad.known(row.id)) return;  // its samples may be saved by somebody
+      Query query = connection.query("SELECT 1 FROM pack WHERE id=?");
+      if (!query.with(row.id).step()) return;  // retention was here
+    }
+    for (const PackRow& row : rows) {
+      connection.query("DELETE FROM pack WHERE id=?").with(row.id).run();
+    }
+    for (const NewPack& pack : packs) insert_pack(connection, pack);
+    written = true;
+  });
+  if (!written) return false;
+  for (const NewPack& pack : packs) bytes += pack.data.size();
+  return true;
+}
+
+std::vector<NewPack> PackMerger::merged(const Period& period, const std::vector<PackRow>& rows) {
   PackRow like{0, period.tier, period.host, period.end_ms, period.span_ms};
   std::int64_t samples = 0;
   std::int64_t first = INT64_MAX;
@@ -120,23 +234,7 @@ std::uint64_t PackMerger::merge(const Period& period) {
     }
   }
   sink.finish();
-  std::uint64_t bytes = 0;
-  parts_.writer.call([&](Connection& connection) {
-    bytes = 0;
-    for (const PackRow& row : rows) {
-      if (parts_.bad.known(row.id)) return;  // its samples may be saved by somebody
-      Query query = connection.query("SELECT 1 FROM pack WHERE id=?");
-      if (!query.with(row.id).step()) return;  // retention was here
-    }
-    for (const PackRow& row : rows) {
-      connection.query("DELETE FROM pack WHERE id=?").with(row.id).run();
-    }
-    for (const NewPack& pack : packs) {
-      insert_pack(connection, pack);
-      bytes += pack.data.size();
-    }
-  });
-  return bytes;
+  return packs;
 }
 
 void PackMerger::merge_samples(const Period& period, PackSink& sink, SeriesId first,
@@ -191,11 +289,15 @@ void PackMerger::merge_windows(const Period& period, PackSink& sink, SeriesId fi
         continue;
       }
       Merged& merged = all[entry.series];
-      merged.windows.put(*windows, open.row.accepted, kAll);
+      merged.windows.put(*windows, open.row.accepted, kAll, open.row.span_ms);
       merged.kind = kind_of_tier_columns(open.pack, entry.series);
     }
   });
-  for (auto& [series, merged] : all) sink.add(series, merged.kind, merged.windows.take());
+  // Longer packs may still have what an empty window takes the place of.
+  const bool with_empty = period.span_ms < longest_span(period.tier);
+  for (auto& [series, merged] : all) {
+    sink.add(series, merged.kind, merged.windows.take(with_empty));
+  }
 }
 
 }  // namespace volta

@@ -78,6 +78,11 @@ std::map<std::int64_t, std::string> BadPacks::take() {
   return std::exchange(fresh_, {});
 }
 
+void BadPacks::give_back(const std::map<std::int64_t, std::string>& taken) {
+  const std::lock_guard lock(mutex_);
+  fresh_.insert(taken.begin(), taken.end());
+}
+
 void quarantine(Connection& connection, std::int64_t id, const std::string& reason,
                 std::int64_t now_ms) {
   connection

@@ -48,6 +48,7 @@ class BadPacks {
   void report(const PackRow& row, const std::string& reason);  // logs it the first time
   [[nodiscard]] bool known(std::int64_t id) const;
   [[nodiscard]] std::map<std::int64_t, std::string> take();
+  void give_back(const std::map<std::int64_t, std::string>& taken);  // they could not be moved
   [[nodiscard]] std::uint64_t met() const { return met_; }
 
  private:

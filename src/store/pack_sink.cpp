@@ -14,6 +14,11 @@ PackWorkshop::Hints& PackWorkshop::hints_of(SeriesId series) {
   return hints[series];
 }
 
+PackSink::PackSink(PackWorkshop& workshop, const PackRow& like, std::vector<NewPack>& out)
+    : workshop_(workshop), writer_(workshop.writer_of(like.tier)), like_(like), out_(out) {
+  writer_.clear();  // of what a sink left there that an exception ended before its finish()
+}
+
 void PackSink::note(SeriesId series, std::size_t samples, std::int64_t min_ms) {
   if (row_.samples == 0) {
     row_ = like_;

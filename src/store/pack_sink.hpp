@@ -29,11 +29,11 @@ struct PackWorkshop {
   }
 };
 
-// Everything passed must outlive it; `like` says what all packs have in common.
+// Everything passed must outlive it; `like` says what all packs have in common. One at a time for
+// each tier of a workshop.
 class PackSink {
  public:
-  PackSink(PackWorkshop& workshop, const PackRow& like, std::vector<NewPack>& out)
-      : workshop_(workshop), writer_(workshop.writer_of(like.tier)), like_(like), out_(out) {}
+  PackSink(PackWorkshop& workshop, const PackRow& like, std::vector<NewPack>& out);
 
   // `grid`: times that most columns have, strictly rising; a column that has nearly all of them is
   // written as gaps in it. Nothing happens without samples.

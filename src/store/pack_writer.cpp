@@ -113,12 +113,16 @@ Bytes PackWriter::finish() {
   static_assert(kPackTargetBytes + kMostColumnBytes + kMostPackColumns * kLongestLine +
                     kMostPackTicks * kLongestTime <=
                 kMostPackBytes);
+  clear();
+  return pack;
+}
+
+void PackWriter::clear() {
   times_.clear();
   ticks_ = 0;
   samples_ = 0;
   entries_.clear();
   columns_.clear();
-  return pack;
 }
 
 }  // namespace volta

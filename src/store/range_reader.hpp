@@ -5,18 +5,31 @@
 #include <chrono>
 
 #include "model/time_series.hpp"
+#include "store/age_clock.hpp"
 #include "store/head.hpp"
 #include "store/pack_rows.hpp"
 #include "store/reader_pool.hpp"
 #include "store/series_table.hpp"
+#include "store/wide_groups.hpp"
 
 namespace volta {
 
 // Thread-safe. Throws SqliteFailure where the disk fails.
 class StoreReader final : public RangeReader {
  public:
-  StoreReader(const SeriesTable& series, const Head& head, ReaderPool& readers, BadPacks& bad)
-      : series_(series), head_(head), readers_(readers), bad_(bad) {}
+  struct Parts {
+    const SeriesTable& series;
+    const Head& head;
+    ReaderPool& readers;
+    BadPacks& bad;
+    const AgeClock& ages;
+  };
+  explicit StoreReader(const Parts& parts)
+      : series_(parts.series),
+        head_(parts.head),
+        readers_(parts.readers),
+        bad_(parts.bad),
+        ages_(parts.ages) {}
 
   [[nodiscard]] std::vector<SampleColumn> read(HostId host, std::span<const SeriesId> series,
                                                std::int64_t start_ms,
@@ -27,7 +40,8 @@ class StoreReader final : public RangeReader {
   [[nodiscard]] std::uint64_t samples_at_most(HostId host, TimeSpan span) const;
   // Of all hosts.
   [[nodiscard]] std::optional<std::int64_t> oldest_ms() const;
-  // From when on the tier holds everything there is.
+  // From when on the tier holds everything there is. What is older than the tier is kept may still
+  // be there, as a group in force with one old tick; it says nothing of what came after it.
   [[nodiscard]] std::optional<std::int64_t> oldest_ms(Tier tier) const;
   // Windows of the tier with an end in the span, a column per asked series in the order asked;
   // those of hours that are not sealed are made from samples. `increase` of a gauge may be NaN: it
@@ -41,6 +55,8 @@ class StoreReader final : public RangeReader {
   const Head& head_;
   ReaderPool& readers_;
   BadPacks& bad_;
+  const AgeClock& ages_;
+  mutable WideGroups wide_;
 };
 
 // Fills the head from the newest groups of the journal, as far as its budget and the time allow.

@@ -6,6 +6,7 @@
 #include "store/disk_space.hpp"
 #include "store/pack_rows.hpp"
 #include "store/row_hold.hpp"
+#include "store/window_builder.hpp"
 
 namespace volta {
 namespace {
@@ -31,6 +32,7 @@ std::vector<std::int64_t> numbers(Query& query) {
 }  // namespace
 
 bool Retention::slice(bool disk_low) {
+  parts_.ages.look();
   if (const auto host = parts_.hosts.dying()) return bury(*host);
   return drop_oldest() || drop_runs() || drop_series() ||
          parts_.foreign.drop_series(parts_.clock.monotonic()) || give_back_pages(disk_low);
@@ -133,11 +135,6 @@ std::vector<std::int64_t> Retention::oldest_groups(std::int64_t cutoff, std::siz
   return groups;
 }
 
-std::int64_t Retention::cutoff_ms(Tier tier) const {
-  const std::int64_t age = limits_.age_ms.at(static_cast<std::size_t>(tier));
-  return age <= 0 ? INT64_MIN : parts_.clock.wall_ms() - age;
-}
-
 bool Retention::drop_oldest() {
   const bool over = too_big(connection_.number("PRAGMA page_count") -
                             connection_.number("PRAGMA freelist_count"));
@@ -165,8 +162,8 @@ bool Retention::drop_largest() {
   if (foreign && *foreign < std::min(ours.value_or(INT64_MAX), oldest_pack)) {
     return parts_.foreign.drop(INT64_MAX, kForeignRowsWhenFull);
   }
-  if (ours.value_or(INT64_MAX) < oldest_pack) return drop_groups(groups);
-  return drop_packs(Tier::raw, INT64_MAX, 1) || drop_groups(groups) ||
+  if (ours.value_or(INT64_MAX) < oldest_pack) return drop_group_for_size(groups);
+  return drop_packs(Tier::raw, INT64_MAX, 1) || drop_group_for_size(groups) ||
          drop_packs(Tier::minute, INT64_MAX, 1) || drop_packs(Tier::hour, INT64_MAX, 1);
 }
 
@@ -175,6 +172,20 @@ std::optional<std::int64_t> Retention::group_max_ms(std::int64_t keyframe) {
   query.with(keyframe);
   if (!query.step()) return std::nullopt;
   return query.integer(0);
+}
+
+bool Retention::drop_group_for_size(std::span<const std::int64_t> groups) {
+  if (!groups.empty()) {
+    Query query = connection_.query("SELECT min_ms, max_ms FROM keyframe WHERE id=?");
+    query.with(groups.front());
+    if (query.step()) {
+      // One tick with a wrong time stands for nothing.
+      const std::int64_t begun = window_end_ms(query.integer(0), kWindowMs);
+      const std::int64_t later = begun > INT64_MAX - kWindowMs ? begun : begun + kWindowMs;
+      parts_.ages.note_gone(Tier::raw, std::min(later, window_end_ms(query.integer(1), kWindowMs)));
+    }
+  }
+  return drop_groups(groups);
 }
 
 bool Retention::drop_groups(std::span<const std::int64_t> groups) {
@@ -205,6 +216,7 @@ bool Retention::drop_packs(Tier tier, std::int64_t cutoff, std::int64_t most) {
     while (query.step()) places.push_back({query.integer(1), query.integer(0)});
   }
   if (places.empty()) return false;
+  if (cutoff == INT64_MAX) parts_.ages.note_gone(tier, places.back().end_ms);
   Transaction transaction(connection_);
   for (const Place& place : places) {
     connection_.query("DELETE FROM pack WHERE host_id=? AND tier=? AND end_ms=?")
@@ -225,6 +237,8 @@ bool Retention::drop_seals() {
         "SELECT host_id, end_ms FROM seal WHERE end_ms<=?1"
         " AND NOT EXISTS (SELECT 1 FROM keyframe WHERE keyframe.host_id = seal.host_id AND"
         " min_ms <= seal.end_ms AND max_ms >= seal.end_ms - ?2)"
+        " AND (host_id != 0 OR NOT EXISTS (SELECT 1 FROM foreign_row WHERE"
+        " min_ms <= seal.end_ms AND max_ms >= seal.end_ms - ?2))"
         " AND NOT EXISTS (SELECT 1 FROM pack WHERE pack.host_id = seal.host_id AND tier=0 AND"
         " pack.end_ms = seal.end_ms) LIMIT ?3");
     query.with(cutoff, kWindowMs, kRowsOfSlice);
@@ -254,7 +268,7 @@ bool Retention::bury_packs(std::int64_t host) {
 bool Retention::drop_runs() {
   const std::int64_t patience =
       limits_.age_ms[0] > 0 ? std::max(limits_.age_ms[0], kRunPatienceMs) : kEndlessPatienceMs;
-  const std::int64_t cutoff = parts_.clock.wall_ms() - patience;
+  const std::int64_t cutoff = parts_.ages.now_ms() - patience;
   std::vector<std::int64_t> runs;
   {
     Query query = connection_.query(

@@ -12,6 +12,7 @@
 
 #include "base/clock.hpp"
 #include "model/time_series.hpp"
+#include "store/age_clock.hpp"
 #include "store/foreign_journal.hpp"
 #include "store/head.hpp"
 #include "store/host_table.hpp"
@@ -28,7 +29,7 @@ bool delete_group_rows(Connection& connection, std::int64_t keyframe);
 class Retention {
  public:
   struct Limits {
-    std::array<std::int64_t, 3> age_ms{};  // by tier; 0: for ever
+    AgeClock::Ages age_ms{};  // by tier; 0: for ever
     bool seals = true;  // the sealer lets go of old journal rows: their windows are kept in tiers
     std::int64_t size_bytes = 0;  // of the whole directory; 0: no cap
     std::int64_t wal_bytes = 0;   // part of size_bytes that is kept for the WAL
@@ -42,6 +43,7 @@ class Retention {
     RunTable& runs;
     Head& head;
     ForeignJournal& foreign;
+    AgeClock& ages;
   };
   Retention(Connection& connection, Parts parts, Limits limits)
       : connection_(connection), parts_(parts), limits_(std::move(limits)) {}
@@ -49,6 +51,8 @@ class Retention {
   // One slice of work in a transaction of its own. False: there is none left. `disk_low`: also give
   // back the pages that are else kept for new data. Throws SqliteFailure.
   bool slice(bool disk_low);
+  // Before the store closes: so far time has come.
+  void close() { parts_.ages.save(); }
 
  private:
   bool bury(HostId host);
@@ -58,8 +62,9 @@ class Retention {
   bool drop_seals();
   bool bury_packs(std::int64_t host);
   [[nodiscard]] std::int64_t kept_since_ms() const;
-  [[nodiscard]] std::int64_t cutoff_ms(Tier tier) const;
+  [[nodiscard]] std::int64_t cutoff_ms(Tier tier) const { return parts_.ages.cutoff_ms(tier); }
   bool drop_groups(std::span<const std::int64_t> groups);
+  bool drop_group_for_size(std::span<const std::int64_t> groups);  // one at most
   std::optional<std::int64_t> group_max_ms(std::int64_t keyframe);
   std::vector<std::int64_t> oldest_groups(std::int64_t cutoff, std::size_t most);
   bool drop_runs();

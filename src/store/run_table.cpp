@@ -5,6 +5,11 @@
 #include "store/journal_row.hpp"
 
 namespace volta {
+namespace {
+
+constexpr std::size_t kMostChanged = 200'000;
+
+}  // namespace
 
 RunState RunEntry::state() const {
   RunState state;
@@ -71,7 +76,27 @@ std::optional<RunEntry> RunTable::find(const RunKey& key) const {
 
 void RunTable::put(const RunKey& key, RunEntry entry) {
   const std::lock_guard lock(mutex_);
+  if (counts_changes_) {
+    changed_[entry.keyframe] = {entry.keyframe, key.first, entry.min_ms, entry.max_ms};
+    if (changed_.size() > kMostChanged) {  // nobody takes them
+      changed_.clear();
+      counts_changes_ = false;
+    }
+  }
   runs_[key] = std::move(entry);
+}
+
+std::optional<std::vector<ChangedGroup>> RunTable::take_changed() {
+  const std::lock_guard lock(mutex_);
+  if (!counts_changes_) {
+    counts_changes_ = true;
+    return std::nullopt;
+  }
+  std::vector<ChangedGroup> taken;
+  taken.reserve(changed_.size());
+  for (const auto& [keyframe, group] : changed_) taken.push_back(group);
+  changed_.clear();
+  return taken;
 }
 
 void RunTable::forget_before(std::int64_t ms) {

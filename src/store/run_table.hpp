@@ -6,6 +6,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <unordered_map>
 #include <unordered_set>
 #include <utility>
 #include <vector>
@@ -46,6 +47,14 @@ std::optional<RunEntry> load_run(Connection& connection, const RunKey& key);
 // Series of the slots of a run, by its row.
 SeriesList load_slots(Connection& connection, std::int64_t run_row);
 
+// A group of the journal that got rows, and the span of all it has now.
+struct ChangedGroup {
+  std::int64_t keyframe = 0;
+  HostId host{};
+  std::int64_t min_ms = 0;
+  std::int64_t max_ms = 0;
+};
+
 // The runs used lately. Thread-safe; only the writer changes it, after its commits.
 class RunTable {
  public:
@@ -56,10 +65,16 @@ class RunTable {
   void forget(HostId host);
   // The keyframes in force for runs used lately: batches that count from them may still come.
   [[nodiscard]] std::unordered_set<std::int64_t> in_force() const;
+  // The groups that got rows since the last call, of each run the newest that a commit wrote to:
+  // older and newer ones of the same commit are not named. Empty: not known, any may have (at the
+  // first call, and after very many). For one caller, the sealer.
+  [[nodiscard]] std::optional<std::vector<ChangedGroup>> take_changed();
 
  private:
   mutable std::mutex mutex_;
   std::map<RunKey, RunEntry> runs_;
+  bool counts_changes_ = false;
+  std::unordered_map<std::int64_t, ChangedGroup> changed_;  // by keyframe; bounded
 };
 
 }  // namespace volta

@@ -1,6 +1,7 @@
 #include "store/seal_job.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <unordered_set>
 
 #include "store/window_builder.hpp"
@@ -29,6 +30,7 @@ class JournalSource final : public SealSource {
       : parts_(parts), window_(window) {}
   Found find() override;
   void gather(SampleTable& table) override;
+  [[nodiscard]] std::map<std::int64_t, VisitedGroup> visited() const override { return visited_; }
 
  private:
   struct Group {
@@ -48,6 +50,7 @@ class JournalSource final : public SealSource {
   std::vector<Group> groups_;
   std::map<std::int64_t, SeriesList> slots_;  // by run
   Found found_;
+  std::map<std::int64_t, VisitedGroup> visited_;
 };
 
 }  // namespace
@@ -68,8 +71,11 @@ std::optional<Sealed> SealJob::run(const std::function<bool()>& stop) {
     if (i + 1 < series_.size() && (slice.size() < series_of_slice || kin_follows)) continue;
     if (stop()) return std::nullopt;
     seal_slice(slice);
+    if (knows_broken()) return std::nullopt;
     slice.clear();
   }
+  std::move(raw_.begin(), raw_.end(), std::back_inserter(sealed_.packs));
+  sealed_.visited = source_->visited();
   return std::move(sealed_);
 }
 
@@ -81,15 +87,33 @@ void SealJob::find() {
     series_.push_back(series.record);
     known_[series.record->id] = std::move(series);
   }
+  if (window_.after == 0) return;
+  // Later ones are of a seal that came to no end; its samples are all in the journal.
+  Query packs = parts_.connection.query(
+      "SELECT 1 FROM pack WHERE host_id=? AND tier=0 AND end_ms=? AND accepted<=? LIMIT 1");
+  has_raw_ = packs.with(host_of(window_.host), window_.end_ms, window_.after).step();
+  Query broken = parts_.connection.query(
+      "SELECT 1 FROM bad_pack WHERE host_id=? AND tier=0 AND end_ms=? LIMIT 1");
+  lost_raw_ = broken.with(host_of(window_.host), window_.end_ms).step();
+}
+
+// Packs are known to be broken before they are put aside, and reading passes over them.
+bool SealJob::knows_broken() {
+  if (!has_raw_) return false;
   Query query =
-      parts_.connection.query("SELECT 1 FROM pack WHERE host_id=? AND tier=0 AND end_ms=? LIMIT 1");
-  has_raw_ = query.with(host_of(window_.host), window_.end_ms).step();
+      parts_.connection.query("SELECT id FROM pack WHERE host_id=? AND tier=0 AND end_ms=?");
+  query.with(host_of(window_.host), window_.end_ms);
+  while (query.step()) {
+    if (parts_.bad.known(query.integer(0))) return true;
+  }
+  return false;
 }
 
 namespace {
 
 SealSource::Found JournalSource::find() {
-  found_.accepted = parts_.connection.number("SELECT max(last_accepted) FROM run");
+  found_.accepted =
+      std::max(window_.after, parts_.connection.number("SELECT max(last_accepted) FROM run"));
   find_groups();
   find_series();
   return found_;
@@ -155,8 +179,9 @@ void JournalSource::gather(SampleTable& table) {
   for (const Group& group : groups_) {
     const auto& columns = columns_of_run.at(group.run);
     if (columns.empty()) continue;
-    visit_group(parts_.connection, group.id, UINT64_MAX,
-                [&](const JournalRow& row) { gather_row(row, columns, table); });
+    visited_[group.id] =
+        visit_group(parts_.connection, group.id, UINT64_MAX,
+                    [&](const JournalRow& row) { gather_row(row, columns, table); });
   }
 }
 
@@ -192,23 +217,47 @@ void SealJob::seal_slice(std::span<const SeriesId> series) {
     }
   }
   // Samples that were let go for their age or the store's size do not come back one by one.
-  if (!window_.tiers_only && (has_raw_ || window_.after == 0)) {
-    PackSink sink(parts_.workshop, row(Tier::raw), sealed_.packs);
+  const bool is_kept = !window_.tiers_only || window_.raw_anyway;
+  if (is_kept && (window_.after == 0 || has_raw_ || lost_raw_)) {
+    PackSink sink(parts_.workshop, row(Tier::raw), raw_);
     for (const auto& column : columns) {
       sink.add(column, def(column.series).type, table.times_ms());
     }
     sink.finish();
+    save_samples(parts_.bytes_of_slice);
   }
   seal_tiers(std::move(columns));
 }
 
+void SealJob::save_samples(std::size_t at_least) {
+  if (!parts_.save) return;
+  std::size_t first = 0;
+  std::size_t bytes = 0;
+  for (std::size_t i = 0; i < raw_.size(); ++i) {
+    bytes += raw_[i].data.size();
+    if (bytes < at_least) continue;
+    parts_.save(std::span(raw_).subspan(first, i + 1 - first));
+    first = i + 1;
+    bytes = 0;
+  }
+  raw_.erase(raw_.begin(), raw_.begin() + static_cast<std::ptrdiff_t>(first));
+}
+
 void SealJob::seal_tiers(Columns columns) {
-  const bool is_whole = has_raw_ || (window_.after == 0 && !window_.tiers_only);
-  if (has_raw_) columns = with_stored_samples(std::move(columns));
+  // Where all samples of the window are at hand its windows are made anew; else what came now is
+  // joined with those that are there.
+  const bool is_whole = !lost_raw_ && (has_raw_ || (window_.after == 0 && !window_.tiers_only));
+  Ends minutes;
+  if (is_whole && has_raw_) columns = with_stored_samples(std::move(columns), minutes);
   for (const Tier tier : {Tier::minute, Tier::hour}) {
     Windows windows;
     for (const auto& column : columns) {
       windows[column.series] = windows_of(column, def(column.series).type, tier);
+    }
+    for (const auto& [series, stored] : minutes) {
+      std::vector<std::int64_t> ends(stored.begin(), stored.end());
+      if (tier == Tier::hour) ends = {window_.end_ms};
+      add_empty_windows(windows[series], ends);
     }
     if (!is_whole) join_stored_windows(tier, windows);
     PackSink sink(parts_.workshop, row(tier), sealed_.packs);
@@ -219,36 +268,24 @@ void SealJob::seal_tiers(Columns columns) {
   }
 }
 
-// The same series with all the window's samples: what packs have of them, too.
-SealJob::Columns SealJob::with_stored_samples(Columns fresh) {
+// The same series and their other variants, with all the window's samples: what packs have of them,
+// too. `minutes`: the ends of those in which packs have samples.
+SealJob::Columns SealJob::with_stored_samples(Columns fresh, Ends& minutes) {
   SampleTable table;
-  for (const auto& column : fresh) table.add_series(column.series, known_.at(column.series).kin);
-  visit_packs(parts_.connection, {Tier::raw, window_.host, {window_.end_ms, window_.end_ms}, {}},
-              parts_.bad, [&](const OpenPack& open) {
-                std::unordered_map<std::int64_t, std::uint32_t> ticks;
-                for (const PackEntry& entry : open.pack.entries()) {
-                  const auto column = table.find(entry.series);
-                  if (!column) continue;
-                  const auto samples =
-                      parts_.workshop.reader.raw(open.pack, entry, column_bytes(open, entry));
-                  if (!samples) {
-                    parts_.bad.report(open.row, samples.error().text);
-                    continue;
-                  }
-                  for (std::size_t i = 0; i < samples->times_ms.size(); ++i) {
-                    const std::int64_t time = samples->times_ms[i];
-                    const auto [tick, is_new] = ticks.emplace(time, 0);
-                    if (is_new) tick->second = table.tick(time, open.row.accepted);
-                    table.add(*column, tick->second, samples->values[i]);
-                  }
-                }
-              });
+  std::set<std::uint32_t> kins;
+  for (const auto& column : fresh) kins.insert(known_.at(column.series).kin);
+  for (const auto& record : series_) {
+    const std::uint32_t kin = known_.at(record->id).kin;
+    if (kins.contains(kin)) table.add_series(record->id, kin);
+  }
+  add_stored(table, minutes);
   std::unordered_map<std::int64_t, std::uint32_t> ticks;
-  for (std::uint32_t column = 0; column < fresh.size(); ++column) {
-    for (std::size_t i = 0; i < fresh[column].times_ms.size(); ++i) {
-      const auto [tick, is_new] = ticks.emplace(fresh[column].times_ms[i], 0);
-      if (is_new) tick->second = table.tick(fresh[column].times_ms[i], sealed_.accepted);
-      table.add(column, tick->second, fresh[column].raw[i]);
+  for (const auto& column : fresh) {
+    const std::uint32_t place = *table.find(column.series);
+    for (std::size_t i = 0; i < column.times_ms.size(); ++i) {
+      const auto [tick, is_new] = ticks.emplace(column.times_ms[i], 0);
+      if (is_new) tick->second = table.tick(column.times_ms[i], sealed_.accepted);
+      table.add(place, tick->second, column.raw[i]);
     }
   }
   table.resolve();
@@ -257,6 +294,32 @@ SealJob::Columns SealJob::with_stored_samples(Columns fresh) {
     all.push_back(table.take(column));
   }
   return all;
+}
+
+void SealJob::add_stored(SampleTable& table, Ends& minutes) {
+  const auto add = [&](const OpenPack& open) {
+    if (open.row.accepted > window_.after) return;
+    std::unordered_map<std::int64_t, std::uint32_t> ticks;
+    for (const PackEntry& entry : open.pack.entries()) {
+      const auto column = table.find(entry.series);
+      if (!column) continue;
+      const auto samples = parts_.workshop.reader.raw(open.pack, entry, column_bytes(open, entry));
+      if (!samples) {
+        parts_.bad.report(open.row, samples.error().text);
+        continue;
+      }
+      std::set<std::int64_t>& ends = minutes[entry.series];
+      for (std::size_t i = 0; i < samples->times_ms.size(); ++i) {
+        const std::int64_t time = samples->times_ms[i];
+        const auto [tick, is_new] = ticks.emplace(time, 0);
+        if (is_new) tick->second = table.tick(time, open.row.accepted);
+        table.add(*column, tick->second, samples->values[i]);
+        ends.insert(ends.end(), window_end_ms(time, tier_step_ms(Tier::minute)));
+      }
+    }
+  };
+  visit_packs(parts_.connection, {Tier::raw, window_.host, {window_.end_ms, window_.end_ms}, {}},
+              parts_.bad, add);
 }
 
 void SealJob::join_stored_windows(Tier tier, Windows& windows) {
@@ -270,7 +333,7 @@ void SealJob::join_stored_windows(Tier tier, Windows& windows) {
                   if (!stored) {
                     parts_.bad.report(open.row, stored.error().text);
                   } else {
-                    merges[series].put(*stored, open.row.accepted, ends);
+                    merges[series].put(*stored, open.row.accepted, ends, open.row.span_ms);
                   }
                 }
               });

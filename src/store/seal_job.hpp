@@ -1,11 +1,14 @@
 // One window of one host: from the journal into packs of samples and of the tiers' windows. Reads
-// and encodes on the caller's thread; what is to be written comes back as a value.
+// and encodes on the caller's thread; what is to be written comes back as a value, but for packs of
+// samples of a large window, which are given away as they are made. Without the window's mark these
+// are only copies of journal rows: readers may see both, and whoever seals next writes them anew.
 #pragma once
 
 #include <functional>
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <unordered_map>
 #include <vector>
 
@@ -23,13 +26,15 @@ struct SealWindow {
   std::int64_t end_ms = 0;
   std::int64_t after = 0;   // what it was sealed up to before; 0: not at all
   bool tiers_only = false;  // older than samples are kept
+  bool raw_anyway = false;  // older by a clock that is not to be trusted
 };
 
 struct Sealed {
   std::int64_t accepted = 0;  // up to here the window is sealed once this is written
   std::vector<NewPack> packs;
-  std::vector<SeriesId> series;  // that have samples in them
-  std::uint64_t samples = 0;     // that came from the journal
+  std::vector<SeriesId> series;                  // that have samples in them
+  std::uint64_t samples = 0;                     // that came from the journal
+  std::map<std::int64_t, VisitedGroup> visited;  // of the journal, by keyframe
 };
 
 // Where a window's samples come from that are in no pack yet. One thread.
@@ -49,6 +54,8 @@ class SealSource {
   virtual Found find() = 0;
   // The samples of the table's series. Once for each slice.
   virtual void gather(SampleTable& table) = 0;
+  // What there was to read, and how much of it is broken, after the last gather().
+  [[nodiscard]] virtual std::map<std::int64_t, VisitedGroup> visited() const { return {}; }
 };
 
 // Memory is bounded: a window of many series is gathered in several goes over its journal. Throws
@@ -61,11 +68,15 @@ class SealJob {
     BadPacks& bad;
     PackWorkshop& workshop;
     std::size_t samples_of_slice = 1U << 20U;  // gathered at a time
+    std::size_t bytes_of_slice = 1U << 20U;    // packs of samples that are given to `save` at once
+    // Writes them. Empty: they come back with the rest.
+    std::function<void(std::span<const NewPack>)> save{};
   };
   SealJob(Parts parts, SealWindow window, std::unique_ptr<SealSource> source)
       : parts_(parts), window_(window), source_(std::move(source)) {}
 
-  // `stop` is asked between slices; true ends it with an empty answer.
+  // `stop` is asked between slices; true ends it with an empty answer, and so does a pack of the
+  // window that turns out to be broken: once that is put aside, the job can be done.
   std::optional<Sealed> run(const std::function<bool()>& stop);
 
  private:
@@ -75,8 +86,12 @@ class SealJob {
   void find();
   void seal_slice(std::span<const SeriesId> series);
   void add_series(SampleTable& table, std::span<const SeriesId> series);
+  void save_samples(std::size_t at_least);
   void seal_tiers(Columns columns);
-  [[nodiscard]] Columns with_stored_samples(Columns fresh);
+  using Ends = std::map<SeriesId, std::set<std::int64_t>>;
+  [[nodiscard]] Columns with_stored_samples(Columns fresh, Ends& minutes);
+  void add_stored(SampleTable& table, Ends& minutes);
+  [[nodiscard]] bool knows_broken();
   void join_stored_windows(Tier tier, Windows& windows);
   [[nodiscard]] PackRow row(Tier tier) const;
   [[nodiscard]] const SeriesDef& def(SeriesId series) const {
@@ -86,7 +101,9 @@ class SealJob {
   const Parts parts_;
   const SealWindow window_;
   const std::unique_ptr<SealSource> source_;
-  bool has_raw_ = false;  // packs of samples of the window are there
+  bool has_raw_ = false;      // packs of samples of the window are there
+  bool lost_raw_ = false;     // and some were, but are broken
+  std::vector<NewPack> raw_;  // not saved yet
   std::size_t points_ = 0;
   std::vector<SeriesTable::Record> series_;  // variants are neighbours
   std::unordered_map<SeriesId, SealSource::Series> known_;

@@ -11,18 +11,23 @@ namespace volta {
 namespace {
 
 constexpr std::chrono::seconds kLook{5};
-// Hosts are sealed one after the other over this time.
-constexpr std::int64_t kStaggerMs = 60'000;
 constexpr std::int64_t kMergeLookMs = 60'000;
-// Late samples are sealed when none came for a while, or have waited long.
-constexpr std::int64_t kQuietMs = 60'000;
-constexpr std::int64_t kLongestWaitMs = 600'000;
-// A window further ahead than this is of a host whose clock is wrong.
-constexpr std::int64_t kFarAheadMs = 2 * kWindowMs;
 // How long a series with packs is kept from here on; written anew when that is over.
 constexpr std::int64_t kKeptStepMs = 30LL * 24 * kWindowMs;
+// Windows that fail in one pass before the rest is left for the next: then it is not about them.
+constexpr int kMostFailures = 8;
+// Of the journal, deleted in one transaction. Rows of one are bounded beside that.
+constexpr std::size_t kGroupsOfSweep = 8;
 
 std::int64_t host_row(HostId id) { return static_cast<std::uint32_t>(id); }
+
+// Within the transaction that writes for the host: it may have been removed since its journal was
+// read, and nobody would look for its packs any more. Foreign samples are of no host.
+bool takes_packs(Connection& writer, HostId host) {
+  if (host == kNoHost) return true;
+  Query query = writer.query("SELECT 1 FROM host WHERE id=? AND removed=0");
+  return query.with(host_row(host)).step();
+}
 
 }  // namespace
 
@@ -31,9 +36,12 @@ Sealer::Sealer(Parts parts, Writer& writer, std::unique_ptr<Connection> reader, 
       writer_(writer),
       reader_(std::move(reader)),
       limits_(limits),
-      merger_({*reader_, parts.series, parts.bad, workshop_, writer}),
-      foreign_({parts.clock, parts.series, *reader_, writer, parts.foreign_head, parts.hold},
-               {limits.grace_ms, limits.raw_age_ms}) {
+      merger_({*reader_, parts.clock, parts.series, parts.bad, workshop_, writer}),
+      backlog_({parts.clock, parts.ages, *reader_, parts.runs},
+               {limits.grace_ms, limits.raw_age_ms}),
+      foreign_(
+          {parts.clock, parts.ages, parts.series, *reader_, writer, parts.foreign_head, parts.hold},
+          {limits.grace_ms}) {
   Query query = reader_->query("SELECT series_id, until_ms FROM series_kept");
   while (query.step()) {
     kept_until_[SeriesId(static_cast<std::uint32_t>(query.integer(0)))] = query.integer(1);
@@ -55,7 +63,7 @@ void Sealer::loop() {
   while (!wake_.wait_for(lock, kLook, [&] { return stopping(); })) {
     lock.unlock();
     try {
-      seal_due();
+      (void)pass(false);  // a window's failure is logged and comes again by itself
       failing_ = false;
     } catch (const Failure& failure) {
       if (!stopping() && !failing_) {
@@ -67,153 +75,94 @@ void Sealer::loop() {
   }
 }
 
-void Sealer::seal_due() { pass(false); }
+void Sealer::seal_due() {
+  if (const auto failure = pass(false)) std::rethrow_exception(failure);
+}
 
-void Sealer::seal_all() { pass(true); }
+void Sealer::seal_all() {
+  if (const auto failure = pass(true)) std::rethrow_exception(failure);
+}
 
-void Sealer::pass(bool everything) {
+std::exception_ptr Sealer::pass(bool everything) {
   const std::lock_guard lock(pass_);
-  if (writer_.read_only()) return;  // what little room there is belongs to retention
+  std::exception_ptr first;
+  if (writer_.read_only()) return first;  // what little room there is belongs to retention
   try {
     quarantine_bad();
-    for (const SealWindow& window : find_due(find_groups(), everything)) {
-      if (stopping()) return;
-      seal(window);
+    if (everything) backlog_.start_over();
+    for (bool complete = false; !complete && !stopping();) {
+      complete = backlog_.look(everything) || !everything;
+      const auto failure = seal_windows(backlog_.due(everything));
+      if (!first) first = failure;
+      sweep();
     }
-    seal_foreign(everything);
-    sweep(find_groups());
-    foreign_.sweep([this] { return stopping(); });
+    const auto failure = seal_foreign(everything);
+    if (!first) first = failure;
     merge(everything);
   } catch (...) {
     if (!stopping()) ++counters_.failures;
     throw;
   }
+  return first;
 }
 
-void Sealer::seal_foreign(bool everything) {
+std::exception_ptr Sealer::seal_foreign(bool everything) {
+  std::exception_ptr first;
   do {
-    for (const SealWindow& window : foreign_.find_due(everything)) {
-      if (stopping()) return;
+    first = seal_windows(foreign_.find_due(everything));
+  } while (!first && everything && !stopping() && foreign_.has_more());
+  foreign_.sweep([this] { return stopping(); });
+  return first;
+}
+
+std::exception_ptr Sealer::seal_windows(const std::vector<SealWindow>& windows) {
+  std::exception_ptr first;
+  int failures = 0;
+  for (const SealWindow& window : windows) {
+    if (stopping() || writer_.read_only() || failures >= kMostFailures) break;
+    try {
       seal(window);
+    } catch (const std::exception& failure) {
+      if (stopping()) break;
+      if (!first) first = std::current_exception();
+      ++failures;
+      note_failure(window, failure);
     }
-  } while (everything && foreign_.has_more());
+  }
+  return first;
 }
 
-std::vector<Sealer::Group> Sealer::find_groups() {
-  struct Times {
-    std::int64_t min_ms;
-    std::int64_t max_ms;
-  };
-  std::vector<Group> groups;
-  std::vector<Times> times;
-  {
-    Query query = reader_->query("SELECT id, host_id, min_ms, max_ms FROM keyframe");
-    while (query.step()) {
-      Group& group = groups.emplace_back();
-      group.id = query.integer(0);
-      group.host = HostId(static_cast<std::uint32_t>(query.integer(1)));
-      times.push_back({query.integer(2), query.integer(3)});
-    }
-  }
-  for (std::size_t i = 0; i < groups.size(); ++i) {
-    Group& group = groups[i];
-    {
-      Query query = reader_->query(
-          "SELECT id, accepted FROM journal WHERE id >= ? AND id < ? ORDER BY id DESC LIMIT 1");
-      query.with(group_start(group.id), group_start(group.id + 1));
-      if (!query.step()) continue;
-      group.last_row = query.integer(0);
-      group.last_accepted = query.integer(1);
-    }
-    find_windows(group, times[i].min_ms, times[i].max_ms);
-  }
-  std::erase_if(groups, [](const Group& group) { return group.last_row == 0; });
-  return groups;
-}
-
-// Both ends have a tick; between them there may be any windows or none.
-void Sealer::find_windows(Group& group, std::int64_t min_ms, std::int64_t max_ms) {
-  const std::int64_t first = window_end_ms(min_ms, kWindowMs);
-  const std::int64_t last = window_end_ms(max_ms, kWindowMs);
-  group.windows = {first};
-  if (last != first) group.windows.push_back(last);
-  if (first > INT64_MAX - kWindowMs || last <= first + kWindowMs) return;
-  const auto known = wide_.find(group.id);
-  if (known != wide_.end() && known->second.last_row == group.last_row) {
-    group.windows = known->second.windows;
-    return;
-  }
-  std::set<std::int64_t> ends;
-  visit_group(*reader_, group.id, UINT64_MAX, [&](const JournalRow& row) {
-    for (const std::int64_t time : row.batch->times_ms) {
-      ends.insert(window_end_ms(time, kWindowMs));
-    }
-  });
-  ends.insert(first);
-  ends.insert(last);
-  group.windows.assign(ends.begin(), ends.end());
-  wide_[group.id] = group;
-}
-
-bool Sealer::is_due(const Place& place, std::int64_t after, const Pending& pending) const {
-  const std::int64_t now = parts_.clock.wall_ms();
-  const std::int64_t end = place.first;
-  if (end > now && end - now > kFarAheadMs) return now - pending.since_ms >= kLongestWaitMs;
-  const std::int64_t stagger = host_row(place.second) * 7'919 % kStaggerMs;
-  if (end > now - limits_.grace_ms - stagger) return false;
-  if (after == 0) return true;
-  return now - pending.changed_ms >= kQuietMs || now - pending.since_ms >= kLongestWaitMs;
-}
-
-std::vector<SealWindow> Sealer::find_due(const std::vector<Group>& groups, bool everything) {
-  const std::int64_t now = parts_.clock.wall_ms();
-  std::map<HostId, SealMarks> seals;
-  std::map<Place, Pending> pending;
-  std::map<Place, std::int64_t> after;
-  for (const Group& group : groups) {
-    const auto found = seals.try_emplace(group.host);
-    SealMarks& marks = found.first->second;
-    if (found.second) marks = SealMarks::read(*reader_, group.host, {INT64_MIN, INT64_MAX});
-    for (const std::int64_t end : group.windows) {
-      const std::int64_t sealed_to = marks.accepted(end);
-      if (sealed_to >= group.last_accepted) continue;
-      const Place place{end, group.host};
-      after[place] = sealed_to;
-      const auto [entry, first] = pending.try_emplace(place, Pending{0, now, now});
-      if (first) {
-        const auto known = pending_.find(place);
-        if (known != pending_.end()) entry->second.since_ms = known->second.since_ms;
-      }
-      entry->second.accepted = std::max(entry->second.accepted, group.last_accepted);
-    }
-  }
-  std::vector<SealWindow> due;
-  for (auto& [place, entry] : pending) {
-    const auto known = pending_.find(place);
-    if (known != pending_.end() && known->second.accepted == entry.accepted) {
-      entry.changed_ms = known->second.changed_ms;
-    }
-    if (!everything && !is_due(place, after[place], entry)) continue;
-    const bool old = limits_.raw_age_ms > 0 && place.first <= now - limits_.raw_age_ms;
-    due.push_back({place.second, place.first, after[place], old});
-  }
-  pending_ = std::move(pending);
-  return due;
+void Sealer::note_failure(const SealWindow& window, const std::exception& failure) {
+  ++counters_.failures;
+  const bool known = window.host == kNoHost ? !failed_foreign_.insert(window.end_ms).second
+                                            : backlog_.failed(window) > 1;
+  if (known) return;
+  log::error("an hour of a host could not be sealed; it stays readable and is tried again",
+             {{"host", static_cast<std::uint32_t>(window.host)},
+              {"end_ms", window.end_ms},
+              {"error", std::string_view(failure.what())}});
 }
 
 void Sealer::seal(const SealWindow& window) {
   const auto start = std::chrono::steady_clock::now();
-  const SealJob::Parts parts{*reader_, parts_.series, parts_.bad, workshop_};
-  SealJob job(parts, window,
-              window.host == kNoHost ? foreign_.source(window) : journal_source(parts, window));
-  auto sealed = job.run([this] { return stopping(); });
+  first_saved_ = 0;
+  SealJob::Parts parts{*reader_, parts_.series, parts_.bad, workshop_};
+  parts.samples_of_slice = limits_.samples_of_slice;
+  parts.bytes_of_slice = limits_.bytes_of_slice;
+  parts.save = [&](std::span<const NewPack> packs) { save_samples(window, packs); };
+  const bool foreign = window.host == kNoHost;
+  SealJob job(parts, window, foreign ? foreign_.source(window) : journal_source(parts, window));
+  const auto sealed = job.run([this] { return stopping(); });
   if (!sealed) return;
   write(window, *sealed);
-  if (window.host == kNoHost) foreign_.note_sealed(window, sealed->accepted);
-  if (window.after != 0) merger_.note_late(window.host, window.end_ms);
+  if (foreign) {
+    foreign_.note_sealed(window, sealed->accepted);
+    failed_foreign_.erase(window.end_ms);
+  } else {
+    backlog_.sealed(window, sealed->visited);
+  }
   ++counters_.windows;
   counters_.samples += sealed->samples;
-  for (const NewPack& pack : sealed->packs) counters_.bytes += pack.data.size();
   counters_.us += static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(
                                                  std::chrono::steady_clock::now() - start)
                                                  .count());
@@ -224,11 +173,36 @@ void Sealer::merge(bool everything) {
   const std::int64_t now = parts_.clock.wall_ms();
   if (!everything && now < next_merge_ms_ && next_merge_ms_ - now < 2 * kMergeLookMs) return;
   next_merge_ms_ = now + kMergeLookMs;
-  counters_.bytes += merger_.pass(now, everything, [this] { return stopping(); });
+  counters_.bytes += merger_.pass(everything, [this] { return stopping(); });
 }
 
-void Sealer::write(const SealWindow& window, Sealed& sealed) {
+void Sealer::save_samples(const SealWindow& window, std::span<const NewPack> packs) {
+  std::int64_t first = 0;
   writer_.call([&](Connection& connection) {
+    first = 0;
+    if (!takes_packs(connection, window.host)) return;
+    for (const NewPack& pack : packs) {
+      insert_pack(connection, pack);
+      if (first == 0) first = connection.last_insert_id();
+    }
+  });
+  if (first_saved_ == 0) first_saved_ = first;
+  for (const NewPack& pack : packs) counters_.bytes += pack.data.size();
+}
+
+void Sealer::write(const SealWindow& window, const Sealed& sealed) {
+  bool written = false;
+  writer_.call([&](Connection& connection) {
+    written = takes_packs(connection, window.host);
+    if (!written) return;
+    // Of a seal that came to no end; what they have is in the packs of this one.
+    connection
+        .query(
+            "DELETE FROM pack WHERE host_id=? AND tier=0 AND end_ms=? AND span_ms=? AND accepted>?"
+            " AND id<?")
+        .with(host_row(window.host), window.end_ms, kWindowMs, window.after,
+              first_saved_ == 0 ? INT64_MAX : first_saved_)
+        .run();
     for (const NewPack& pack : sealed.packs) insert_pack(connection, pack);
     connection
         .query(
@@ -238,6 +212,8 @@ void Sealer::write(const SealWindow& window, Sealed& sealed) {
         .run();
     keep_series(connection, window, sealed);
   });
+  if (!written) return;
+  for (const NewPack& pack : sealed.packs) counters_.bytes += pack.data.size();
   for (const SeriesId id : sealed.series) {
     std::int64_t& until = kept_until_[id];
     until = std::max(until, window_end_ms(window.end_ms, kKeptStepMs));
@@ -255,46 +231,68 @@ void Sealer::keep_series(Connection& writer, const SealWindow& window, const Sea
   }
 }
 
-// Groups that lie in sealed windows as a whole and to which nothing can be added any more.
-void Sealer::sweep(const std::vector<Group>& groups) {
-  std::map<HostId, SealMarks> seals;
-  for (const Group& group : groups) {
-    if (stopping()) return;
-    const auto found = seals.try_emplace(group.host);
-    SealMarks& marks = found.first->second;
-    if (found.second) marks = SealMarks::read(*reader_, group.host, {INT64_MIN, INT64_MAX});
-    const bool sealed =
-        std::all_of(group.windows.begin(), group.windows.end(),
-                    [&](std::int64_t end) { return marks.accepted(end) >= group.last_accepted; });
-    if (sealed && parts_.hold.lets_go(group.last_accepted)) sweep(group);
+// Some groups at a time, so that a commit never waits long.
+void Sealer::sweep() {
+  std::vector<SealBacklog::SealedGroup> groups = backlog_.sealed_groups();
+  std::erase_if(groups, [&](const auto& group) {
+    return !parts_.hold.lets_go(group.last_accepted) || keeps_broken(group);
+  });
+  while (!groups.empty() && !stopping()) {
+    std::vector<Swept> swept;
+    writer_.call([&](Connection& connection) {
+      swept.clear();
+      // They may have come into force meanwhile, with a batch more.
+      const std::unordered_set<std::int64_t> in_force = parts_.runs.in_force();
+      while (swept.size() < std::min(kGroupsOfSweep, groups.size())) {
+        const auto& group = groups[groups.size() - 1 - swept.size()];
+        const bool used = in_force.contains(group.id);
+        swept.push_back(used ? Swept::kept : sweep(connection, group));
+        if (swept.back() == Swept::in_part) break;
+      }
+    });
+    for (const Swept what : swept) {
+      if (what == Swept::in_part) break;
+      if (what == Swept::gone) backlog_.forget(groups.back().id);
+      groups.pop_back();
+    }
   }
 }
 
-void Sealer::sweep(const Group& group) {
-  if (parts_.runs.in_force().contains(group.id)) return;
-  for (bool gone = false; !gone && !stopping();) {
-    writer_.call([&](Connection& connection) {
-      gone = true;
-      // It may have come into force meanwhile, with a batch more.
-      if (parts_.runs.in_force().contains(group.id)) return;
-      Query query = connection.query("SELECT max(accepted) FROM journal WHERE id >= ? AND id < ?");
-      query.with(group_start(group.id), group_start(group.id + 1));
-      if (query.step() && query.integer(0) > group.last_accepted) return;
-      note_group_forgotten(connection, group.id);
-      gone = delete_group_rows(connection, group.id);
-    });
+Sealer::Swept Sealer::sweep(Connection& writer, const SealBacklog::SealedGroup& group) {
+  {
+    Query query = writer.query("SELECT max(accepted) FROM journal WHERE id >= ? AND id < ?");
+    query.with(group_start(group.id), group_start(group.id + 1));
+    if (query.step() && query.integer(0) > group.last_accepted) return Swept::kept;
   }
-  wide_.erase(group.id);
+  note_group_forgotten(writer, group.id);
+  return delete_group_rows(writer, group.id) ? Swept::gone : Swept::in_part;
+}
+
+// Nobody can read these rows now, but somebody may want to look at what is left of them.
+bool Sealer::keeps_broken(const SealBacklog::SealedGroup& group) {
+  if (group.broken == 0) return false;
+  if (broken_groups_.insert(group.id).second) {
+    log::error("batches of the journal do not decode; their group is kept beside its packs",
+               {{"group", group.id},
+                {"host", static_cast<std::uint32_t>(group.host)},
+                {"batches", group.broken}});
+  }
+  return !group.too_old;
 }
 
 void Sealer::quarantine_bad() {
   const auto bad = parts_.bad.take();
   if (bad.empty()) return;
-  writer_.call([&](Connection& connection) {
-    for (const auto& [id, reason] : bad) {
-      quarantine(connection, id, reason, parts_.clock.wall_ms());
-    }
-  });
+  try {
+    writer_.call([&](Connection& connection) {
+      for (const auto& [id, reason] : bad) {
+        quarantine(connection, id, reason, parts_.clock.wall_ms());
+      }
+    });
+  } catch (...) {
+    parts_.bad.give_back(bad);
+    throw;
+  }
 }
 
 }  // namespace volta

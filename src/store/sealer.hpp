@@ -2,23 +2,32 @@
 // the tiers' windows, and what the journal has of it goes.
 //
 // All reading and encoding is done on the sealer's thread with a connection of its own; the writer
-// gets short transactions. First the packs and the mark of how far the window is sealed, then, in
-// slices, the groups of the journal that lie in sealed windows as a whole. In between both are
-// there, and readers see each sample once: the mark tells which journal rows are only copies. So
-// kill -9 at any point loses nothing and doubles nothing.
+// gets short transactions. First packs of samples, some at a time; then, in one, the rest of them,
+// the tiers' windows and the mark of how far the window is sealed; then, in slices, the groups of
+// the journal that lie in sealed windows as a whole. In between samples are there twice, and
+// readers see each once: without the mark the journal is read as well, and the same sample wins;
+// with it journal rows up to it are only copies. So kill -9 at any point loses nothing and doubles
+// nothing.
+//
+// What goes wrong with one window is counted, logged once and tried again later; the others go on.
+// A group with rows that do not decode is not deleted before it is older than samples are kept.
 #pragma once
 
 #include <atomic>
 #include <condition_variable>
-#include <map>
+#include <exception>
 #include <mutex>
-#include <set>
 #include <thread>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
 
 #include "base/clock.hpp"
+#include "store/age_clock.hpp"
 #include "store/foreign_seal.hpp"
 #include "store/pack_merge.hpp"
 #include "store/row_hold.hpp"
+#include "store/seal_backlog.hpp"
 #include "store/seal_job.hpp"
 #include "store/writer.hpp"
 
@@ -39,12 +48,15 @@ class Sealer {
     std::int64_t grace_ms = 60'000;  // after a window's end; some more by host
     std::int64_t raw_age_ms = 0;     // 0: for ever
     bool background = true;
+    std::size_t samples_of_slice = 1U << 20U;  // of a window, gathered at a time
+    std::size_t bytes_of_slice = 1U << 20U;    // of packs of samples, written at a time
   };
   struct Parts {
     const Clock& clock;
     const SeriesTable& series;
     RunTable& runs;
     BadPacks& bad;
+    const AgeClock& ages;
     const RowHold& hold;
     ForeignHead& foreign_head;
   };
@@ -54,44 +66,32 @@ class Sealer {
   Sealer(const Sealer&) = delete;
   Sealer& operator=(const Sealer&) = delete;
 
-  // Seals what is due now and waits for it. Throws what the disk throws.
+  // Seals what is due now and waits for it. Goes on where a window fails, then throws what was
+  // thrown first.
   void seal_due();
-  // Seals every window as it is, the open ones too. Throws what the disk throws.
+  // Seals every window as it is, the open ones too. Throws the same.
   void seal_all();
   // Ends the thread; a window that is being sealed stays as it was.
   void stop();
   [[nodiscard]] const SealCounters& counters() const { return counters_; }
 
  private:
-  struct Group {
-    std::int64_t id = 0;
-    HostId host{};
-    std::int64_t last_row = 0;
-    std::int64_t last_accepted = 0;
-    std::vector<std::int64_t> windows;  // ends of those it has ticks in
-  };
-  using Place = std::pair<std::int64_t, HostId>;  // window end, host
-  // Late samples of a sealed window wait until no more come for a while.
-  struct Pending {
-    std::int64_t accepted = 0;  // of the newest row
-    std::int64_t since_ms = 0;
-    std::int64_t changed_ms = 0;
-  };
-
   void loop();
-  void pass(bool everything);
-  std::vector<Group> find_groups();
-  void find_windows(Group& group, std::int64_t min_ms, std::int64_t max_ms);
-  std::vector<SealWindow> find_due(const std::vector<Group>& groups, bool everything);
-  bool is_due(const Place& place, std::int64_t after, const Pending& pending) const;
+  // The first failure of a window; null: there was none. Throws what concerns all of them.
+  std::exception_ptr pass(bool everything);
+  std::exception_ptr seal_windows(const std::vector<SealWindow>& windows);
+  std::exception_ptr seal_foreign(bool everything);
   void seal(const SealWindow& window);
-  void write(const SealWindow& window, Sealed& sealed);
-  void seal_foreign(bool everything);
-  void sweep(const std::vector<Group>& groups);
-  void merge(bool everything);
-  void sweep(const Group& group);
-  void quarantine_bad();
+  void note_failure(const SealWindow& window, const std::exception& failure);
+  void save_samples(const SealWindow& window, std::span<const NewPack> packs);
+  void write(const SealWindow& window, const Sealed& sealed);
   void keep_series(Connection& writer, const SealWindow& window, const Sealed& sealed);
+  void sweep();
+  enum class Swept : std::uint8_t { gone, in_part, kept };
+  static Swept sweep(Connection& writer, const SealBacklog::SealedGroup& group);
+  bool keeps_broken(const SealBacklog::SealedGroup& group);
+  void merge(bool everything);
+  void quarantine_bad();
   [[nodiscard]] bool stopping() const { return stopping_; }
 
   const Parts parts_;
@@ -103,12 +103,15 @@ class Sealer {
   std::mutex pass_;  // one pass at a time; guards what follows
   PackWorkshop workshop_;
   PackMerger merger_;
+  SealBacklog backlog_;
   ForeignSealer foreign_;
+  std::unordered_set<std::int64_t> failed_foreign_;  // ends of windows that were logged
   std::int64_t next_merge_ms_ = 0;
-  std::map<Place, Pending> pending_;
-  std::map<std::int64_t, Group> wide_;  // by id: groups whose windows had to be read out of them
+  std::int64_t first_saved_ = 0;  // pack.id, of the window being sealed; 0: none yet
   std::unordered_map<SeriesId, std::int64_t> kept_until_;
-  bool failing_ = false;
+  std::unordered_set<std::int64_t> broken_groups_;  // that were logged
+
+  bool failing_ = false;  // the thread's own
 
   std::mutex mutex_;
   std::condition_variable wake_;

@@ -68,8 +68,47 @@ void each_label(const SeriesDef& def, const Visit& visit) {
 
 }  // namespace
 
-void LabelIndex::add(const Record& record, SeriesId hidden) {
+void LabelIndex::add(const Record& record, SeriesId hidden) { note({{record}, {hidden}, true}); }
+
+void LabelIndex::remove(std::vector<Record> records, std::vector<SeriesId> shown) {
+  note({std::move(records), std::move(shown), false});
+}
+
+void LabelIndex::note(Change change) {
+  {
+    const std::lock_guard lock(noted_mutex_);
+    noted_.push_back(std::move(change));
+  }
+  const std::unique_lock lock(mutex_, std::try_to_lock);
+  if (lock.owns_lock()) apply_noted();
+}
+
+void LabelIndex::settle() const {
+  {
+    const std::lock_guard lock(noted_mutex_);
+    if (noted_.empty()) return;
+  }
   const std::unique_lock lock(mutex_);
+  apply_noted();
+}
+
+// In the order in which they were noted, as only one at a time takes them.
+void LabelIndex::apply_noted() const {
+  std::vector<Change> changes;
+  {
+    const std::lock_guard lock(noted_mutex_);
+    changes.swap(noted_);
+  }
+  for (const Change& change : changes) {
+    if (change.adds) {
+      apply_add(change.records.front(), change.shown.front());
+    } else {
+      apply_remove(change.records, change.shown);
+    }
+  }
+}
+
+void LabelIndex::apply_add(const Record& record, SeriesId hidden) const {
   const std::uint32_t id = number_of(record->id);
   entries_[id] = Entry{record, nullptr, true};
   if (const auto old = entries_.find(number_of(hidden)); old != entries_.end()) {
@@ -87,8 +126,8 @@ void LabelIndex::add(const Record& record, SeriesId hidden) {
   });
 }
 
-void LabelIndex::remove(std::span<const Record> records, std::span<const SeriesId> shown) {
-  const std::unique_lock lock(mutex_);
+void LabelIndex::apply_remove(std::span<const Record> records,
+                              std::span<const SeriesId> shown) const {
   Ids gone;
   std::set<std::pair<std::string_view, std::string_view>> touched;
   std::set<HostId> hosts;
@@ -200,6 +239,7 @@ Result<std::vector<QuerySeries>> LabelIndex::select(std::span<const LabelMatcher
                                                     std::size_t most) const {
   Ids ids;
   Ids bare;
+  settle();
   {
     const std::shared_lock lock(mutex_);
     ids = candidates(matchers, hosts);
@@ -239,6 +279,7 @@ Result<std::vector<QuerySeries>> LabelIndex::select(std::span<const LabelMatcher
 }
 
 std::vector<std::string> LabelIndex::label_names(const HostNames& hosts) const {
+  settle();
   const std::shared_lock lock(mutex_);
   std::set<std::string> names;
   for (const auto& [name, values] : labels_) names.insert(name);
@@ -248,22 +289,33 @@ std::vector<std::string> LabelIndex::label_names(const HostNames& hosts) const {
   return {names.begin(), names.end()};
 }
 
+void LabelIndex::visit_values(std::string_view label,
+                              const std::function<void(std::string_view)>& visit) const {
+  settle();
+  const std::shared_lock lock(mutex_);
+  const auto values = labels_.find(label);
+  if (values == labels_.end()) return;
+  for (const auto& [value, ids] : values->second) visit(value);
+}
+
 std::vector<std::string> LabelIndex::label_values(std::string_view name,
                                                   const HostNames& hosts) const {
-  const std::shared_lock lock(mutex_);
-  std::set<std::string> found;
-  if (const auto values = labels_.find(name); values != labels_.end()) {
-    for (const auto& [value, ids] : values->second) found.insert(value);
-  }
-  if (name == kHostLabel) {
+  std::vector<std::string> found;
+  visit_values(name, [&](std::string_view value) { found.emplace_back(value); });
+  if (name != kHostLabel) return found;
+  {
+    const std::shared_lock lock(mutex_);
     for (const auto& [id, host] : hosts) {
-      if (by_host_.contains(id)) found.insert(host);
+      if (by_host_.contains(id)) found.push_back(host);
     }
   }
-  return {found.begin(), found.end()};
+  std::sort(found.begin(), found.end());
+  found.erase(std::unique(found.begin(), found.end()), found.end());
+  return found;
 }
 
 bool LabelIndex::has_name(std::string_view metric) const {
+  settle();
   const std::shared_lock lock(mutex_);
   const auto names = labels_.find(kNameLabel);
   return names != labels_.end() && names->second.contains(metric);

@@ -9,6 +9,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <shared_mutex>
 #include <span>
 #include <string>
@@ -28,15 +29,18 @@ constexpr HostId kNoHost{0};
 using HostNames = std::map<HostId, std::string>;
 
 // Thread-safe. Ids are added in rising order. Knows nothing of samples.
+//
+// add() and remove() never wait for readers, some of which look at a million values: what cannot be
+// done at once is noted, and done by the next who reads.
 class LabelIndex {
  public:
   using Record = std::shared_ptr<const SeriesRecord>;
 
-  // For the table of series. Where a series has variants, only the newest is shown; `hidden` is the
-  // one that was shown until now, SeriesId{} if there is none.
+  // For the table of series, which calls these one at a time. Where a series has variants, only the
+  // newest is shown; `hidden` is the one that was shown until now, SeriesId{} if there is none.
   void add(const Record& record, SeriesId hidden);
   // `shown`: the newest variants that remain of what is removed.
-  void remove(std::span<const Record> records, std::span<const SeriesId> shown);
+  void remove(std::vector<Record> records, std::vector<SeriesId> shown);
 
   // Series that fit all matchers, ordered by labels. No two have the same labels: of a host's
   // series and a foreign one that was sent with just these, the host's is shown. An Error: more
@@ -49,6 +53,9 @@ class LabelIndex {
   [[nodiscard]] std::vector<std::string> label_values(std::string_view name,
                                                       const HostNames& hosts) const;
   [[nodiscard]] bool has_name(std::string_view metric) const;
+  // Each value of a stored label, in order. Under the index's lock: `visit` must not ask the index.
+  void visit_values(std::string_view label,
+                    const std::function<void(std::string_view)>& visit) const;
 
  private:
   using Ids = std::vector<std::uint32_t>;  // rising
@@ -60,6 +67,18 @@ class LabelIndex {
     bool shown = true;
   };
 
+  // What add() (one record) and remove() left to be done.
+  struct Change {
+    std::vector<Record> records;
+    std::vector<SeriesId> shown;  // of add(): the one that is hidden
+    bool adds = false;
+  };
+  void note(Change change);
+  void settle() const;       // before anything is read
+  void apply_noted() const;  // under mutex_
+  void apply_add(const Record& record, SeriesId hidden) const;
+  void apply_remove(std::span<const Record> records, std::span<const SeriesId> shown) const;
+
   [[nodiscard]] Ids having(const LabelMatcher& matcher, bool wanted, const HostNames& hosts) const;
   void add_values(std::string_view label, const std::function<bool(std::string_view)>& wanted,
                   std::vector<const Ids*>& found) const;
@@ -69,10 +88,13 @@ class LabelIndex {
   // The labels of those that lack them, or whose host has another name now.
   void make_labels(const Ids& ids, const HostNames& hosts) const;
 
+  // Readers bring the index up to date, so all of it may change under them.
   mutable std::shared_mutex mutex_;
-  mutable std::unordered_map<std::uint32_t, Entry> entries_;  // by series id; labels are a cache
-  std::map<std::string, Values, std::less<>> labels_;         // `__name__` among them
-  std::map<HostId, Ids> by_host_;
+  mutable std::unordered_map<std::uint32_t, Entry> entries_;   // by series id
+  mutable std::map<std::string, Values, std::less<>> labels_;  // `__name__` among them
+  mutable std::map<HostId, Ids> by_host_;
+  mutable std::mutex noted_mutex_;  // taken last
+  mutable std::vector<Change> noted_;
 };
 
 }  // namespace volta

@@ -247,7 +247,7 @@ std::vector<SeriesId> SeriesTable::forget_idle(std::span<const SeriesId> ids, st
     shown.push_back(remaining(of_host, record->def));
     records.push_back(record);
   }
-  if (!records.empty()) index_.remove(records, shown);
+  if (!records.empty()) index_.remove(std::move(records), std::move(shown));
   return forgotten;
 }
 

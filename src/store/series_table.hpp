@@ -87,7 +87,7 @@ class SeriesTable final : public SeriesIndex {
   const Clock& clock_;
   std::atomic<std::uint64_t> refused_{0};
   std::atomic<std::uint64_t> forgotten_{0};
-  LabelIndex index_;  // has a lock of its own, taken after mutex_
+  LabelIndex index_;  // has locks of its own, and is told of changes under mutex_: in their order
   mutable std::mutex mutex_;
   std::map<HostId, HostSeries> by_host_;
   std::unordered_map<SeriesId, Record> by_id_;

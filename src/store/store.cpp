@@ -19,6 +19,7 @@ namespace volta {
 namespace {
 
 constexpr int kBackupCacheKib = 2048;
+constexpr int kRunCacheKib = 256;
 // DESIGN section 2: a server with a large store starts in two seconds.
 constexpr std::chrono::milliseconds kRebuildPatience{1200};
 constexpr std::chrono::milliseconds kForeignRebuildPatience{300};
@@ -48,6 +49,20 @@ RowHold::Limits hold_limits(const StoreOptions& options) {
   return limits;
 }
 
+AgeClock::Ages ages_of(const StoreOptions& options) {
+  return {options.raw_age.count(), options.minute_age.count(), options.hour_age.count()};
+}
+
+// By the server's clock; 0: the store does not say.
+std::int64_t last_written_ms(Connection& connection) {
+  try {
+    return connection.number("SELECT max(last_ms) FROM run");
+  } catch (const SqliteFailure& failure) {
+    if (!failure.misfit()) throw;
+    return 0;  // a part of the schema is missing, which others say better
+  }
+}
+
 }  // namespace
 
 bool holds_store(const std::filesystem::path& directory) {
@@ -59,42 +74,42 @@ struct Store::Parts {
   Parts(const StoreOptions& options, const Clock& clock)
       : directory(options.directory),
         connection(open_writer(directory, options.writer_cache_kib)),
-        readers((directory.path() / kDatabaseName).string(), options.readers,
-                options.reader_cache_kib),
+        readers(file(), options.readers, options.reader_cache_kib),
+        foreign_readers(file(), options.readers, options.reader_cache_kib),
+        run_reader(file(), 1, kRunCacheKib),
+        ages(clock, directory.touch(kAgeClockName), last_written_ms(*connection), ages_of(options)),
         hosts(clock),
         series(clock, {options.series_of_host, options.foreign_series}),
         head({options.head_bytes, options.head_span.count()}),
         foreign_head(options.head_bytes),
         hold(clock, hold_limits(options), options.forward_readers),
-        reader(series, head, readers, bad),
-        foreign_reader(foreign_head, readers, bad),
+        reader({series, head, readers, bad, ages}),
+        foreign_reader(foreign_head, foreign_readers, bad),
         source({hosts, series, notes, reader, foreign_reader}) {
     load(clock.wall_ms() - options.head_span.count());
     StoreForwardLog::set_index(*connection, !options.forward_readers.empty());
     foreign.emplace(*connection, series, foreign_head);
     const Committer::Parts parts{clock, hosts, series, runs, head, *foreign, notes, hold};
-    writer.emplace(
-        Writer::Database{*connection, directory}, parts, readers,
-        Retention(*connection, {clock, hosts, series, runs, head, *foreign},
-                  {{options.raw_age.count(), options.minute_age.count(), options.hour_age.count()},
-                   options.seal_in_background,
-                   options.size_bytes,
-                   wal_bytes(options),
-                   directory.path() / kDatabaseName,
-                   migration_copies(directory)}),
-        DiskWatch(options.disk_space, directory.path()),
-        Writer::Limits{options.queue_bytes, wal_bytes(options)});
+    writer.emplace(Writer::Database{*connection, directory}, parts, run_reader,
+                   Retention(*connection, {clock, hosts, series, runs, head, *foreign, ages},
+                             {ages_of(options), options.seal_in_background, options.size_bytes,
+                              wal_bytes(options), directory.path() / kDatabaseName,
+                              migration_copies(directory)}),
+                   DiskWatch(options.disk_space, directory.path()),
+                   Writer::Limits{options.queue_bytes, wal_bytes(options)});
     sink.emplace(clock, series, notes, *writer);
     forward.emplace(StoreForwardLog::Parts{hosts, series, clock, hold, *writer},
                     (directory.path() / kDatabaseName).string(), options.reader_cache_kib);
     hosts.set_writer([this](const auto& work) { writer->call(work); });
-    sealer.emplace(Sealer::Parts{clock, series, runs, bad, hold, foreign_head}, *writer,
+    sealer.emplace(Sealer::Parts{clock, series, runs, bad, ages, hold, foreign_head}, *writer,
                    std::make_unique<Connection>((directory.path() / kDatabaseName).string(),
                                                 Connection::Mode::reader, options.reader_cache_kib),
                    Sealer::Limits{options.seal_grace.count(), options.raw_age.count(),
-                                  options.seal_in_background});
+                                  options.seal_in_background, options.seal_slice_samples,
+                                  options.seal_slice_bytes});
   }
 
+  [[nodiscard]] std::string file() const { return (directory.path() / kDatabaseName).string(); }
   void load(std::int64_t head_from_ms) {
     try {
       hosts.load(*connection);
@@ -115,6 +130,9 @@ struct Store::Parts {
   DataDirectory directory;  // the lock: first in, last out
   std::unique_ptr<Connection> connection;
   ReaderPool readers;
+  ReaderPool foreign_readers;  // a long look at these does not keep hosts' readers waiting
+  ReaderPool run_reader;       // nor what the agents' only thread asks
+  AgeClock ages;
   HostTable hosts;
   SeriesTable series;
   RunTable runs;

@@ -31,7 +31,10 @@ struct StoreOptions {
   std::chrono::milliseconds minute_age = std::chrono::hours(24 * 180);  // of the tiers, the same
   std::chrono::milliseconds hour_age = std::chrono::hours(24 * 365 * 5);
   std::chrono::milliseconds seal_grace = std::chrono::minutes(1);  // for late samples of an hour
-  bool seal_in_background = true;           // false: only seal_due() and seal_all() seal
+  bool seal_in_background = true;  // false: only seal_due() and seal_all() seal
+  // Of an hour that is being sealed: gathered in memory, and written in one transaction.
+  std::size_t seal_slice_samples = 1U << 20U;
+  std::size_t seal_slice_bytes = 1U << 20U;
   std::int64_t size_bytes = 2'000'000'000;  // whole directory; 0: no cap
   std::size_t head_bytes = 24U << 20U;      // a server of many hosts wants more; as much for
                                             // foreign samples, where there are any

@@ -109,7 +109,10 @@ void add_whole(Adder& add, const WindowColumn& w, bool counter) {
     });
   }
   if (!all_whole(w.sum)) {
-    add.put_doubles(part_sum, w.sum, [](std::size_t) { return std::nan(""); });
+    // Always, as a reader takes sums that are not there for those of a line.
+    Words sum(w.size());
+    for (std::size_t i = 0; i < sum.size(); ++i) sum[i] = std::bit_cast<std::uint64_t>(w.sum[i]);
+    add.put(part_sum, ValueType::float64, sum);
     return;
   }
   add.put_unless_zero(part_sum, [&](std::size_t i) {

@@ -13,8 +13,15 @@ namespace {
 
 std::int64_t host_key(HostId id) { return static_cast<std::uint32_t>(id); }
 
-// Hours that the journal has news of, by their ends, and whether packs have all older samples.
-using UnsealedHours = std::map<std::int64_t, bool>;
+// What decides where the windows of an hour come from. It changes when the hour is sealed, or when
+// its samples go.
+struct HourState {
+  std::int64_t sealed_to = 0;
+  bool has_samples = false;  // in packs, and then all older than what is sealed
+
+  bool operator==(const HourState&) const = default;
+};
+using HourStates = std::map<std::int64_t, HourState>;  // by the hours' ends
 
 bool has_samples(Connection& connection, HostId host, std::int64_t end_ms) {
   Query query =
@@ -22,40 +29,52 @@ bool has_samples(Connection& connection, HostId host, std::int64_t end_ms) {
   return query.with(host_key(host), end_ms).step();
 }
 
-UnsealedHours unsealed_hours(Connection& connection, HostId host, TimeSpan hours) {
-  struct Group {
-    std::int64_t id, first_end, last_end;
-  };
-  const SealMarks marks = SealMarks::read(connection, host, hours);
-  std::vector<Group> groups;
-  {
-    Query query = connection.query(
-        "SELECT id, min_ms, max_ms FROM keyframe WHERE host_id=? AND min_ms<=? AND max_ms>=?");
-    query.with(host_key(host), hours.end_ms, window_start_ms(hours.start_ms));
-    while (query.step()) {
-      groups.push_back({query.integer(0), window_end_ms(query.integer(1), kWindowMs),
-                        window_end_ms(query.integer(2), kWindowMs)});
-    }
+HourStates states_of(Connection& connection, HostId host, const std::set<std::int64_t>& ends) {
+  HourStates states;
+  if (ends.empty()) return states;
+  const SealMarks marks = SealMarks::read(connection, host, {*ends.begin(), *ends.rbegin()});
+  for (const std::int64_t end : ends) {
+    states[end] = {marks.accepted(end), has_samples(connection, host, end)};
   }
+  return states;
+}
+
+std::set<std::int64_t> keys_of(const HourStates& states) {
+  std::set<std::int64_t> keys;
+  for (const auto& [end, state] : states) keys.insert(end);
+  return keys;
+}
+
+std::vector<WideGroups::Group> groups_of(Connection& connection, HostId host, TimeSpan hours) {
+  std::vector<WideGroups::Group> groups;
+  Query query = connection.query(
+      "SELECT id, min_ms, max_ms FROM keyframe WHERE host_id=? AND min_ms<=? AND max_ms>=?");
+  query.with(host_key(host), hours.end_ms, window_start_ms(hours.start_ms));
+  while (query.step()) groups.push_back({query.integer(0), 0, query.integer(1), query.integer(2)});
+  return groups;
+}
+
+// Hours that the journal has news of.
+std::set<std::int64_t> unsealed_hours(Connection& connection, HostId host, TimeSpan hours,
+                                      WideGroups& wide) {
+  const SealMarks marks = SealMarks::read(connection, host, hours);
   std::set<std::int64_t> ends;
-  for (const Group& group : groups) {
+  for (WideGroups::Group& group : groups_of(connection, host, hours)) {
     std::int64_t accepted = 0;
     {
       Query query = connection.query(
-          "SELECT accepted FROM journal WHERE id >= ? AND id < ? ORDER BY id DESC LIMIT 1");
+          "SELECT id, accepted FROM journal WHERE id >= ? AND id < ? ORDER BY id DESC LIMIT 1");
       query.with(group_start(group.id), group_start(group.id + 1));
-      if (query.step()) accepted = query.integer(0);
+      if (!query.step()) continue;
+      group.last_row = query.integer(0);
+      accepted = query.integer(1);
     }
-    const std::int64_t last = std::min(group.last_end, hours.end_ms);
-    for (std::int64_t end = std::max(group.first_end, hours.start_ms); end <= last;
-         end += kWindowMs) {
-      if (marks.accepted(end) < accepted) ends.insert(end);
-      if (end > INT64_MAX - kWindowMs) break;
+    for (const std::int64_t end : wide.hours(connection, group)) {
+      const bool asked = hours.start_ms <= end && end <= hours.end_ms;
+      if (asked && marks.accepted(end) < accepted) ends.insert(end);
     }
   }
-  UnsealedHours found;
-  for (const std::int64_t end : ends) found.emplace(end, has_samples(connection, host, end));
-  return found;
+  return ends;
 }
 
 // A series that was asked for, with all its variants.
@@ -78,7 +97,9 @@ class TierRead {
     }
   }
   void add_packs(Connection& connection, HostId host, Tier tier, TimeSpan ends, BadPacks& bad);
-  void join_variants(TimeSpan ends);
+  // Answers the hours in which samples of two variants lie among each other: the later ones may
+  // stand in place of others, which windows cannot tell.
+  std::set<std::int64_t> join_variants(TimeSpan ends);
   void add_samples(std::size_t place, const SampleColumn& samples, Tier tier, TimeSpan ends,
                    bool replaces);
   std::vector<WindowColumn> finish();
@@ -96,7 +117,7 @@ std::optional<Error> add_pack(AskedSeries& asked, PackReader& reader, const Open
   for (std::size_t i = 0; i < asked.variants.size(); ++i) {
     const auto windows = read_tier_columns(reader, open, asked.variants[i]->id, tier_step_ms(tier));
     if (windows) {
-      asked.of_variant[i].put(*windows, open.row.accepted, ends);
+      asked.of_variant[i].put(*windows, open.row.accepted, ends, open.row.span_ms);
     } else {
       problem = windows.error();
     }
@@ -115,14 +136,27 @@ void TierRead::add_packs(Connection& connection, HostId host, Tier tier, TimeSpa
   });
 }
 
-void TierRead::join_variants(TimeSpan ends) {
+std::set<std::int64_t> TierRead::join_variants(TimeSpan ends) {
+  std::set<std::int64_t> mixed;
   for (AskedSeries& asked : asked_) {
+    std::map<std::int64_t, TimeSpan> covered;  // by window, of the variants so far
     for (std::size_t i = 0; i < asked.variants.size(); ++i) {
       WindowColumn windows = asked.of_variant[i].take();
+      for (std::size_t at = 0; at < windows.size(); ++at) {
+        const TimeSpan span{windows.first_ms[at], windows.last_ms[at]};
+        const auto [before, is_first] = covered.emplace(windows.end_ms[at], span);
+        if (is_first) continue;
+        TimeSpan& known = before->second;
+        if (span.start_ms <= known.end_ms && known.start_ms <= span.end_ms) {
+          mixed.insert(window_end_ms(windows.end_ms[at], kWindowMs));
+        }
+        known = {std::min(known.start_ms, span.start_ms), std::max(known.end_ms, span.end_ms)};
+      }
       scale_windows(windows, asked.variants[i]->def.type, asked.variants[i]->def.scale);
       asked.all.join(windows, ends);
     }
   }
+  return mixed;
 }
 
 void TierRead::add_samples(std::size_t place, const SampleColumn& samples, Tier tier, TimeSpan ends,
@@ -143,39 +177,61 @@ std::vector<WindowColumn> TierRead::finish() {
 
 std::vector<WindowColumn> StoreReader::read_windows(HostId host, std::span<const SeriesId> series,
                                                     Tier tier, TimeSpan ends) const {
-  TierRead reading(series_, host, series);
-  if (ends.start_ms > ends.end_ms) return reading.finish();
-  UnsealedHours unsealed;
-  {
-    auto connection = readers_.take();
-    // First: what is sealed from now on is found in samples and left out of the tiers.
-    unsealed = unsealed_hours(
-        *connection, host,
-        {window_end_ms(ends.start_ms, kWindowMs), window_end_ms(ends.end_ms, kWindowMs)});
-    reading.add_packs(*connection, host, tier, ends, bad_);
-  }
-  reading.join_variants(ends);
-  for (const auto& [end, replaces] : unsealed) {
-    const std::int64_t start = window_start_ms(end) + 1;
-    const auto columns = read(host, series, start, end);
-    const TimeSpan clipped{std::max(start, ends.start_ms), std::min(end, ends.end_ms)};
-    for (std::size_t i = 0; i < columns.size(); ++i) {
-      reading.add_samples(i, columns[i], tier, clipped, replaces);
+  // What asks for another go comes once in an hour's life.
+  constexpr int kMostTries = 20;
+  for (int tries = 1;; ++tries) {
+    TierRead reading(series_, host, series);
+    if (ends.start_ms > ends.end_ms) return reading.finish();
+    HourStates before;
+    {
+      auto connection = readers_.take();
+      const TimeSpan hours{window_end_ms(ends.start_ms, kWindowMs),
+                           window_end_ms(ends.end_ms, kWindowMs)};
+      before = states_of(*connection, host, unsealed_hours(*connection, host, hours, wide_));
+      reading.add_packs(*connection, host, tier, ends, bad_);
+      for (const auto& [end, state] : states_of(*connection, host, reading.join_variants(ends))) {
+        if (state.has_samples) before.emplace(end, state);
+      }
     }
+    if (before.empty()) return reading.finish();
+    std::map<std::int64_t, std::vector<SampleColumn>> samples;
+    for (const auto& [end, state] : before) {
+      samples[end] = read(host, series, window_start_ms(end) + 1, end);
+    }
+    // Asked last: where packs have samples now, those just read are all there are of the hour, and
+    // stand for whatever the tiers had of it before, in between or since. Without packs they are
+    // what the tiers lack, unless the hour was sealed or its packs went meanwhile.
+    const HourStates after = states_of(*readers_.take(), host, keys_of(before));
+    const bool changed = std::any_of(after.begin(), after.end(), [&](const auto& hour) {
+      return !hour.second.has_samples && hour.second != before.at(hour.first);
+    });
+    if (changed && tries < kMostTries) continue;
+    for (const auto& [end, columns] : samples) {
+      const TimeSpan clipped{std::max(window_start_ms(end) + 1, ends.start_ms),
+                             std::min(end, ends.end_ms)};
+      for (std::size_t i = 0; i < columns.size(); ++i) {
+        reading.add_samples(i, columns[i], tier, clipped, after.at(end).has_samples);
+      }
+    }
+    return reading.finish();
   }
-  return reading.finish();
 }
 
 std::optional<std::int64_t> StoreReader::oldest_ms(Tier tier) const {
   std::optional<std::int64_t> oldest = oldest_ms();
   // Samples go by whole hours. So nothing of the hour of the oldest one is gone: before it there
   // was none, and windows that begin earlier than it know no more.
-  if (oldest) oldest = window_start_ms(window_end_ms(*oldest, kWindowMs)) + 1;
+  if (oldest) {
+    oldest = std::max(window_start_ms(window_end_ms(*oldest, kWindowMs)) + 1,
+                      ages_.kept_since_ms(Tier::raw));
+  }
   if (tier == Tier::raw) return oldest;
   auto connection = readers_.take();
   Query query = (*connection).query("SELECT min_ms FROM pack WHERE tier=? ORDER BY end_ms LIMIT 1");
   if (query.with(static_cast<std::int64_t>(tier)).step()) {
-    oldest = std::min(oldest.value_or(INT64_MAX), query.integer(0) - tier_step_ms(tier) + 1);
+    const std::int64_t step = tier_step_ms(tier);
+    const std::int64_t first = std::max(query.integer(0), INT64_MIN + step) - step + 1;
+    oldest = std::min(oldest.value_or(INT64_MAX), std::max(first, ages_.kept_since_ms(tier)));
   }
   return oldest;
 }

@@ -12,6 +12,25 @@ double greatest(double a, double b) { return std::isnan(a) ? b : b > a ? b : a; 
 
 }  // namespace
 
+void add_empty_windows(WindowColumn& column, std::span<const std::int64_t> ends) {
+  WindowColumn out;
+  std::size_t next = 0;
+  const auto copy_before = [&](std::int64_t end) {
+    while (next < column.size() && column.end_ms[next] < end) {
+      append_window(out, window_at(column, next++));
+    }
+  };
+  for (const std::int64_t end : ends) {
+    copy_before(end);
+    if (next < column.size() && column.end_ms[next] == end) continue;
+    Window empty;
+    empty.end_ms = empty.first_ms = empty.last_ms = end;
+    append_window(out, empty);
+  }
+  while (next < column.size()) append_window(out, window_at(column, next++));
+  column = std::move(out);
+}
+
 Window window_at(const WindowColumn& column, std::size_t index) {
   return {column.end_ms[index], column.first_ms[index],  column.last_ms[index],
           column.first[index],  column.last[index],      column.min[index],
@@ -53,20 +72,22 @@ Window joined(const Window& a, const Window& b) {
   return out;
 }
 
-void WindowMerge::put(const WindowColumn& windows, std::int64_t accepted, TimeSpan ends) {
+void WindowMerge::put(const WindowColumn& windows, std::int64_t accepted, TimeSpan ends,
+                      std::int64_t span_ms) {
   for (std::size_t i = 0; i < windows.size(); ++i) {
     const std::int64_t end = windows.end_ms[i];
     if (end < ends.start_ms || end > ends.end_ms) continue;
     Entry& entry = windows_[end];
-    if (entry.window.count != 0 && accepted < entry.accepted) continue;
-    entry = {window_at(windows, i), accepted};
+    if (accepted < entry.accepted) continue;
+    if (accepted == entry.accepted && span_ms > entry.span_ms) continue;
+    entry = {window_at(windows, i), accepted, span_ms};
   }
 }
 
 void WindowMerge::join(const WindowColumn& windows, TimeSpan ends) {
   for (std::size_t i = 0; i < windows.size(); ++i) {
     const std::int64_t end = windows.end_ms[i];
-    if (end < ends.start_ms || end > ends.end_ms) continue;
+    if (end < ends.start_ms || end > ends.end_ms || windows.count[i] == 0) continue;
     Entry& entry = windows_[end];
     const Window window = window_at(windows, i);
     entry.window = entry.window.count == 0 ? window : joined(entry.window, window);
@@ -77,9 +98,11 @@ void WindowMerge::erase(TimeSpan ends) {
   windows_.erase(windows_.lower_bound(ends.start_ms), windows_.upper_bound(ends.end_ms));
 }
 
-WindowColumn WindowMerge::take() {
+WindowColumn WindowMerge::take(bool with_empty) {
   WindowColumn out;
-  for (const auto& [end, entry] : windows_) append_window(out, entry.window);
+  for (const auto& [end, entry] : windows_) {
+    if (with_empty || entry.window.count != 0) append_window(out, entry.window);
+  }
   windows_.clear();
   return out;
 }

@@ -1,7 +1,12 @@
 // Windows of one series from several sources, put into one column. Pure.
+//
+// A window that lost its samples (another variant of the series has them now, or a stale marker
+// took a sample's place) is written as an empty one, of count 0: what came before it goes, and
+// readers never see it.
 #pragma once
 
 #include <map>
+#include <span>
 
 #include "model/time_series.hpp"
 
@@ -16,6 +21,9 @@ struct Window {
   std::uint8_t ends_stale = 0;
 };
 
+// Puts an empty window wherever `ends`, rising, has an end that the column has not.
+void add_empty_windows(WindowColumn& column, std::span<const std::int64_t> ends);
+
 Window window_at(const WindowColumn& column, std::size_t index);
 void append_window(WindowColumn& column, const Window& window);
 
@@ -27,18 +35,22 @@ Window joined(const Window& a, const Window& b);
 // Windows by their end, each as whoever came last (by `accepted`) had it.
 class WindowMerge {
  public:
-  // Windows with start_ms <= end <= end_ms of the span only.
-  void put(const WindowColumn& windows, std::int64_t accepted, TimeSpan ends);
-  // Joins them with what is there instead.
+  // Windows with start_ms <= end <= end_ms of the span only. Of equal `accepted` those of the
+  // shorter row stay: a long one was merged from what there was before.
+  void put(const WindowColumn& windows, std::int64_t accepted, TimeSpan ends,
+           std::int64_t span_ms = 0);
+  // Joins them with what is there instead, unless they are empty.
   void join(const WindowColumn& windows, TimeSpan ends);
   void erase(TimeSpan ends);
   [[nodiscard]] bool empty() const { return windows_.empty(); }
-  [[nodiscard]] WindowColumn take();
+  // Empty ones too, only where asked for: where older windows may still lie elsewhere.
+  [[nodiscard]] WindowColumn take(bool with_empty = false);
 
  private:
   struct Entry {
     Window window;
-    std::int64_t accepted = 0;
+    std::int64_t accepted = INT64_MIN;
+    std::int64_t span_ms = INT64_MAX;
   };
   std::map<std::int64_t, Entry> windows_;
 };

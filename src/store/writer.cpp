@@ -33,12 +33,12 @@ std::size_t cost(const JournalEntry& entry) { return entry.batch.payload.size() 
 
 }  // namespace
 
-Writer::Writer(Database database, Committer::Parts parts, ReaderPool& readers, Retention retention,
-               DiskWatch disk, Limits limits)
+Writer::Writer(Database database, Committer::Parts parts, ReaderPool& run_reader,
+               Retention retention, DiskWatch disk, Limits limits)
     : directory_(database.directory),
       connection_(database.connection),
       parts_(parts),
-      readers_(readers),
+      run_reader_(run_reader),
       limits_(limits),
       committer_(database.connection, parts),
       retention_(std::move(retention)),
@@ -53,7 +53,7 @@ SeriesId Writer::resolve(HostId host, const SeriesDef& series) {
 
 RunState Writer::run_state(HostId host, const RunId& run) const {
   if (const auto known = parts_.runs.find({host, run})) return known->state();
-  const auto stored = load_run(*readers_.take(), {host, run});
+  const auto stored = load_run(*run_reader_.take(), {host, run});
   return stored ? stored->state() : RunState{};
 }
 
@@ -173,6 +173,7 @@ void Writer::loop() {
   try {
     write_seen();
     write_notes();
+    retention_.close();
     connection_.checkpoint(true);
   } catch (const SqliteFailure& failure) {
     log::warning("the store's last checkpoint failed; nothing is lost",

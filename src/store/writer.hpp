@@ -36,7 +36,8 @@ class Writer final : public Journal {
     std::atomic<std::uint64_t> commit_us{0};
   };
   // Starts the thread. Everything passed must outlive it; the connection is the thread's from now.
-  Writer(Database database, Committer::Parts parts, ReaderPool& readers, Retention retention,
+  // `run_reader` serves run_state() and nobody else: who asks has one thread for all agents.
+  Writer(Database database, Committer::Parts parts, ReaderPool& run_reader, Retention retention,
          DiskWatch disk, Limits limits);
   // Commits what is queued, then ends the thread.
   ~Writer() override;
@@ -96,7 +97,7 @@ class Writer final : public Journal {
   const DataDirectory& directory_;
   Connection& connection_;
   Committer::Parts parts_;
-  ReaderPool& readers_;
+  ReaderPool& run_reader_;
   const Limits limits_;
   Committer committer_;
   Retention retention_;

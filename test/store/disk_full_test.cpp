@@ -124,5 +124,77 @@ TEST_CASE("a full file system makes the store read-only until there is room") {
   CHECK(::umount(mount_point.c_str()) == 0);
 }
 
+TEST_CASE("a full disk leaves what is sealed readable, and sealing goes on when there is room") {
+  constexpr std::int64_t kFullHour = 3'600'000;
+  const test::TempDir dir;
+  const FileSizeLimit limit;
+  test::FakeClock clock(kStart);
+  std::mt19937_64 random(9);
+  StoreOptions options;
+  options.directory = dir.path() / "data";
+  options.seal_in_background = false;
+  options.head_bytes = 0;
+  options.raw_age = std::chrono::milliseconds(0);
+  Store store(options, clock);
+  const HostId host = store.hosts().add("a", test::token(1)).value().id;
+  std::optional<Agent> agent;
+  Slot slot = 0;
+  const auto start_run = [&](std::uint64_t run) {
+    agent.emplace(store.journal(), host, test::run_id(run));
+    slot = agent->define(test::gauge("m"));
+  };
+  start_run(1);
+  std::size_t committed = 0;
+  const auto send = [&](std::int64_t start) {
+    agent->force_keyframe();
+    for (int tick = 1; tick <= 1000; ++tick) {
+      agent->tick(start + tick * 1000, std::vector<Reading>{{slot, random()}});
+    }
+    const auto state = commit(store.journal(), agent->finish());
+    if (state == CommitState::committed) committed += 1000;
+    return state;
+  };
+  const auto check_readable = [&] {
+    const std::vector series{agent->series(slot)};
+    CHECK(store.reader().read(host, series, 0, INT64_MAX)[0].times_ms.size() == committed);
+    QuerySeries asked;
+    asked.ref = static_cast<std::uint32_t>(agent->series(slot));
+    std::uint64_t in_windows = 0;
+    store.source().read_windows(std::vector{asked}, Tier::hour, {0, kStart + 10'000 * kFullHour},
+                                [&](std::size_t, const WindowColumn& windows) {
+                                  for (const auto count : windows.count) in_windows += count;
+                                  return true;
+                                });
+    CHECK(in_windows == committed);
+  };
+  const std::int64_t first = (kStart / kFullHour + 1) * kFullHour;
+  for (int hour = 0; hour < 20; ++hour) {
+    REQUIRE(send(first + hour * kFullHour) == CommitState::committed);
+  }
+  clock.advance(std::chrono::hours(30));
+  store.seal_due();
+  check_readable();
+  limit.set(std::filesystem::file_size(options.directory / "volta.db") + 100'000);
+  auto state = std::optional(CommitState::committed);
+  int hour = 20;
+  while (state == CommitState::committed && hour < 5000) state = send(first + hour++ * kFullHour);
+  CHECK(state == CommitState::disk_full);
+  CHECK_FALSE(store.writable());
+  CHECK_NOTHROW(store.seal_due());
+  check_readable();
+  CHECK(store.check().sound());
+  CHECK(store.stats(3).whole.samples == committed);
+  limit.lift();
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+  while (!store.writable() && std::chrono::steady_clock::now() < deadline) store.maintain();
+  REQUIRE(store.writable());
+  start_run(2);
+  REQUIRE(send(first + hour * kFullHour) == CommitState::committed);
+  clock.advance(std::chrono::hours(24 * 300));
+  store.seal_all();
+  check_readable();
+  CHECK(store.check().sound());
+}
+
 }  // namespace
 }  // namespace volta

@@ -47,6 +47,13 @@ class RetentionTest {
   [[nodiscard]] std::uintmax_t file_size() const {
     return std::filesystem::file_size(options.directory / "volta.db");
   }
+  // Of a store that nothing was written to.
+  [[nodiscard]] std::uintmax_t empty_size() const {
+    StoreOptions fresh = options;
+    fresh.directory = dir_.path() / "empty";
+    Store(fresh, clock).close();
+    return std::filesystem::file_size(fresh.directory / "volta.db");
+  }
   [[nodiscard]] std::size_t samples() const {
     return store->reader().read(host, std::vector{id}, 0, INT64_MAX)[0].times_ms.size();
   }
@@ -69,13 +76,17 @@ TEST_CASE_METHOD(RetentionTest, "what is older than the raw age goes and the fil
   store->maintain();
   const auto full = file_size();
   CHECK(full > 2'000'000);
+  // What the tables and their indexes take before anything is in them, a page each, is not data
+  // and does not shrink; with each migration it grows. So the bounds below leave it out.
+  const auto empty = empty_size();
+  CHECK(empty < 300'000);
   CHECK(samples() == 144 * 2000);
   CHECK(store->reader().oldest_ms(host) == kStart - 24 * kHour);
 
   clock.advance(std::chrono::hours(12));
   store->maintain();
   CHECK(samples() == 72 * 2000);
-  CHECK(file_size() < full * 65 / 100);
+  CHECK(file_size() - empty < (full - empty) * 60 / 100);
   CHECK(store->reader().oldest_ms(host) == kStart - 12 * kHour);
 
   // The run's last group stays while batches may still count from it, and goes once it is idle.
@@ -87,7 +98,7 @@ TEST_CASE_METHOD(RetentionTest, "what is older than the raw age goes and the fil
   store->maintain();
   CHECK(samples() == 0);
   CHECK_FALSE(store->reader().oldest_ms(host));
-  CHECK(file_size() < 1'500'000);
+  CHECK(file_size() - empty < 1'200'000);  // a mebibyte of free pages is kept for what comes
   CHECK(store->journal().run_state(host, test::run_id(1)).durable_seq == 0);
   CHECK(store->hosts().find("a"));
   write(2, 1, clock.wall_ms() - kHour);
@@ -284,6 +295,73 @@ TEST_CASE_METHOD(RetentionTest, "what goes by age agrees with a model, whatever 
     store->maintain();
     model.check_age();
   }
+}
+
+// Hours of a host, sealed; values that cannot be packed well.
+class SealedRetention : public RetentionTest {
+ public:
+  void write_hours(int first, int count) {
+    open();
+    if (!store->hosts().find("a")) host = store->hosts().add("a", test::token(1)).value().id;
+    test::Agent agent(store->journal(), host, test::run_id(static_cast<std::uint64_t>(first) + 1));
+    const Slot slot = agent.define(test::gauge("m"));
+    id = agent.series(slot);
+    for (int hour = first; hour < first + count; ++hour) {
+      const std::int64_t start = kFirst + hour * kHour;
+      agent.force_keyframe();
+      for (int tick = 1; tick <= 3600; ++tick) {
+        agent.tick(start + tick * 1000, std::vector<Reading>{{slot, random_()}});
+      }
+      REQUIRE(test::commit(store->journal(), agent.finish()) == CommitState::committed);
+    }
+    clock.set_wall_ms(kFirst + (first + count) * kHour + 180'000);
+    store->seal_due();
+  }
+  struct Packs {
+    std::int64_t raw = 0, minute = 0, hour = 0;
+  };
+  // In windows, so that it does not matter how packs are merged.
+  [[nodiscard]] Packs packs() const {
+    Connection connection((options.directory / "volta.db").string(), Connection::Mode::reader, 99);
+    return {connection.number("SELECT total(samples) FROM pack WHERE tier=0"),
+            connection.number("SELECT total(samples) FROM pack WHERE tier=1"),
+            connection.number("SELECT total(samples) FROM pack WHERE tier=2")};
+  }
+
+  static constexpr std::int64_t kFirst = kStart / kHour * kHour;
+
+ private:
+  std::mt19937_64 random_{7};
+};
+
+TEST_CASE_METHOD(SealedRetention, "packs of each tier go by their own age, hour by hour") {
+  options.raw_age = std::chrono::hours(12);
+  options.minute_age = std::chrono::hours(24);
+  options.hour_age = std::chrono::hours(36);
+  options.head_bytes = 0;
+  write_hours(0, 8);
+  const auto left = [&](int hours) {
+    clock.set_wall_ms(kFirst + hours * kHour + 1);
+    // As a server that ran all the time would have seen it.
+    for (int i = 0; i < 24; ++i) {
+      clock.advance(std::chrono::hours(1));
+      clock.set_wall_ms(kFirst + hours * kHour + 1);
+      store->maintain();
+    }
+    return packs();
+  };
+  CHECK(left(12).raw == 8 * 3600);
+  CHECK(left(13).raw == 7 * 3600);
+  CHECK(left(16).raw == 4 * 3600);
+  CHECK(left(20).raw == 0);
+  CHECK(packs().minute == 8 * 60);
+  const Packs later = left(30);  // six hours of minutes are one pack
+  CHECK(later.minute < 8 * 60);
+  CHECK(later.hour == 8);
+  CHECK(left(34).minute == 0);
+  CHECK(left(35).hour == 8);
+  CHECK(left(100).hour == 0);
+  CHECK(packs().raw == 0);
 }
 
 }  // namespace

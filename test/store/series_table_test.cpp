@@ -1,5 +1,7 @@
 #include "store/series_table.hpp"
 
+#include <cstdlib>
+#include <future>
 #include <random>
 #include <set>
 
@@ -147,6 +149,31 @@ TEST_CASE_METHOD(SeriesLife, "under random coming and going every slot has its s
       if (age > hours(48)) CHECK_FALSE(there.contains(name));
     }
   }
+}
+
+TEST_CASE("who reads the index holds up neither new series nor commits nor who forgets some") {
+  const test::FakeClock clock;
+  SeriesTable table(clock);
+  const HostId host{1};
+  const SeriesId first = table.resolve(host, test::gauge("m", {{"a", "0"}}));
+  const HostNames hosts{{host, "h"}};
+  bool done_meanwhile = false;
+  table.index().visit_values("a", [&](std::string_view) {
+    auto others = std::async(std::launch::async, [&] {
+      const SeriesId second = table.resolve(host, test::gauge("m", {{"a", "1"}}));
+      table.resolve(kNoHost, test::gauge("n", {{"a", "2"}}));
+      const bool known = table.knows(std::vector{first, second});
+      table.forget(kNoHost);
+      return known && table.unstored(std::vector{second}).size() == 1;
+    });
+    done_meanwhile = others.wait_for(std::chrono::seconds(60)) == std::future_status::ready;
+    if (!done_meanwhile) std::abort();  // there is no way out of the lock
+    CHECK(others.get());
+  });
+  CHECK(done_meanwhile);
+  CHECK(table.index().label_values("a", hosts) == std::vector<std::string>{"0", "1"});
+  CHECK(table.index().select({}, hosts, 9).value().size() == 2);
+  CHECK_FALSE(table.index().has_name("n"));
 }
 
 }  // namespace

@@ -1,6 +1,8 @@
 #include "store/store.hpp"
 
 #include <atomic>
+#include <cstdlib>
+#include <future>
 #include <map>
 #include <random>
 #include <thread>
@@ -464,6 +466,28 @@ TEST_CASE("the store shows its own numbers") {
   CHECK(values.at("volta_store_queue_bytes") == 0);
   CHECK(values.at("volta_store_size_bytes{file=\"database\"}") > 0);
   CHECK(values.at("volta_store_commit_seconds_total") > 0);
+}
+
+TEST_CASE("what agents ask of their runs needs none of the readers") {
+  const test::TempDir dir;
+  const test::FakeClock clock(kStart);
+  StoreOptions options;
+  options.directory = dir.path() / "data";
+  HostId host{};
+  {
+    Store store(options, clock);
+    host = store.hosts().add("a", test::token(1)).value().id;
+    test::Agent agent(store.journal(), host, test::run_id(1));
+    const Slot slot = agent.define(test::gauge("m"));
+    REQUIRE(test::commit(store.journal(), agent.finish_one(slot)) == CommitState::committed);
+  }
+  options.readers = 0;  // as if each were lent to a long query
+  Store store(options, clock);
+  auto answer = std::async(std::launch::async, [&] {
+    return store.journal().run_state(host, test::run_id(1)).durable_seq;
+  });
+  if (answer.wait_for(std::chrono::seconds(60)) != std::future_status::ready) std::abort();
+  CHECK(answer.get() == 1);
 }
 
 }  // namespace

@@ -103,6 +103,33 @@ TEST_CASE("windows come back from a pack bit by bit") {
   }
 }
 
+TEST_CASE("sums that are not a number come back where all other values are whole") {
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  const std::vector<std::int64_t> times{1, 2, 3};
+  check_round_trip(build_windows({times, std::vector{1.0, nan, 2.0}}, kMinuteMs), Kind::gauge);
+}
+
+TEST_CASE("empty windows come back from a pack and take the place of what came before") {
+  const std::vector<std::int64_t> times{1, 2, kMinuteMs * 2 + 1};
+  for (const double scale : {1.0, 0.1}) {
+    const std::vector<double> values{3 * scale, 4 * scale, 7 * scale};
+    WindowColumn with_empty = build_windows({times, values}, kMinuteMs);
+    add_empty_windows(with_empty, std::vector{kMinuteMs, 2 * kMinuteMs, 4 * kMinuteMs});
+    CHECK(with_empty.count == std::vector<std::uint32_t>{2, 0, 1, 0});
+    check_round_trip(with_empty, Kind::gauge);
+    check_round_trip(with_empty, Kind::counter);
+    WindowMerge merge;
+    const TimeSpan all{INT64_MIN, INT64_MAX};
+    merge.put(build_windows({std::vector{kMinuteMs + 5}, std::vector{1.0}}, kMinuteMs), 1, all);
+    merge.put(with_empty, 2, all);
+    merge.put(build_windows({std::vector{kMinuteMs + 5}, std::vector{1.0}}, kMinuteMs), 1, all);
+    merge.join(with_empty, {4 * kMinuteMs, 4 * kMinuteMs});
+    CHECK(merge.take().end_ms == std::vector{kMinuteMs, 3 * kMinuteMs});
+    merge.put(with_empty, 2, all);
+    CHECK(merge.take(true).end_ms == with_empty.end_ms);
+  }
+}
+
 TEST_CASE("windows of an idle and of a busy series are small") {
   std::mt19937_64 random(1);
   double total = 0;
@@ -196,6 +223,12 @@ TEST_CASE("of two windows with one end the one accepted later stays") {
   merge.put(windows_of({1}, {2}), 6, {0, kMinuteMs});
   merge.put(windows_of({kMinuteMs + 1}, {3}), 6, {0, kMinuteMs});  // outside
   CHECK(merge.take().first == std::vector{2.0});
+  for (const std::int64_t first : {3'600'000, 21'600'000}) {  // in whichever order they come
+    merge.put(windows_of({1}, {static_cast<double>(first)}), 5, {0, kMinuteMs}, first);
+    merge.put(windows_of({1}, {25'200'000.0 - static_cast<double>(first)}), 5, {0, kMinuteMs},
+              25'200'000 - first);
+    CHECK(merge.take().first == std::vector{3'600'000.0});
+  }
   merge.put(windows_of({1, kMinuteMs + 1}, {1, 2}), 5, {0, 2 * kMinuteMs});
   merge.erase({kMinuteMs, kMinuteMs});
   CHECK(merge.take().first == std::vector{2.0});

@@ -1,0 +1,1 @@
+volta_fuzz(tier_codec LINK volta_store)
