@@ -9,6 +9,9 @@
 namespace volta {
 namespace {
 
+// How long the store keeps what another engine has taken.
+constexpr std::chrono::hours kBufferAge{1};
+
 // Queries and writes hold one each while they run and while they wait their turn, and the rest of
 // the API must answer meanwhile. A thread that waits costs some 20 KB.
 unsigned workers(const PrometheusParts& parts) {
@@ -71,6 +74,8 @@ StoreOptions store_options(const Settings& settings, const PeerOptions& peers,
   // Hours are sealed by `volta store seal` alone as yet: the background's sealing has not run under
   // load.
   options.seal_in_background = false;
+  // The other engine keeps the samples; the store has what the page shows live.
+  if (settings.text("store.engine") != "volta") options.raw_age = kBufferAge;
   return options;
 }
 
@@ -78,42 +83,52 @@ Hub::Hub(const HubOptions& options, const Clock& clock)
     : options_(options),
       clock_(clock),
       store_(open_store(options.store, clock)),
+      backend_(make_backend(*store_, options.engine)),
       links_(clock),
       hosts_(store_->hosts(), links_),
       live_({store_->hosts(), store_->series(), store_->reader(), clock,
              [this](HostId host, bool begin) { hosts_.watch(host, begin); }}),
-      ingest_(store_->hosts(), store_->journal(), links_, clock, {&live_}, {}, &store_->series()),
-      queries_(store_->series(), store_->source()),
-      engine_(store_->source()),
+      ingest_(store_->hosts(), backend_->journal(), links_, clock, {&live_}, {}, &store_->series()),
       http_metrics_(std::make_unique<LateMetrics>()) {
   self_ = {store_.get(), &hosts_, &ingest_, &live_, http_metrics_.get()};
+  for (const SelfMetrics* part : backend_->self()) self_.push_back(part);
 }
 
 Hub::~Hub() { stop(); }
 
 std::vector<ReadinessProbe> Hub::probes() {
-  return {
+  std::vector<ReadinessProbe> probes = backend_->probes();
+  probes.insert(
+      probes.begin(),
       {"store", [this]() -> std::optional<std::string> {
          if (store_->writable()) return std::nullopt;
          return "the store takes no data: its disk is full or failing, or its folder is gone; the "
                 "log says which";
-       }}};
+       }});
+  return probes;
 }
 
 void Hub::add_peers(PeerOptions options) {
   if (!options.scrapes() && options.write_targets.empty()) return;
   peers_ =
-      std::make_unique<Peers>(std::move(options), store_->sink(), store_->forward_log(), clock_);
+      std::make_unique<Peers>(std::move(options), backend_->sink(), store_->forward_log(), clock_);
   self_.push_back(peers_.get());
 }
 
 void Hub::open_api(const AccessSettings& access, const std::string& local_host) {
-  ApiParts parts{hosts_,   store_->hosts(), store_->series(), store_->reader(),
-                 queries_, exposition_,     clock_,           live_,
-                 self_,    probes()};
-  parts.prometheus.engine = &engine_;
-  parts.prometheus.source = &store_->source();
-  parts.prometheus.sink = &store_->sink();
+  ApiParts parts{hosts_,
+                 store_->hosts(),
+                 store_->series(),
+                 store_->reader(),
+                 backend_->ranges(),
+                 exposition_,
+                 clock_,
+                 live_,
+                 self_,
+                 probes()};
+  parts.prometheus.engine = &backend_->engine();
+  parts.prometheus.source = &backend_->source();
+  parts.prometheus.sink = &backend_->sink();
   parts.prometheus.formats = &formats_;
   parts.prometheus.targets = peers_ ? peers_->targets() : nullptr;
   parts.prometheus.limits = options_.query_limits;
@@ -158,6 +173,7 @@ void Hub::stop() {
   if (api_) api_->cancel_queries();
   if (server_) server_->stop();
   if (peers_) peers_->stop();
+  backend_->stop();
   store_->close();
 }
 

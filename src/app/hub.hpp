@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "api/api.hpp"
+#include "app/backend.hpp"
 #include "app/peers.hpp"
 #include "base/clock.hpp"
 #include "fleet/hosts.hpp"
@@ -19,8 +20,6 @@
 #include "http/server.hpp"
 #include "prom/exposition.hpp"
 #include "prom/prometheus_formats.hpp"
-#include "query/engine.hpp"
-#include "query/range.hpp"
 #include "store/store.hpp"
 
 namespace volta {
@@ -32,6 +31,7 @@ struct HubOptions {
   bool insecure_plaintext = false;  // agents without encryption beyond loopback
   QueryLimits query_limits = {};
   std::size_t most_queries = PrometheusParts().most_queries;  // that run at once
+  std::optional<EngineOptions> engine = {};  // who keeps the samples; empty: the store
 };
 
 struct ListenOptions {
@@ -78,12 +78,11 @@ class Hub {
   const HubOptions options_;
   const Clock& clock_;
   std::unique_ptr<Store> store_;
+  std::unique_ptr<Backend> backend_;
   LinkTable links_;
   Hosts hosts_;
   LiveHub live_;
   Ingest ingest_;
-  Range queries_;
-  PromqlEngine engine_;
   PrometheusExposition exposition_;
   PrometheusWireFormats formats_;
   std::vector<const SelfMetrics*> self_;

@@ -66,9 +66,10 @@ int run_local(const RoleOptions& options) {
 
   const std::string name = usable_name(read_hostname(host_roots(settings)));
   PeerOptions peers = peer_options(settings);
-  Hub hub({"local", store_options(settings, peers, kHeadBytes), !only_loopback(listen), false,
-           query_limits(settings), settings.count("query.max_concurrency")},
-          clock);
+  Hub hub(
+      {"local", store_options(settings, peers, kHeadBytes), !only_loopback(listen), false,
+       query_limits(settings), settings.count("query.max_concurrency"), engine_options(settings)},
+      clock);
   // Known by its id: the machine may have been renamed since.
   const auto [host, token] = claim_local_host(hub.directory(), name);
 

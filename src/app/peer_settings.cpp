@@ -48,29 +48,6 @@ Relabeler rules_of(const SettingTable& table, const std::string& name) {
   return accepted(Relabeler::make(rules), table.place());
 }
 
-HttpCredentials credentials_of(const SettingTable& table) {
-  HttpCredentials made;
-  made.basic_user = table.text("username");
-  const SettingValue& password = table.value("password_file");
-  const SettingValue& token = table.value("bearer_token_file");
-  if (made.basic_user.empty() != password.text.empty())
-    refuse(made.basic_user.empty() ? password.origin : table.value("username").origin,
-           "username and password_file belong together");
-  const auto secret = [](const SettingValue& file) {
-    try {
-      return read_key_file(file.text);
-    } catch (const StartFailure& failure) {
-      refuse(file.origin, failure.what());
-    }
-  };
-  if (!password.text.empty()) made.basic_password = secret(password);
-  if (!token.text.empty()) made.bearer_token = secret(token);
-  made.headers = table.pairs("headers");
-  made.ca_file = table.text("ca_file");
-  made.insecure_skip_verify = table.boolean("insecure_skip_verify");
-  return made;
-}
-
 Labels labels_of(const SettingTable& table, const std::string& key) {
   Labels labels;
   const std::string place = table.value(key).origin + ": " + key;
@@ -111,7 +88,7 @@ ScrapeJob job_of(const SettingTable& table) {
   if (job.static_groups.empty() && !table.pairs("labels").empty())
     refuse(table.value("labels").origin,
            "labels are of the job's targets, and it has none; those of file_sd stand in its files");
-  job.credentials = credentials_of(table);
+  job.credentials = http_credentials(table, "");
   job.target_relabel = rules_of(table, "relabel_configs");
   job.metric_relabel = rules_of(table, "metric_relabel_configs");
   job.sample_limit = table.count("sample_limit");
@@ -129,7 +106,7 @@ WriteTarget write_target_of(const SettingTable& table) {
   WriteTarget target;
   target.name = table.text("name");
   target.url = table.text("url");
-  target.credentials = credentials_of(table);
+  target.credentials = http_credentials(table, "");
   target.relabel = rules_of(table, "write_relabel_configs");
   target.version_1 = table.text("protocol") != "2.0";
   target.version_2 = table.text("protocol") != "1.0";
@@ -157,7 +134,32 @@ class Names {
   std::map<std::string, std::string> places_;
 };
 
-NetworkRules network_rules_of(const Settings& settings) {
+}  // namespace
+
+HttpCredentials http_credentials(const SettingValues& values, const std::string& prefix) {
+  HttpCredentials made;
+  made.basic_user = values.text(prefix + "username");
+  const SettingValue& password = values.value(prefix + "password_file");
+  const SettingValue& token = values.value(prefix + "bearer_token_file");
+  if (made.basic_user.empty() != password.text.empty())
+    refuse(made.basic_user.empty() ? password.origin : values.value(prefix + "username").origin,
+           "username and password_file belong together");
+  const auto secret = [](const SettingValue& file) {
+    try {
+      return read_key_file(file.text);
+    } catch (const StartFailure& failure) {
+      refuse(file.origin, failure.what());
+    }
+  };
+  if (!password.text.empty()) made.basic_password = secret(password);
+  if (!token.text.empty()) made.bearer_token = secret(token);
+  made.headers = values.pairs(prefix + "headers");
+  made.ca_file = values.text(prefix + "ca_file");
+  made.insecure_skip_verify = values.boolean(prefix + "insecure_skip_verify");
+  return made;
+}
+
+NetworkRules network_rules(const Settings& settings) {
   const auto allow = settings.list("outbound.allow");
   const auto deny = settings.list("outbound.deny");
   // `allow` alone first, so that the sentence has the right place.
@@ -166,11 +168,9 @@ NetworkRules network_rules_of(const Settings& settings) {
                   settings.value("outbound.deny").origin + ": outbound.deny");
 }
 
-}  // namespace
-
 PeerOptions peer_options(const Settings& settings) {
   PeerOptions options;
-  options.rules = network_rules_of(settings);
+  options.rules = network_rules(settings);
   Names jobs("scrape job");
   for (const SettingTable& table : settings.tables("scrape")) {
     options.jobs.push_back(job_of(table));

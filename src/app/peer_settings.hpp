@@ -29,6 +29,12 @@ struct PeerOptions {
 // twice, secrets that others may read. For local and server; the role sets `host`.
 PeerOptions peer_options(const Settings& settings);
 
+// `prefix`: what stands before the names of the fields, "store." of a section. Reads secrets from
+// their files. Throws StartFailure as peer_options().
+HttpCredentials http_credentials(const SettingValues& values, const std::string& prefix);
+// [outbound] of a role. Throws StartFailure as peer_options().
+NetworkRules network_rules(const Settings& settings);
+
 // Throws nothing: the settings have checked the ranges.
 QueryLimits query_limits(const Settings& settings);
 

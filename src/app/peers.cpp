@@ -1,7 +1,5 @@
 #include "app/peers.hpp"
 
-#include <array>
-#include <cstring>
 #include <thread>
 
 #include "app/commands.hpp"
@@ -9,24 +7,11 @@
 #include "prom/text_files.hpp"
 
 namespace volta {
-namespace {
-
-// Uniform in [0, 1).
-double random_fraction() {
-  std::array<std::uint8_t, 4> bytes{};
-  random_bytes(bytes);
-  std::uint32_t number = 0;
-  std::memcpy(&number, bytes.data(), sizeof number);
-  return static_cast<double>(number) / 4294967296.0;
-}
-
-}  // namespace
-
 Peers::Peers(PeerOptions options, SampleSink& sink, ForwardLog& log, const Clock& clock)
     : client_(std::string("volta/") + kVersion, options.rules) {
   for (WriteTarget& target : options.write_targets) {
-    senders_.push_back(std::make_unique<RemoteSender>(std::move(target), log, client_, clock,
-                                                      [] { return random_fraction(); }));
+    senders_.push_back(
+        std::make_unique<RemoteSender>(std::move(target), log, client_, clock, random_fraction));
   }
   if (!options.scrapes()) return;
   pool_ = std::make_unique<ScrapePool>(std::move(options.jobs), client_, sink, clock);

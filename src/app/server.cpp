@@ -99,7 +99,7 @@ int run_server(const RoleOptions& options, bool show_access_key) {
   Hub hub(
       {"server", server_store_options(settings, peers),
        !only_loopback(settings.text("http.listen")), !only_loopback(settings.text("rpc.listen")),
-       query_limits(settings), settings.count("query.max_concurrency")},
+       query_limits(settings), settings.count("query.max_concurrency"), engine_options(settings)},
       clock);
   hub.add_self_metrics(own);
   hub.add_peers(std::move(peers));

@@ -102,6 +102,26 @@ void add_question_settings(std::vector<SettingSpec>& specs) {
   specs.insert(specs.end(), some.begin(), some.end());
 }
 
+// Who keeps the samples.
+void add_store_settings(std::vector<SettingSpec>& specs) {
+  using T = SettingType;
+  std::vector<SettingSpec> some = {
+      {"engine", T::word, "volta", "",
+       "Who keeps the samples: volta, or another engine that speaks Prometheus' protocols "
+       "(Prometheus, VictoriaMetrics, Mimir, Thanos)",
+       "volta prometheus"},
+      {"write_url", T::url, "", "", "Of the other engine: where it takes remote write", "",
+       "http://127.0.0.1:9090/api/v1/write"},
+      {"query_url", T::url, "", "", "Of the other engine: what stands before /api/v1/query", "",
+       "http://127.0.0.1:9090"}};
+  add_credentials(some);
+  for (SettingSpec& spec : some) {
+    spec.key = "store." + spec.key;
+    spec.roles = "local server";
+  }
+  specs.insert(specs.end(), some.begin(), some.end());
+}
+
 TableSpec remote_write_table() {
   using T = SettingType;
   TableSpec table{"remote_write",
@@ -168,6 +188,7 @@ std::vector<SettingSpec> every_setting() {
        "debug info warning error"},
       {"log.format", T::word, "logfmt", "local server agent", "logfmt or json", "logfmt json"},
   };
+  add_store_settings(specs);
   add_question_settings(specs);
   for (const MetricGroup& group : metric_groups()) {
     if (group.period.count() == 0) continue;  // the server's own numbers are not sampled

@@ -1,6 +1,7 @@
 #include "base/crypto.hpp"
 
 #include <cerrno>
+#include <cstring>
 
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
@@ -19,6 +20,14 @@ void random_bytes(std::span<std::uint8_t> out) {
     }
     out = out.subspan(static_cast<std::size_t>(got));
   }
+}
+
+double random_fraction() {
+  std::array<std::uint8_t, 4> bytes{};
+  random_bytes(bytes);
+  std::uint32_t number = 0;
+  std::memcpy(&number, bytes.data(), sizeof number);
+  return static_cast<double>(number) / 4294967296.0;
 }
 
 Sha256 sha256(std::span<const std::byte> data) {

@@ -15,6 +15,8 @@ using Sha256 = std::array<std::uint8_t, 32>;
 
 // From the kernel's generator. Throws SystemFailure only where the kernel has none.
 void random_bytes(std::span<std::uint8_t> out);
+// Uniform in [0, 1), in steps of 2^-32; the same source.
+double random_fraction();
 
 Sha256 sha256(std::span<const std::byte> data);
 Sha256 sha256(std::string_view text);

@@ -61,10 +61,10 @@ def prometheus_server(folder, config=""):
                 f"127.0.0.1:{port}", "--web.enable-remote-write-receiver", "--log.level", "warn", port=port)
 
 
-def victoria(folder):
+def victoria(folder, *more):
     port = free_port()
-    return Peer(folder, "victoria-metrics", f"-httpListenAddr=127.0.0.1:{port}", f"-storageDataPath={folder}/victoria", "-retentionPeriod=1d", port=port,
-                ready="/health")
+    return Peer(folder, "victoria-metrics", f"-httpListenAddr=127.0.0.1:{port}", f"-storageDataPath={folder}/victoria", "-retentionPeriod=1d", *more,
+                port=port, ready="/health")
 
 
 def as_samples(rows):

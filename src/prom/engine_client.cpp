@@ -1,0 +1,213 @@
+#include "prom/engine_client.hpp"
+
+#include <algorithm>
+#include <array>
+#include <deque>
+#include <numeric>
+
+#include <boost/json.hpp>
+
+#include "base/clock.hpp"
+#include "base/error.hpp"
+#include "base/text.hpp"
+#include "model/query_string.hpp"
+#include "prom/remote_write.hpp"
+#include "prom/sender_policy.hpp"
+#include "prom/snappy_block.hpp"
+
+namespace volta {
+namespace {
+
+namespace json = boost::json;
+
+constexpr std::size_t kMostErrorBytes = 4096;
+constexpr std::size_t kMostQuotedBytes = 300;
+constexpr std::string_view kReservedHeaders[] = {"content-type", "content-encoding",
+                                                 "x-prometheus-remote-write-version"};
+
+std::string form_text(const EngineClient::Form& form) {
+  std::string text;
+  for (const auto& [key, value] : form) {
+    if (!text.empty()) text += '&';
+    text += percent_encode(key) + '=' + percent_encode(value);
+  }
+  return text;
+}
+
+std::string text_of(const json::object& object, std::string_view key) {
+  const json::value* value = object.if_contains(key);
+  return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
+}
+
+// Prometheus' own word for it; what others say instead (VictoriaMetrics: a status) goes by status.
+QueryFailure::Kind kind_of(std::string_view type, int status) {
+  using Kind = QueryFailure::Kind;
+  constexpr std::array<std::pair<std::string_view, Kind>, 6> kKinds{
+      {{"bad_data", Kind::bad_data},
+       {"execution", Kind::execution},
+       {"timeout", Kind::timeout},
+       {"canceled", Kind::canceled},
+       {"unavailable", Kind::unavailable},
+       {"internal", Kind::internal}}};
+  for (const auto& [word, kind] : kKinds) {
+    if (word == type) return kind;
+  }
+  if (status == 400) return Kind::bad_data;
+  if (status == 422) return Kind::execution;
+  return Kind::unavailable;
+}
+
+QueryFailure failure_of(const OutboundResponse& response, const json::value* body) {
+  if (body != nullptr && body->is_object()) {
+    const json::object& object = body->get_object();
+    const std::string said = text_of(object, "error");
+    if (!said.empty()) return {kind_of(text_of(object, "errorType"), response.status), said};
+  }
+  return {QueryFailure::Kind::unavailable,
+          "the engine behind answers with status " + std::to_string(response.status) + ": " +
+              printable(trim(response.body).substr(0, kMostQuotedBytes))};
+}
+
+EngineClient::Answer parse_answer(const OutboundResponse& response) {
+  json::parse_options options;
+  options.max_depth = 16;
+  boost::system::error_code failed;
+  json::value body = json::parse(response.body, failed, {}, options);
+  if (failed) return failure_of(response, nullptr);
+  if (response.status / 100 != 2 || !body.is_object()) return failure_of(response, &body);
+  json::object& object = body.get_object();
+  json::value* data = object.if_contains("data");
+  if (text_of(object, "status") != "success" || data == nullptr) return failure_of(response, &body);
+  EngineAnswer answer;
+  answer.data = std::move(*data);
+  if (const json::value* warnings = object.if_contains("warnings");
+      warnings != nullptr && warnings->is_array()) {
+    for (const json::value& warning : warnings->get_array()) {
+      if (warning.is_string()) answer.warnings.emplace_back(warning.get_string());
+    }
+  }
+  return answer;
+}
+
+Result<void> check_url(const char* field, std::string_view url) {
+  const bool known = url.starts_with("http://") || url.starts_with("https://");
+  const std::string_view rest = known ? url.substr(url.find("//") + 2) : url;
+  if (known && !rest.empty() && rest.find_first_of("@?# ") == std::string_view::npos) return {};
+  return Error{std::string(field) +
+               " must be an http:// or https:// URL without user, password, query and fragment"};
+}
+
+std::size_t samples_of(std::span<const LabeledSamples> series) {
+  return std::accumulate(
+      series.begin(), series.end(), std::size_t{0},
+      [](std::size_t sum, const LabeledSamples& one) { return sum + one.times_ms.size(); });
+}
+
+}  // namespace
+
+Result<void> check_engine_target(const EngineTarget& target) {
+  if (auto checked = check_url("write_url", target.write_url); !checked) return checked;
+  if (auto checked = check_url("query_url", target.query_url); !checked) return checked;
+  return check_credentials(target.credentials, kReservedHeaders);
+}
+
+EngineClient::Answer EngineClient::ask(std::string_view path, const Form& form, bool post,
+                                       std::chrono::milliseconds timeout,
+                                       const std::atomic<bool>* cancel) const {
+  OutboundRequest request;
+  std::string url = target_.query_url;
+  while (url.ends_with('/')) url.pop_back();
+  request.url = url + std::string(path);
+  if (post) {
+    request.method = "POST";
+    request.headers = {{"Content-Type", "application/x-www-form-urlencoded"}};
+    request.body = form_text(form);
+  } else if (!form.empty()) {
+    request.url += '?' + form_text(form);
+  }
+  target_.credentials.put_into(request);
+  constexpr std::chrono::milliseconds kLongest = std::chrono::hours(24);
+  request.timeout_ms =
+      static_cast<int>(std::clamp(timeout, std::chrono::milliseconds(1), kLongest).count());
+  request.most_bytes = target_.most_answer_bytes;
+  request.cancel = cancel;
+  try {
+    return parse_answer(http_.perform(request));
+  } catch (const Failure& failure) {
+    if (cancel != nullptr && *cancel) {
+      return QueryFailure{QueryFailure::Kind::canceled, "the query was cancelled"};
+    }
+    return QueryFailure{QueryFailure::Kind::unavailable,
+                        std::string("the engine behind gave no answer: ") + failure.what()};
+  }
+}
+
+EngineAnswer EngineClient::demand(std::string_view path, const Form& form, bool post) const {
+  Answer answer = ask(path, form, post, target_.query_timeout, nullptr);
+  if (const auto* failure = std::get_if<QueryFailure>(&answer)) throw Failure(failure->text);
+  return std::get<EngineAnswer>(std::move(answer));
+}
+
+EngineClient::Attempt EngineClient::post(std::span<const LabeledSamples> series,
+                                         const std::atomic<bool>* cancel) const {
+  WriteBatchLimits limits;
+  limits.most_samples = SIZE_MAX;
+  limits.most_bytes = SIZE_MAX;
+  const auto encoded = encode_write_requests(WriteVersion::v1, series, {}, limits);
+  if (encoded.empty()) return {204, "", {}};
+  OutboundRequest request;
+  request.method = "POST";
+  request.url = target_.write_url;
+  request.headers = {
+      {"Content-Encoding", "snappy"},
+      {"Content-Type", std::string(write_content_type(WriteVersion::v1))},
+      {"X-Prometheus-Remote-Write-Version", std::string(write_version_header(WriteVersion::v1))}};
+  target_.credentials.put_into(request);
+  request.body = snappy_compress(encoded.front().message);
+  request.timeout_ms = static_cast<int>(target_.write_timeout.count());
+  request.most_bytes = kMostErrorBytes;
+  request.cut_body = true;
+  request.cancel = cancel;
+  Attempt attempt;
+  try {
+    const OutboundResponse response = http_.perform(request);
+    attempt.status = response.status;
+    attempt.said = "status " + std::to_string(response.status) + ": " +
+                   printable(trim(response.body).substr(0, kMostQuotedBytes));
+    attempt.retry_after =
+        retry_after(response, system_clock().wall_ms()).value_or(std::chrono::milliseconds(0));
+  } catch (const Failure& failure) {
+    attempt.said = failure.what();
+  }
+  return attempt;
+}
+
+EngineWrite EngineClient::write(std::span<const LabeledSamples> series,
+                                const std::atomic<bool>* cancel) const {
+  EngineWrite outcome;
+  std::deque<std::span<const LabeledSamples>> parts;
+  if (!series.empty()) parts.push_back(series);
+  for (std::size_t requests = 0; !parts.empty(); ++requests) {
+    const auto part = parts.front();
+    parts.pop_front();
+    const Attempt attempt = post(part, cancel);
+    if (attempt.status / 100 == 2) continue;
+    if (attempt.status == 0 || attempt.status == 429 || attempt.status / 100 == 5) {
+      return {EngineWrite::State::later, 0, attempt.said, attempt.retry_after};
+    }
+    if (outcome.why.empty()) outcome.why = attempt.said;
+    // Wrong credentials or a wrong path refuse any half as well; they are for a person to mend.
+    if (attempt.status != 400 && attempt.status != 422 && attempt.status != 413) {
+      return {EngineWrite::State::later, 0, attempt.said, std::chrono::seconds(5)};
+    }
+    if (part.size() == 1 || requests >= kMostHalvings) {
+      outcome.refused += samples_of(part);
+      continue;
+    }
+    parts.push_back(part.first(part.size() / 2));
+    parts.push_back(part.subspan(part.size() / 2));
+  }
+  return outcome;
+}
+
+}  // namespace volta

@@ -1,0 +1,132 @@
+#include "prom/engine_range.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "model/time_series.hpp"
+
+namespace volta {
+namespace {
+
+constexpr std::int64_t kShortestRateMs = 60'000;
+constexpr std::int64_t kRateLeadMs = 15'000;
+// Times beyond these (about 31,000 years) are refused, so that sums of a few fit 64 bits.
+constexpr std::int64_t kFarthestEngineMs = 1'000'000'000'000'000;
+
+std::string selector_of_metric(const MetricOfHost& metric) {
+  std::string text = "{" + LabelMatcher::equal(std::string(kNameLabel), metric.name).text() + "," +
+                     LabelMatcher::equal(std::string(kHostLabel), metric.host_name).text();
+  for (const auto& [key, value] : metric.matchers) {
+    text += "," + LabelMatcher::equal(key, value).text();
+  }
+  return text + "}";
+}
+
+std::string expression_of(const RangeQuestion& question, Aggregation aggregation) {
+  const auto over = [&](const char* function, std::int64_t window_ms) {
+    return std::string(function) + "(" + selector_of_metric(question.metric) + "[" +
+           std::to_string(window_ms) + "ms])";
+  };
+  switch (aggregation) {
+    case Aggregation::avg:
+      return over("avg_over_time", question.step_ms);
+    case Aggregation::min:
+      return over("min_over_time", question.step_ms);
+    case Aggregation::max:
+      return over("max_over_time", question.step_ms);
+    case Aggregation::last:
+      return over("last_over_time", question.step_ms);
+    case Aggregation::rate:
+      break;
+  }
+  return over("rate", std::max(question.step_ms + kRateLeadMs, kShortestRateMs));
+}
+
+Labels without_name_and_host(const Labels& labels) {
+  Labels rest;
+  for (const auto& label : labels) {
+    if (label.first != kNameLabel && label.first != kHostLabel) rest.push_back(label);
+  }
+  return rest;
+}
+
+QueryFailure bad(std::string text) { return {QueryFailure::Kind::bad_data, std::move(text)}; }
+
+bool in_reach(std::int64_t time_ms) {
+  return time_ms >= -kFarthestEngineMs && time_ms <= kFarthestEngineMs;
+}
+
+}  // namespace
+
+std::variant<RangeAnswer, QueryFailure> EngineRange::range(const RangeQuestion& question,
+                                                           const QueryLimits& limits) const {
+  const std::int64_t step = question.step_ms;
+  if (step <= 0) return bad("the step must be longer than nothing");
+  if (question.end_ms < question.start_ms) return bad("the end lies before the start");
+  if (!in_reach(question.start_ms) || !in_reach(question.end_ms) || !in_reach(step)) {
+    return bad("the time range is out of reach");
+  }
+  const std::int64_t rest = question.start_ms % step;
+  const std::int64_t first = question.start_ms - (rest < 0 ? rest + step : rest);
+  const auto steps = static_cast<std::size_t>((question.end_ms - first) / step + 1);
+  if (steps > limits.most_points) {
+    return bad("the range holds " + std::to_string(steps) + " steps, more than " +
+               std::to_string(limits.most_points) + "; ask for a longer step or a shorter range");
+  }
+  const auto known = index_.find(question.metric.host, question.metric.name);
+  const bool counter =
+      known.empty() ? question.metric.name.ends_with("_total") : known[0].def.kind == Kind::counter;
+  const Aggregation aggregation =
+      question.aggregation.value_or(counter ? Aggregation::rate : Aggregation::avg);
+  // Each step is answered at its end.
+  const std::int64_t last = first + static_cast<std::int64_t>(steps - 1) * step;
+  auto outcome = engine_.range(
+      {expression_of(question, aggregation), first + step, last + step, step}, limits, nullptr);
+  if (auto* failure = std::get_if<QueryFailure>(&outcome)) return std::move(*failure);
+  const auto* matrix = std::get_if<MatrixValue>(&std::get<QueryAnswer>(outcome).value);
+  if (matrix == nullptr) return bad("the engine behind answers a range with no matrix");
+
+  RangeAnswer answer;
+  answer.step_ms = step;
+  if (!known.empty()) answer.unit = known[0].def.unit;
+  for (std::size_t i = 0; i < steps; ++i) {
+    answer.timestamps_ms.push_back(first + static_cast<std::int64_t>(i) * step);
+  }
+  for (const MatrixValue::Row& row : matrix->rows) {
+    RangeAnswer::Row made;
+    made.labels = without_name_and_host(*row.labels);
+    made.values.assign(steps, std::numeric_limits<double>::quiet_NaN());
+    for (std::size_t i = 0; i < row.times_ms.size(); ++i) {
+      const std::int64_t at = (row.times_ms[i] - step - first) / step;
+      if (at >= 0 && static_cast<std::size_t>(at) < steps) {
+        made.values[static_cast<std::size_t>(at)] = row.values[i];
+      }
+    }
+    answer.rows.push_back(std::move(made));
+  }
+  return answer;
+}
+
+std::variant<std::vector<Growth>, QueryFailure> EngineRange::growth(
+    const GrowthQuestion& question, const QueryLimits& limits) const {
+  if (!in_reach(question.start_ms) || !in_reach(question.end_ms)) {
+    return bad("the time range is out of reach");
+  }
+  const std::int64_t span = question.end_ms - question.start_ms;
+  if (span <= 0) return std::vector<Growth>{};
+  const std::string expression =
+      "increase(" + selector_of_metric(question.metric) + "[" + std::to_string(span) + "ms])";
+  auto outcome = engine_.instant({expression, question.end_ms}, limits, nullptr);
+  if (auto* failure = std::get_if<QueryFailure>(&outcome)) return std::move(*failure);
+  const auto* vector = std::get_if<VectorValue>(&std::get<QueryAnswer>(outcome).value);
+  if (vector == nullptr) return bad("the engine behind answers a sum with no vector");
+  std::vector<Growth> grown;
+  for (const VectorValue::Element& element : vector->elements) {
+    if (!std::isfinite(element.value)) continue;
+    grown.push_back({without_name_and_host(*element.labels), std::max(0.0, element.value)});
+  }
+  return grown;
+}
+
+}  // namespace volta

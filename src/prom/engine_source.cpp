@@ -1,0 +1,233 @@
+#include "prom/engine_source.hpp"
+
+#include <algorithm>
+#include <map>
+#include <set>
+#include <utility>
+
+#include <boost/json.hpp>
+#include <re2/re2.h>
+
+#include "base/error.hpp"
+#include "base/text.hpp"
+#include "model/query_string.hpp"
+#include "prom/engine_query.hpp"
+
+namespace volta {
+namespace {
+
+namespace json = boost::json;
+
+// Beyond these a parameter would be a time that Prometheus does not take.
+constexpr std::int64_t kFarthestMs = 9'000'000'000'000'000;
+// 0 is no time to VictoriaMetrics: it puts one of its own there.
+constexpr std::int64_t kEarliestMs = 1'000;
+
+std::string selector_text(std::span<const LabelMatcher> matchers) {
+  std::string text = "{";
+  for (const LabelMatcher& matcher : matchers) {
+    if (text.size() > 1) text += ',';
+    text += matcher.text();
+  }
+  return text + "}";
+}
+
+void add_span(EngineClient::Form& form, TimeSpan span) {
+  form.emplace_back("start", engine_time(std::clamp(span.start_ms, kEarliestMs, kFarthestMs)));
+  form.emplace_back("end", engine_time(std::clamp(span.end_ms, -kFarthestMs, kFarthestMs)));
+}
+
+Kind kind_by_name(std::string_view name) {
+  for (const std::string_view end : {"_total", "_bucket", "_sum", "_count"}) {
+    if (name.ends_with(end)) return Kind::counter;
+  }
+  return Kind::gauge;
+}
+
+const json::array& list_of(const EngineAnswer& answer) {
+  if (!answer.data.is_array())
+    throw Failure("the engine behind answers with something that is no list");
+  return answer.data.get_array();
+}
+
+std::string text_of(const json::value& object, std::string_view key) {
+  const json::value* value = object.is_object() ? object.get_object().if_contains(key) : nullptr;
+  return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
+}
+
+}  // namespace
+
+std::string selector_of(std::span<const QuerySeries* const> series) {
+  std::map<std::string_view, std::set<std::string_view>> values;
+  for (const QuerySeries* one : series) {
+    for (const auto& [key, value] : *one->labels) values[key].insert(value);
+  }
+  for (auto& [key, of_key] : values) {
+    const auto lacks = [&](const QuerySeries* one) {
+      return label_value(*one->labels, key).empty();
+    };
+    if (std::any_of(series.begin(), series.end(), lacks)) of_key.insert("");
+  }
+  std::string text = "{";
+  for (const auto& [key, of_key] : values) {
+    if (text.size() > 1) text += ',';
+    if (of_key.size() == 1) {
+      text += LabelMatcher::equal(std::string(key), std::string(*of_key.begin())).text();
+      continue;
+    }
+    std::string words;
+    bool first = true;
+    for (const std::string_view value : of_key) {
+      if (!std::exchange(first, false)) words += '|';
+      words += re2::RE2::QuoteMeta(re2::StringPiece(value.data(), value.size()));
+    }
+    auto matcher = LabelMatcher::make(std::string(key), MatchOp::regex, words);
+    // Too large to be compiled: the other labels, and the comparison afterwards, have to do.
+    if (matcher) {
+      text += matcher->text();
+    } else if (text.back() == ',') {
+      text.pop_back();
+    }
+  }
+  return text + "}";
+}
+
+Result<std::vector<QuerySeries>> EngineSource::select(std::span<const LabelMatcher> matchers,
+                                                      TimeSpan span, std::size_t most) const {
+  EngineClient::Form form{{"match[]", selector_text(matchers)}};
+  add_span(form, span);
+  const EngineAnswer answer = client_.demand("/api/v1/series", form, true);
+  const json::array& list = list_of(answer);
+  if (list.size() > most) {
+    return Error{"more than " + std::to_string(most) +
+                 " series match; narrow it with more matchers"};
+  }
+  std::vector<QuerySeries> found;
+  found.reserve(list.size());
+  for (const json::value& one : list) {
+    auto labels = parse_engine_labels(one);
+    if (!labels) throw Failure("the engine behind lists a series without labels");
+    QuerySeries series;
+    series.ref = found.size();
+    series.kind = kind_by_name(label_value(*labels, kNameLabel));
+    series.labels = std::make_shared<const Labels>(std::move(*labels));
+    found.push_back(std::move(series));
+  }
+  std::sort(found.begin(), found.end(),
+            [](const auto& a, const auto& b) { return *a.labels < *b.labels; });
+  return found;
+}
+
+// The samples of an instant query's range selector, which ends at the query's time. Whether the
+// sample at its very beginning belongs to it differs between engines: asked for one more.
+void EngineSource::read_part(std::span<const QuerySeries* const> series, TimeSpan span,
+                             std::span<Column> columns) const {
+  const std::string range = "[" + std::to_string(span.end_ms - span.start_ms + 1) + "ms]";
+  const EngineAnswer answer = client_.demand(
+      "/api/v1/query", {{"query", selector_of(series) + range}, {"time", engine_time(span.end_ms)}},
+      true);
+  auto parsed = parse_query_data(answer.data);
+  const auto* matrix = parsed ? std::get_if<MatrixValue>(&parsed->value) : nullptr;
+  if (matrix == nullptr) throw Failure("the engine behind answers a range selector with no matrix");
+  for (const MatrixValue::Row& row : matrix->rows) {
+    const auto found = std::find_if(series.begin(), series.end(), [&](const QuerySeries* one) {
+      return *one->labels == *row.labels;
+    });
+    if (found == series.end()) continue;
+    Column& column = columns[static_cast<std::size_t>(found - series.begin())];
+    for (std::size_t i = 0; i < row.times_ms.size(); ++i) {
+      if (row.times_ms[i] < span.start_ms || row.times_ms[i] > span.end_ms) continue;
+      column.times_ms.push_back(row.times_ms[i]);
+      column.values.push_back(row.values[i]);
+    }
+  }
+}
+
+void EngineSource::read(std::span<const QuerySeries> series, TimeSpan span,
+                        const VisitSamples& visit) const {
+  // Of one name together: then the selectors are narrow.
+  std::vector<std::size_t> order(series.size());
+  for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
+  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+    return label_value(*series[a].labels, kNameLabel) < label_value(*series[b].labels, kNameLabel);
+  });
+  span.start_ms = std::max(span.start_ms, std::int64_t{0});
+  span.end_ms = std::min(span.end_ms, kFarthestMs);
+  for (std::size_t first = 0; first < order.size();) {
+    std::vector<const QuerySeries*> part;
+    const std::size_t begin = first;
+    for (; first < order.size() && part.size() < kSeriesAtOnce; ++first) {
+      const QuerySeries& next = series[order[first]];
+      if (!part.empty() &&
+          label_value(*next.labels, kNameLabel) != label_value(*part.front()->labels, kNameLabel)) {
+        break;
+      }
+      part.push_back(&next);
+    }
+    std::vector<Column> columns(part.size());
+    for (std::int64_t start = span.start_ms; start <= span.end_ms; start += kSpanAtOnceMs) {
+      read_part(part, {start, std::min(span.end_ms, start + kSpanAtOnceMs - 1)}, columns);
+    }
+    for (std::size_t i = 0; i < part.size(); ++i) {
+      if (!visit(order[begin + i], {columns[i].times_ms, columns[i].values})) return;
+    }
+  }
+}
+
+void EngineSource::read_windows(std::span<const QuerySeries> series, Tier /*tier*/,
+                                TimeSpan /*span*/, const VisitWindows& visit) const {
+  for (std::size_t i = 0; i < series.size(); ++i) {
+    if (!visit(i, {})) return;
+  }
+}
+
+std::optional<std::int64_t> EngineSource::oldest_ms(Tier tier) const {
+  if (tier != Tier::raw) return std::nullopt;
+  return 0;
+}
+
+std::vector<std::string> EngineSource::words(const std::string& path,
+                                             std::span<const Matchers> any_of,
+                                             TimeSpan span) const {
+  EngineClient::Form form;
+  for (const Matchers& matchers : any_of) form.emplace_back("match[]", selector_text(matchers));
+  add_span(form, span);
+  const EngineAnswer answer = client_.demand(path, form, false);
+  std::vector<std::string> found;
+  for (const json::value& one : list_of(answer)) {
+    if (one.is_string()) found.emplace_back(one.get_string());
+  }
+  std::sort(found.begin(), found.end());
+  found.erase(std::unique(found.begin(), found.end()), found.end());
+  return found;
+}
+
+std::vector<std::string> EngineSource::label_names(std::span<const Matchers> any_of,
+                                                   TimeSpan span) const {
+  return words("/api/v1/labels", any_of, span);
+}
+
+std::vector<std::string> EngineSource::label_values(std::string_view name,
+                                                    std::span<const Matchers> any_of,
+                                                    TimeSpan span) const {
+  return words("/api/v1/label/" + percent_encode(name) + "/values", any_of, span);
+}
+
+std::vector<MetricMetadata> EngineSource::metadata(std::string_view name) const {
+  EngineClient::Form form;
+  if (!name.empty()) form.emplace_back("metric", std::string(name));
+  const EngineAnswer answer = client_.demand("/api/v1/metadata", form, false);
+  std::vector<MetricMetadata> found;
+  if (!answer.data.is_object()) return found;
+  for (const auto& [metric, entries] : answer.data.get_object()) {
+    if (!entries.is_array() || entries.get_array().empty()) continue;
+    const json::value& entry = entries.get_array().front();
+    found.push_back({std::string(metric), text_of(entry, "type"), text_of(entry, "help"),
+                     text_of(entry, "unit")});
+  }
+  std::sort(found.begin(), found.end(),
+            [](const auto& a, const auto& b) { return a.name < b.name; });
+  return found;
+}
+
+}  // namespace volta

@@ -1,0 +1,182 @@
+"""One suite for every engine that may keep the samples: volta's own, Prometheus, VictoriaMetrics. What an agent sends and others write is asked back over
+the page's API, PromQL and promtool; kill -9 and an engine that is away lose nothing."""
+import contextlib
+import shutil
+import signal
+import subprocess
+import time
+
+from cases_fleet import agent, host_named, key_of, token_for
+from cases_peers import prometheus_server, victoria
+from cases_prometheus import data, prometheus, values, write
+from cases_scrape import configured
+from exporter import free_port
+from lib import Folder, Volta, get, request, run, wait_until
+
+# An agent's backlog is older than what it sends now: Prometheus takes that only if told to.
+OUT_OF_ORDER = "storage: { tsdb: { out_of_order_time_window: 1h } }\n"
+# VictoriaMetrics answers queries as of 30 s ago unless told otherwise.
+NO_DELAY = "-search.latencyOffset=1ms"
+
+
+class Setting:
+    """An engine (None: volta's own), a volta server in front of it and one agent."""
+
+    def __init__(self, engine):
+        self.stack = contextlib.ExitStack()
+        self.folder = self.stack.enter_context(Folder())
+        self.peer = None
+        toml = ""
+        if engine:
+            self.peer = self.stack.enter_context(prometheus_server(self.folder, OUT_OF_ORDER) if engine == "prometheus" else victoria(self.folder, NO_DELAY))
+            url = f"http://127.0.0.1:{self.peer.port}"
+            toml = f'[store]\nengine = "prometheus"\nwrite_url = "{url}/api/v1/write"\nquery_url = "{url}"\n'
+        self.http, self.rpc = f"127.0.0.1:{free_port()}", f"127.0.0.1:{free_port()}"
+        self.arguments = configured(self.folder, toml, "server")
+        self.server = self.start_server()
+        self.port, self.key = self.server.port(), key_of(self.folder)
+        self.agent = agent(self.folder, self.rpc, token_for(self.folder, "box"))
+
+    def start_server(self):
+        return Volta("server", "--listen", self.http, "--rpc-listen", self.rpc, "--data", self.folder / "server", *self.arguments)
+
+    def ask(self, expression, **parameters):
+        return values(self.port, expression, self.key, **parameters)
+
+    def number(self, expression, **parameters):
+        got = self.ask(expression, **parameters)
+        return float(got[0]["value"][1]) if got else None
+
+    def ticks(self, begin, end):
+        """The times (unix s) of the samples of one metric that is read once a second."""
+        got = self.ask(f"volta_load1[{int(end - begin)}s]", time=end)
+        assert len(got) <= 1, got
+        return [t for t, _ in got[0]["values"]] if got else []
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, *_):
+        if kind is None:
+            self.agent.stop()
+            self.server.stop()
+        for volta in (self.agent, self.server):
+            if volta.process.poll() is None:
+                volta.kill()
+        self.stack.close()
+
+
+def conforms(engine):
+    with Setting(engine) as it:
+        wait_until("samples of the agent", lambda: it.number("count_over_time(volta_load1[1m])") and it.number("count_over_time(volta_load1[1m])") >= 6, 30)
+        host = host_named(it.port, it.key, "box")
+        assert host["state"] == "live" and host["power_watts"] > 0
+
+        # The same series by PromQL, by the page's API and as the latest value.
+        got = it.ask("volta_memory_total_bytes")
+        assert len(got) == 1 and got[0]["metric"] == {"__name__": "volta_memory_total_bytes", "host": "box"}, got
+        total = float(got[0]["value"][1])
+        now = int(time.time() * 1000)
+        shown = get(it.port, f"/api/v1/series?host={host['id']}&name=volta_memory_total_bytes&start={now - 5000}&end={now}&step=1s&agg=last", it.key)
+        assert shown["unit"] == "bytes" and {v for row in shown["series"] for v in row["values"] if v is not None} == {total}, shown
+        latest = get(it.port, f"/api/v1/latest?host={host['id']}&name=volta_memory_total_bytes", it.key)
+        assert latest["items"][0]["value"] == total, latest
+        rates = get(it.port, f"/api/v1/series?host={host['id']}&name=volta_cpu_seconds_total&start={now - 60_000}&end={now}&step=10s", it.key)
+        modes = {row["labels"]["mode"] for row in rates["series"]}
+        assert {"idle", "user"} <= modes and any(v for row in rates["series"] for v in row["values"]), rates
+        energy = get(it.port, f"/api/v1/energy?host={host['id']}&start={now - 60_000}&end={now}", it.key)
+        assert energy["joules"] > 0, energy
+
+        # What others write, and how it is found.
+        write(it.port, it.key, [({"__name__": "outside_total", "job": "a b", "path": "C:\\x\"y"}, [(now - 3000 + 1000 * i, 10.0 + i) for i in range(3)])])
+        wait_until("what others write", lambda: it.ask("outside_total"), 20)
+        got = it.ask("outside_total[1m]", time=now / 1000)
+        assert [(round(t * 1000), float(v)) for t, v in got[0]["values"]] == [(now - 3000 + 1000 * i, 10.0 + i) for i in range(3)], got
+        assert it.ask('outside_total{path="C:\\\\x\\"y"}'), "a label with a backslash and a quote"
+        assert "outside_total" in data(it.port, "label/__name__/values", it.key)
+        assert {"host", "mode", "job"} <= set(data(it.port, "labels", it.key))
+        found = data(it.port, "series", it.key, **{"match[]": 'outside_total{job="a b"}'})
+        assert found == [{"__name__": "outside_total", "job": "a b", "path": "C:\\x\"y"}], found
+        status, _, text = request(it.port, "/prometheus/federate?match[]=outside_total", key=it.key)
+        assert status == 200 and "outside_total{" in text, (status, text)
+        answer = data(it.port, "query_range", it.key, query="sum by (mode) (rate(volta_cpu_seconds_total[1m]))", start=now / 1000 - 20, end=now / 1000, step=5)
+        assert answer["resultType"] == "matrix" and answer["result"], answer
+
+        # Errors are Prometheus', whoever found them.
+        for expression, kind in (("sum(", "bad_data"), ("rate(x)", "bad_data")):
+            status, failed = prometheus(it.port, "query", it.key, query=expression)
+            assert status in (400, 422) and failed["status"] == "error" and failed["error"], (expression, status, failed)
+        table = run("query", "--server", f"http://{it.http}", "--key-file", it.folder / "server/access-key", "--format", "csv", "volta_memory_total_bytes")
+        assert "box" in table and len(table.splitlines()) == 2, table
+        if shutil.which("promtool"):
+            asked = subprocess.run(["promtool", "query", "instant", f"http://any:{it.key}@{it.http}/prometheus", "volta_memory_total_bytes"],
+                                   capture_output=True, text=True, timeout=30, check=False)
+            assert asked.returncode == 0 and 'host="box"' in asked.stdout, asked
+        assert get(it.port, "/readyz", it.key)["status"] == "ok"
+
+
+def case_engine_volta_conforms():
+    conforms(None)
+
+
+def case_engine_prometheus_conforms():
+    conforms("prometheus")
+
+
+def case_engine_victoria_metrics_conforms():
+    conforms("victoriametrics")
+
+
+def survives(engine):
+    """The server is killed and comes back; the engine stands still for a while: every second is there, once."""
+    with Setting(engine) as it:
+        wait_until("samples of the agent", lambda: it.number("count_over_time(volta_load1[1m])"), 30)
+        begin = time.time()
+        time.sleep(2)
+        it.server.kill()
+        time.sleep(1)
+        it.server = it.start_server()
+        if it.peer:
+            it.peer.process.send_signal(signal.SIGSTOP)
+            time.sleep(4)
+            it.peer.process.send_signal(signal.SIGCONT)
+        end = time.time() + 2
+        time.sleep(3)
+
+        def delivered():
+            ticks = it.ticks(begin, end)
+            seconds = sorted({int(t) for t in ticks})
+            missing = [s for s in range(int(begin) + 1, int(end)) if s not in seconds]
+            assert len(ticks) == len(set(ticks)), "a sample came twice"
+            return ticks if len(missing) <= 1 else None
+
+        wait_until("all that was measured meanwhile", delivered, 60)
+
+
+def case_engine_volta_loses_nothing():
+    survives(None)
+
+
+def case_engine_prometheus_loses_nothing():
+    survives("prometheus")
+
+
+def case_engine_victoria_metrics_loses_nothing():
+    survives("victoriametrics")
+
+
+def case_engine_that_is_away_is_said():
+    """The page and /readyz say so, agents keep theirs, the log says why; wrong configuration is refused with its place."""
+    with Folder() as folder:
+        port = free_port()
+        toml = f'[store]\nengine = "prometheus"\nwrite_url = "http://127.0.0.1:{port}/api/v1/write"\nquery_url = "http://127.0.0.1:{port}"\n'
+        with Volta("local", "--listen", "127.0.0.1:0", "--data", folder / "d", *configured(folder, toml)) as volta:
+            wait_until("not ready", lambda: request(volta.port(), "/readyz")[0] == 503, 20)
+            assert "engine" in request(volta.port(), "/readyz")[2]
+            status, failed = prometheus(volta.port(), "query", query="up")
+            assert status == 503 and "engine behind" in failed["error"], (status, failed)
+            assert request(volta.port(), "/healthz")[0] == 200 and "the engine behind does not take samples" in volta.stderr
+        for lines, text in (('engine = "prometheus"', "needs store.write_url"), ('engine = "mimir"', "volta"), ('write_url = "http://x/w"', "another engine"),
+                            ('engine = "prometheus"\nwrite_url = "http://a:b@x/w"\nquery_url = "http://x"', "write_url")):
+            code, _, err = run("local", "--listen", "127.0.0.1:0", "--data", folder / "e", *configured(folder, "[store]\n" + lines + "\n"), expected=None)
+            assert code == 3 and text in err and ".toml:" in err, (lines, code, err)

@@ -1,0 +1,135 @@
+#include "prom/engine_source.hpp"
+
+#include <boost/json.hpp>
+#include <catch2/catch.hpp>
+
+#include "fake_http.hpp"
+#include "model/query_string.hpp"
+
+namespace volta {
+namespace {
+
+using test::FakeHttp;
+
+QuerySeries series_of(Labels labels) {
+  QuerySeries series;
+  series.labels = std::make_shared<const Labels>(std::move(labels));
+  return series;
+}
+
+FakeHttp::Answer data(const std::string& text) {
+  return FakeHttp::status(200, {}, R"({"status":"success","data":)" + text + "}");
+}
+
+struct Reading {
+  FakeHttp http;
+  EngineClient client{{"http://x/w", "http://x", {}}, http};
+  EngineSource source{client};
+
+  std::string asked(std::size_t request, std::string_view key) const {
+    const auto pairs = parse_query_pairs(http.requests().at(request).body);
+    REQUIRE(pairs);
+    return std::string(pairs->first(key).value_or("(none)"));
+  }
+};
+
+TEST_CASE("a selector of series holds each of them and little else") {
+  const auto a = series_of({{"__name__", "up"}, {"job", "a.b"}, {"zone", "1"}});
+  const auto b = series_of({{"__name__", "up"}, {"job", "c\"d"}});
+  const QuerySeries* const one[] = {&a};
+  CHECK(selector_of(one) == R"({__name__="up",job="a.b",zone="1"})");
+  const QuerySeries* const both[] = {&a, &b};
+  CHECK(selector_of(both) == R"({__name__="up",job=~"a\\.b|c\\\"d",zone=~"|1"})");
+}
+
+TEST_CASE("series of another engine") {
+  Reading reading;
+  reading.http.next(data(R"([{"__name__":"x_total","b":"1"},{"__name__":"g","a":"1"}])"));
+  const Matchers matchers{LabelMatcher::equal("job", "n")};
+  const auto found = reading.source.select(matchers, {1000, 2500}, 10);
+  REQUIRE(found);
+  REQUIRE(found->size() == 2);
+  CHECK(*(*found)[0].labels == Labels{{"__name__", "g"}, {"a", "1"}});
+  CHECK((*found)[0].kind == Kind::gauge);
+  CHECK((*found)[1].kind == Kind::counter);
+  CHECK(reading.asked(0, "match[]") == R"({job="n"})");
+  CHECK(reading.asked(0, "start") == "1");
+  CHECK(reading.asked(0, "end") == "2.500");
+  reading.http.next(data("[{},{},{}]"));
+  const auto many = reading.source.select(matchers, {0, 1}, 2);
+  REQUIRE_FALSE(many);
+  CHECK(many.error().text == "more than 2 series match; narrow it with more matchers");
+  reading.http.next(data("[[]]"));
+  CHECK_THROWS_AS(reading.source.select(matchers, {0, 1}, 2), Failure);
+}
+
+TEST_CASE("samples are read in parts, and only those that were asked for come out") {
+  Reading reading;
+  const std::vector<QuerySeries> series = {series_of({{"__name__", "x"}, {"i", "1"}}),
+                                           series_of({{"__name__", "y"}}),
+                                           series_of({{"__name__", "x"}, {"i", "2"}})};
+  // 7200 s of x, the rest of x, then y.
+  reading.http.next(data(R"({"resultType":"matrix","result":[
+    {"metric":{"__name__":"x","i":"1"},"values":[[0.999,"7"],[1,"1"],[7200.999,"2"],[7201,"8"]]},
+    {"metric":{"__name__":"x","i":"3"},"values":[[1,"9"]]}]})"));
+  reading.http.next(data(R"({"resultType":"matrix","result":[
+    {"metric":{"__name__":"x","i":"1"},"values":[[7201,"3"]]},
+    {"metric":{"__name__":"x","i":"2"},"values":[[7202,"4"]]}]})"));
+  reading.http.otherwise = data(R"({"resultType":"matrix","result":[]})");
+  std::map<std::size_t, std::vector<std::pair<std::int64_t, double>>> got;
+  reading.source.read(series, {1'000, 7'300'000}, [&](std::size_t i, const SampleSlice& slice) {
+    auto& out = got[i];
+    for (std::size_t k = 0; k < slice.times_ms.size(); ++k) {
+      out.emplace_back(slice.times_ms[k], slice.values[k]);
+    }
+    return true;
+  });
+  using Samples = std::vector<std::pair<std::int64_t, double>>;
+  CHECK(got.at(0) == Samples{{1'000, 1}, {7'200'999, 2}, {7'201'000, 3}});
+  CHECK(got.at(1).empty());
+  CHECK(got.at(2) == Samples{{7'202'000, 4}});
+  CHECK(reading.http.requests().size() == 4);
+  CHECK(reading.asked(0, "query") == R"({__name__="x",i=~"1|2"}[7200000ms])");
+  CHECK(reading.asked(0, "time") == "7200.999");
+  CHECK(reading.asked(1, "query") == R"({__name__="x",i=~"1|2"}[99001ms])");
+  CHECK(reading.asked(2, "query") == R"({__name__="y"}[7200000ms])");
+}
+
+TEST_CASE("names, values and metadata of another engine") {
+  Reading reading;
+  reading.http.next(data(R"(["b","a","b",7])"));
+  CHECK(reading.source.label_names({}, {0, 1000}) == std::vector<std::string>{"a", "b"});
+  reading.http.next(data(R"(["v"])"));
+  const Matchers any[] = {{LabelMatcher::equal("a", "1")}, {LabelMatcher::equal("b", "2")}};
+  CHECK(reading.source.label_values("j/b", any, {0, 1000}) == std::vector<std::string>{"v"});
+  CHECK(reading.http.requests()[1].url ==
+        "http://x/api/v1/label/j%2Fb/values?match%5B%5D=%7Ba%3D%221%22%7D&"
+        "match%5B%5D=%7Bb%3D%222%22%7D&start=1&end=1");
+  reading.http.next(data(R"({"up":[{"type":"gauge","help":"h","unit":""}],"x":[],"y":7})"));
+  const auto metadata = reading.source.metadata("");
+  REQUIRE(metadata.size() == 1);
+  CHECK(metadata[0].name == "up");
+  CHECK(metadata[0].type == "gauge");
+  CHECK(metadata[0].help == "h");
+  reading.http.otherwise = FakeHttp::status(500, {}, "oops");
+  CHECK_THROWS_AS(reading.source.label_names({}, {0, 1}), Failure);
+}
+
+TEST_CASE("another engine has no tiers") {
+  Reading reading;
+  CHECK(reading.source.oldest_ms(Tier::raw) == 0);
+  CHECK_FALSE(reading.source.oldest_ms(Tier::minute));
+  CHECK_FALSE(reading.source.oldest_ms(Tier::hour));
+  const std::vector<QuerySeries> series = {series_of({{"__name__", "x"}})};
+  std::size_t visited = 0;
+  reading.source.read_windows(series, Tier::hour, {0, 1},
+                              [&](std::size_t, const WindowColumn& column) {
+                                ++visited;
+                                return column.size() == 0;
+                              });
+  CHECK(visited == 1);
+  CHECK(reading.http.requests().empty());
+}
+
+}  // namespace
+}  // namespace volta
