@@ -71,11 +71,11 @@ StoreOptions store_options(const Settings& settings, const PeerOptions& peers,
   options.head_bytes = head_bytes;
   for (const WriteTarget& target : peers.write_targets)
     options.forward_readers.push_back(target.name);
-  // Hours are sealed by `volta store seal` alone as yet: the background's sealing has not run under
-  // load.
-  options.seal_in_background = false;
   // The other engine keeps the samples; the store has what the page shows live.
-  if (settings.text("store.engine") != "volta") options.raw_age = kBufferAge;
+  if (settings.text("store.engine") != "volta") {
+    options.raw_age = kBufferAge;
+    options.seal_in_background = false;
+  }
   return options;
 }
 
