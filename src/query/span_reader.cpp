@@ -6,6 +6,9 @@
 namespace volta {
 namespace {
 
+// About 31,000 years: what claims to be older is as old as that.
+constexpr std::int64_t kLongAgoMs = -1'000'000'000'000'000;
+
 // The first multiple that is not before the time.
 std::int64_t rounded_up(std::int64_t time_ms, std::int64_t step_ms) {
   const std::int64_t rest = time_ms % step_ms;
@@ -44,7 +47,7 @@ std::int64_t SpanReader::oldest_ms(Tier tier) const {
   // What is kept goes by whole hours: before the oldest window of an hour there was nothing, and
   // the coarser window of that hour knows no more.
   const std::int64_t hour = tier_step_ms(Tier::hour);
-  return rounded_up(*oldest, hour) - hour + 1;
+  return rounded_up(std::max(*oldest, kLongAgoMs), hour) - hour + 1;
 }
 
 void SpanReader::read(std::span<const QuerySeries> series, Tier base, TimeSpan span,

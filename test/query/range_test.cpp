@@ -199,6 +199,18 @@ TEST_CASE("a tier answers where its windows are the steps") {
   check(kHours, Aggregation::max, Tier::raw);
 }
 
+TEST_CASE("a time that cannot be harms nothing") {
+  RangeHouse house;
+  house.put("a", {INT64_MIN, 60'001}, {1, 2});
+  house.source.raw_from_ms = house.source.minutes_from_ms = house.source.hours_from_ms = INT64_MIN;
+  for (const std::int64_t step : {1000, 60'000, 3'600'000}) {
+    const auto answer = house.ask(house.question(0, 119'999, step, Aggregation::last));
+    REQUIRE(answer.rows.size() == 1);
+    CHECK(*std::find_if(answer.rows[0].values.begin(), answer.rows[0].values.end(),
+                        [](double value) { return !std::isnan(value); }) == 2);
+  }
+}
+
 TEST_CASE("windows stand for samples that are gone") {
   RangeHouse house;
   house.source.minutes_from_ms = house.source.hours_from_ms = 0;
