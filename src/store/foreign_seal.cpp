@@ -12,7 +12,7 @@ namespace {
 using std::chrono::nanoseconds;
 
 // Entries that wait to be sealed, some 120 bytes each at most.
-constexpr std::size_t kMostKnown = 200'000;
+constexpr std::size_t kMostNews = 200'000;
 constexpr std::size_t kMostDue = 500;
 constexpr std::int64_t kRowsOfLook = 1000;
 constexpr std::size_t kRowsOfSweep = 64;
@@ -212,7 +212,7 @@ void ForeignSealer::look_at_new_rows() {
     }
     if (rows.empty()) break;
     for (const ForeignRowSpan& row : rows) {
-      full_ = known_ >= kMostKnown;
+      full_ = known_ >= kMostNews;
       if (full_) return;
       look_at(row);
       looked_to_ = row.id;

@@ -4,7 +4,7 @@
 //
 // A row may reach over any number of windows. So what is remembered is the windows that have news,
 // not the rows: each row is looked at once, when it is new, and decoded for that only if it spans
-// more than two windows. Work and memory are bounded: rows are not looked at while kMostKnown
+// more than two windows. Work and memory are bounded: rows are not looked at while kMostNews
 // entries are waiting to be sealed, and a pass takes kMostDue windows.
 #pragma once
 

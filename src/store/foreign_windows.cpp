@@ -33,7 +33,7 @@ std::pair<std::int64_t, std::int64_t> seal_state(Connection& connection, TimeSpa
 }
 
 // Hours that the journal has news of.
-std::set<std::int64_t> unsealed_hours(Connection& connection, TimeSpan hours) {
+std::set<std::int64_t> find_news(Connection& connection, TimeSpan hours) {
   const SealMarks marks = SealMarks::read(connection, kNoHost, hours);
   std::set<std::int64_t> found;
   ForeignRowReader reader(connection);
@@ -111,7 +111,7 @@ std::vector<WindowColumn> ForeignReader::read_windows(std::span<const SeriesId> 
     {
       auto connection = readers_.take();
       before = seal_state(*connection, hours);
-      const auto hours_with_news = unsealed_hours(*connection, hours);
+      const auto hours_with_news = find_news(*connection, hours);
       add_tier_packs(*connection, bad_, {tier, kNoHost, ends, *first, *last}, series, windows);
       unsealed = unsealed_spans(*connection, hours_with_news, series.size());
     }

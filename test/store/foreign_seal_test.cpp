@@ -22,7 +22,7 @@ using ForeignSealModel = std::map<Labels, std::map<std::int64_t, std::uint64_t>>
 // The end of the hour that kStart lies in.
 constexpr std::int64_t kForeignEnd = (kStart / kWindowMs + 1) * kWindowMs;
 
-Labels named(const std::string& name) { return {{"__name__", name}}; }
+Labels foreign_name(const std::string& name) { return {{"__name__", name}}; }
 
 class ForeignSealTest {
  public:
@@ -58,7 +58,7 @@ class ForeignSealTest {
   void write_run(const std::string& name, std::int64_t first_ms, int samples, double first = 0) {
     std::map<std::int64_t, double> run;
     for (int i = 0; i < samples; ++i) run[first_ms + i * 10'000] = first + i;
-    write(named(name), run);
+    write(foreign_name(name), run);
   }
   // Until samples that came late are due.
   void seal_late() {
@@ -220,8 +220,8 @@ TEST_CASE_METHOD(ForeignSealTest, "foreign samples for a sealed hour win over wh
   write_run("a", kForeignEnd - 600'000, 60);
   store->seal_all();
   CHECK(count("foreign_row") == 0);
-  write(named("a"), {{kForeignEnd - 600'000, 1.5}, {kForeignEnd - 599'999, 2.5}});
-  write(named("new"), {{kForeignEnd - 1000, 1}});
+  write(foreign_name("a"), {{kForeignEnd - 600'000, 1.5}, {kForeignEnd - 599'999, 2.5}});
+  write(foreign_name("new"), {{kForeignEnd - 1000, 1}});
   check();
   store->seal_all();
   check();
@@ -342,9 +342,9 @@ TEST_CASE_METHOD(ForeignSealTest, "between a seal and the sweep each foreign sam
   write_run("a", kForeignEnd - 600'000, 100);
   write_run("a", kForeignEnd - 300'000, 10, 500);
   // Over many hours in one row.
-  write(named("wide"), {{kForeignEnd - 90 * kWindowMs, 1},
-                        {kForeignEnd - 40 * kWindowMs, 2},
-                        {kForeignEnd - 1000, 3}});
+  write(foreign_name("wide"), {{kForeignEnd - 90 * kWindowMs, 1},
+                               {kForeignEnd - 40 * kWindowMs, 2},
+                               {kForeignEnd - 1000, 3}});
   change("CREATE TABLE kept AS SELECT * FROM foreign_row");
   store->seal_all();
   CHECK(count("foreign_row") == 0);
@@ -377,7 +377,7 @@ TEST_CASE_METHOD(ForeignSealTest, "foreign samples older than are kept go to the
   seal_late();
   CHECK(count("pack WHERE tier=0") == 0);
   CHECK(count("foreign_row") == 0);
-  const auto hour = [&] { return windows(named("a_total"), Tier::hour, {old, old}); };
+  const auto hour = [&] { return windows(foreign_name("a_total"), Tier::hour, {old, old}); };
   REQUIRE(hour().size() == 1);
   CHECK(hour().count[0] == 30);
   CHECK(hour().increase[0] == 29);
@@ -415,7 +415,7 @@ TEST_CASE_METHOD(ForeignSealTest, "foreign packs go by their tier's age, series 
   clock.advance(std::chrono::hours(24 * 8));
   check_packs(0, 0, 1);
   CHECK(count("series") == 1);
-  CHECK(windows(named("a"), Tier::hour, {kForeignEnd, kForeignEnd}).size() == 1);
+  CHECK(windows(foreign_name("a"), Tier::hour, {kForeignEnd, kForeignEnd}).size() == 1);
   clock.advance(std::chrono::hours(24 * 40));
   check_packs(0, 0, 0);
   clock.advance(std::chrono::hours(25));
@@ -430,7 +430,7 @@ TEST_CASE_METHOD(ForeignSealTest, "an import over days is sealed, however its ro
   for (const std::string name : {"a", "b", "c_total"}) {
     std::map<std::int64_t, double> samples;
     for (int i = 0; i < 8 * 288; ++i) samples[kStart - std::int64_t{i} * 300'000] = i % 777;
-    write(named(name), samples);
+    write(foreign_name(name), samples);
   }
   CHECK(count("foreign_row") == 9);  // cut at hours' ends as soon as they are worth it
   check();
@@ -446,11 +446,11 @@ TEST_CASE_METHOD(ForeignSealTest, "a damaged row of foreign samples is not taken
   options.head_bytes = 0;
   open();
   for (int i = 0; i < 3; ++i) {
-    write(named("a"), {{kForeignEnd - 600'000 + i, i}});
+    write(foreign_name("a"), {{kForeignEnd - 600'000 + i, i}});
     clock.advance(std::chrono::seconds(1));
   }
   change("UPDATE foreign_row SET payload=x'01ff' WHERE id=2");
-  model[named("a")].erase(kForeignEnd - 600'000 + 1);
+  model[foreign_name("a")].erase(kForeignEnd - 600'000 + 1);
   check();
   store->seal_all();
   CHECK(count("foreign_row") == 1);
@@ -476,7 +476,7 @@ TEST_CASE_METHOD(ForeignSealTest, "sealed foreign samples of a recorded kind tak
       if (series == 2) value = static_cast<double>(random() % 64);
       samples[kForeignEnd - 3'100'000 + i * 1000] = value;
     }
-    write(named("m" + std::to_string(series)), samples);
+    write(foreign_name("m" + std::to_string(series)), samples);
   }
   store->seal_all();
   check();
