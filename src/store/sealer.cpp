@@ -14,8 +14,8 @@ constexpr std::chrono::seconds kLook{5};
 constexpr std::int64_t kMergeLookMs = 60'000;
 // How long a series with packs is kept from here on; written anew when that is over.
 constexpr std::int64_t kKeptStepMs = 30LL * 24 * kWindowMs;
-// Windows that fail in one pass before the rest is left for the next: then it is not about them.
-constexpr int kMostFailures = 8;
+// Windows that fail in a row before the rest is left for the next pass: it is not about them then.
+constexpr int kMostFailures = 64;
 // Of the journal, deleted in one transaction. Rows of one are bounded beside that.
 constexpr std::size_t kGroupsOfSweep = 8;
 
@@ -122,6 +122,7 @@ std::exception_ptr Sealer::seal_windows(const std::vector<SealWindow>& windows) 
     if (stopping() || writer_.read_only() || failures >= kMostFailures) break;
     try {
       seal(window);
+      failures = 0;
     } catch (const std::exception& failure) {
       if (stopping()) break;
       if (!first) first = std::current_exception();

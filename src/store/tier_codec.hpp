@@ -15,7 +15,8 @@
 // all values of a series are integers below 2^53, the parts are of type int64 and wrap; else all
 // parts with values are of type float64 and hold the values themselves, and one that is left out is
 // what its column's "written as" gives for zero. A window's end follows from last_ms. Values are in
-// the raw domain: integers as the agent sent them, before the series' scale.
+// the raw domain: integers as the agent sent them, before the series' scale. A window of count 0
+// says that what older packs have for its end is void (store/window_merge.hpp).
 #pragma once
 
 #include <array>
