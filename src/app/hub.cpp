@@ -69,8 +69,9 @@ StoreOptions store_options(const Settings& settings, const PeerOptions& peers,
   options.size_bytes = static_cast<std::int64_t>(
       std::min<std::uint64_t>(settings.size("retention.size"), INT64_MAX));
   options.head_bytes = head_bytes;
+  options.forward_readers.emplace();
   for (const WriteTarget& target : peers.write_targets)
-    options.forward_readers.push_back(target.name);
+    options.forward_readers->push_back(target.name);
   // The other engine keeps the samples; the store has what the page shows live.
   if (settings.text("store.engine") != "volta") {
     options.raw_age = kBufferAge;
