@@ -1,6 +1,8 @@
 #include "store/stats.hpp"
 
 #include <algorithm>
+#include <array>
+#include <cmath>
 #include <unordered_map>
 #include <unordered_set>
 
@@ -276,7 +278,8 @@ class PackWalk {
   [[nodiscard]] Counts bytes_of_metric() const {
     Counts counts;
     for (std::size_t i = 0; i < bytes_.size(); ++i) {
-      if (bytes_[i] > 0) counts[known_.metrics[i]] = static_cast<std::uint64_t>(bytes_[i] + 0.5);
+      if (bytes_[i] > 0)
+        counts[known_.metrics[i]] = static_cast<std::uint64_t>(std::llround(bytes_[i]));
     }
     return counts;
   }

@@ -136,22 +136,28 @@ void TierRead::add_packs(Connection& connection, HostId host, Tier tier, TimeSpa
   });
 }
 
+// Adds to `mixed` the hours in which a window's samples reach into what the variants before cover.
+void find_mixed(const WindowColumn& windows, std::map<std::int64_t, TimeSpan>& covered,
+                std::set<std::int64_t>& mixed) {
+  for (std::size_t at = 0; at < windows.size(); ++at) {
+    const TimeSpan span{windows.first_ms[at], windows.last_ms[at]};
+    const auto [before, is_first] = covered.emplace(windows.end_ms[at], span);
+    if (is_first) continue;
+    TimeSpan& known = before->second;
+    if (span.start_ms <= known.end_ms && known.start_ms <= span.end_ms) {
+      mixed.insert(window_end_ms(windows.end_ms[at], kWindowMs));
+    }
+    known = {std::min(known.start_ms, span.start_ms), std::max(known.end_ms, span.end_ms)};
+  }
+}
+
 std::set<std::int64_t> TierRead::join_variants(TimeSpan ends) {
   std::set<std::int64_t> mixed;
   for (AskedSeries& asked : asked_) {
     std::map<std::int64_t, TimeSpan> covered;  // by window, of the variants so far
     for (std::size_t i = 0; i < asked.variants.size(); ++i) {
       WindowColumn windows = asked.of_variant[i].take();
-      for (std::size_t at = 0; at < windows.size(); ++at) {
-        const TimeSpan span{windows.first_ms[at], windows.last_ms[at]};
-        const auto [before, is_first] = covered.emplace(windows.end_ms[at], span);
-        if (is_first) continue;
-        TimeSpan& known = before->second;
-        if (span.start_ms <= known.end_ms && known.start_ms <= span.end_ms) {
-          mixed.insert(window_end_ms(windows.end_ms[at], kWindowMs));
-        }
-        known = {std::min(known.start_ms, span.start_ms), std::max(known.end_ms, span.end_ms)};
-      }
+      find_mixed(windows, covered, mixed);
       scale_windows(windows, asked.variants[i]->def.type, asked.variants[i]->def.scale);
       asked.all.join(windows, ends);
     }
