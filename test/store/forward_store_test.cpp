@@ -170,7 +170,7 @@ TEST_CASE_METHOD(ForwardTest, "many samples of a commit are several rows of risi
 
 // One commit of a host: ticks in any order, some at one time, gaps, values near both ends.
 ForwardSamples random_batch(std::mt19937_64& random, test::Agent& agent, const std::string& host,
-                            const std::vector<SeriesDef>& defs, JournalEntry& entry) {
+                            std::span<const SeriesDef> defs, JournalEntry& entry) {
   ForwardSamples expected;
   const std::size_t ticks = 1 + random() % 6;
   for (std::size_t tick = 0; tick < ticks; ++tick) {
@@ -250,13 +250,20 @@ TEST_CASE_METHOD(ForwardTest, "random commits of both journals are all read, onc
     const std::vector<std::string> names{"x", "y"};
     for (std::size_t i = 0; i < names.size(); ++i) {
       agents.emplace_back(store->journal(), host(names[i]), test::run_id(round * 10 + i));
-      for (const SeriesDef& def : defs) agents.back().define(def);
+      agents.back().define(defs[0]);
     }
+    std::size_t defined = 1;
     for (int commit = 0; commit < 40; ++commit) {
+      if (commit == 10 || commit == 25) {  // the layout grows within the run
+        for (test::Agent& agent : agents) agent.define(defs[defined]);
+        ++defined;
+      }
+      if (commit % 8 == 7) CHECK_FALSE(read(seen).empty());
       const std::size_t who = random() % 3;
       if (who < 2) {
         JournalEntry entry;
-        model.push_back(random_batch(random, agents[who], names[who], defs, entry));
+        model.push_back(
+            random_batch(random, agents[who], names[who], std::span(defs).first(defined), entry));
         REQUIRE(test::commit(store->journal(), std::move(entry)) == CommitState::committed);
       } else {
         std::vector<LabeledSamples> request;
