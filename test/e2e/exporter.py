@@ -29,7 +29,10 @@ class Exporter:
                 self.send_header("Content-Type", content_type)
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
-                self.wfile.write(body)
+                try:
+                    self.wfile.write(body)
+                except ConnectionError:  # who asked was killed meanwhile
+                    pass
 
             def log_message(self, *_):
                 pass
