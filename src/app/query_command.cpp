@@ -104,7 +104,7 @@ DoorAnswer ask_server(const QueryOptions& options, const DoorRequest& asked) {
   }
   try {
     const OutboundResponse response = client.perform(request);
-    return {response.status, response.body};
+    return {response.status, response.body, {}};
   } catch (const Failure& failure) {
     throw StartFailure(Exit::unreachable, failure.what());
   }
