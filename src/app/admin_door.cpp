@@ -4,6 +4,7 @@
 #include "app/hub.hpp"
 #include "app/process.hpp"
 #include "base/error.hpp"
+#include "http/request_rules.hpp"
 #include "outbound/curl_client.hpp"
 
 namespace volta {
@@ -31,8 +32,9 @@ DoorAnswer AdminDoor::ask(const DoorRequest& asked) {
       request.headers.emplace_back("content-encoding", asked.content_encoding);
     request.peer.address = "unix";
     request.peer.unix_socket = true;
-    const HttpResponse response = hub_->administer(request);
-    return {response.status, response.body};
+    HttpResponse response = hub_->administer(request);
+    for (auto& [name, value] : response.headers) name = to_lower(name);
+    return {response.status, std::move(response.body), std::move(response.headers)};
   }
   CurlClient client(std::string("volta/") + kVersion);
   OutboundRequest request;
@@ -47,8 +49,8 @@ DoorAnswer AdminDoor::ask(const DoorRequest& asked) {
   if (!asked.content_encoding.empty())
     request.headers.emplace_back("Content-Encoding", asked.content_encoding);
   try {
-    const OutboundResponse response = client.perform(request);
-    return {response.status, response.body};
+    OutboundResponse response = client.perform(request);
+    return {response.status, std::move(response.body), std::move(response.headers)};
   } catch (const Failure& failure) {
     throw StartFailure(Exit::unreachable, "the role that owns " + data_.string() +
                                               " does not answer: " + failure.what());

@@ -6,6 +6,9 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
 
 namespace volta {
 
@@ -14,6 +17,15 @@ class Hub;
 struct DoorAnswer {
   int status = 0;
   std::string body;
+  std::vector<std::pair<std::string, std::string>> headers;  // names in lower case
+
+  // "" if absent.
+  [[nodiscard]] std::string_view header(std::string_view lower_name) const {
+    for (const auto& [name, value] : headers) {
+      if (name == lower_name) return value;
+    }
+    return {};
+  }
 };
 
 struct DoorRequest {

@@ -7,6 +7,7 @@
 
 #include "app/admin_door.hpp"
 #include "app/commands.hpp"
+#include "app/import_totals.hpp"
 #include "app/json_lines.hpp"
 #include "app/line_file.hpp"
 #include "app/process.hpp"
@@ -22,13 +23,8 @@ namespace {
 
 constexpr std::size_t kBatchSamples = 100'000;
 constexpr std::size_t kMostTextBytes = std::size_t{1} << 30U;
-constexpr int kMostRefusalsShown = 10;
+constexpr std::size_t kMostRefusalsShown = 10;
 constexpr std::chrono::seconds kPatience{60};  // with a store that is busy
-
-struct ImportTotals {
-  std::size_t samples = 0;  // sent and taken
-  std::size_t refused = 0;  // lines and requests of which not all was taken
-};
 
 // Gathers series and hands them on in requests of a useful size.
 class Importer {
@@ -41,8 +37,10 @@ class Importer {
     if (gathered_ >= kBatchSamples) flush();
   }
   void describe(const MetricMetadata& metric) { metadata_.push_back(metric); }
+  // A line that is none.
   void refuse(const std::string& why) {
-    if (totals_.refused++ < kMostRefusalsShown) std::cerr << printable(why) << '\n';
+    ++totals_.refused;
+    show(why);
   }
   void flush() {
     WriteBatchLimits limits;
@@ -75,15 +73,17 @@ class Importer {
           throw StartFailure(Exit::failed, "interrupted; what was imported until now stays");
         continue;
       }
-      if (answer.status / 100 == 2) {
-        totals_.samples += write.samples;
-      } else if (answer.status == 400) {
-        refuse(reason_of(answer));
-      } else {
+      const bool taken = answer.status / 100 == 2;
+      if (!taken && answer.status != 400)
         throw StartFailure(Exit::failed, "the store does not take it: " + reason_of(answer));
-      }
+      totals_.count(answer, write.samples);
+      if (!taken) show(reason_of(answer));
       return;
     }
+  }
+
+  void show(const std::string& why) const {
+    if (totals_.refused <= kMostRefusalsShown) std::cerr << printable(why) << '\n';
   }
 
   static std::string reason_of(const DoorAnswer& answer) {

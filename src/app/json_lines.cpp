@@ -6,13 +6,13 @@
 #include <charconv>
 #include <cmath>
 #include <limits>
-#include <numeric>
 #include <optional>
 
 #include <boost/json/basic_parser_impl.hpp>
 
 #include "base/json_writer.hpp"
 #include "base/text.hpp"
+#include "model/sample_order.hpp"
 
 namespace volta {
 namespace {
@@ -167,30 +167,6 @@ class LineHandler {
   std::string key_, label_, text_;
 };
 
-// Rising times, the last of equals.
-void order(LabeledSamples& series) {
-  if (std::adjacent_find(series.times_ms.begin(), series.times_ms.end(), std::greater_equal<>()) ==
-      series.times_ms.end()) {
-    return;
-  }
-  std::vector<std::size_t> places(series.times_ms.size());
-  std::iota(places.begin(), places.end(), std::size_t{0});
-  std::stable_sort(places.begin(), places.end(), [&](std::size_t a, std::size_t b) {
-    return series.times_ms[a] < series.times_ms[b];
-  });
-  LabeledSamples ordered;
-  for (const std::size_t place : places) {
-    if (!ordered.times_ms.empty() && ordered.times_ms.back() == series.times_ms[place]) {
-      ordered.values.back() = series.values[place];
-      continue;
-    }
-    ordered.times_ms.push_back(series.times_ms[place]);
-    ordered.values.push_back(series.values[place]);
-  }
-  series.times_ms = std::move(ordered.times_ms);
-  series.values = std::move(ordered.values);
-}
-
 }  // namespace
 
 Result<LabeledSamples> parse_json_line(std::string_view line) {
@@ -215,7 +191,7 @@ Result<LabeledSamples> parse_json_line(std::string_view line) {
   out.labels = std::make_shared<const Labels>(std::move(found.labels));
   out.times_ms = std::move(found.times);
   out.values = std::move(found.values);
-  order(out);
+  put_in_order(out);
   return out;
 }
 

@@ -43,7 +43,8 @@ std::optional<PrintedSample> sample_of(const json::value& pair) {
   return PrintedSample{rfc3339(std::llround(seconds * 1000)), std::string(value.as_string())};
 }
 
-std::optional<PrintedSeries> series_of(const json::value& item) {
+// Of a matrix the samples are in "values", of a vector the one is in "value".
+std::optional<PrintedSeries> series_of(const json::value& item, bool matrix) {
   if (!item.is_object()) return std::nullopt;
   const json::object& members = item.as_object();
   PrintedSeries out;
@@ -58,8 +59,9 @@ std::optional<PrintedSeries> series_of(const json::value& item) {
     }
   }
   std::sort(out.labels.begin(), out.labels.end());
-  if (const json::value* one = members.if_contains("value")) {
-    const auto sample = sample_of(*one);
+  if (!matrix) {
+    const json::value* one = members.if_contains("value");
+    const auto sample = one != nullptr ? sample_of(*one) : std::nullopt;
     if (!sample) return std::nullopt;
     out.samples.push_back(*sample);
     return out;
@@ -92,7 +94,7 @@ Result<PrintedAnswer> read_answer(const json::value& data) {
   }
   out.matrix = kind == "matrix";
   for (const json::value& item : result->as_array()) {
-    auto series = series_of(item);
+    auto series = series_of(item, out.matrix);
     if (!series) return strange;
     out.series.push_back(std::move(*series));
   }

@@ -16,6 +16,7 @@
 #include "base/log.hpp"
 #include "http/answer.hpp"
 #include "http/head_parser.hpp"
+#include "http/memory_lease.hpp"
 #include "http/request_rules.hpp"
 #include "http/stream_session.hpp"
 
@@ -28,33 +29,8 @@ constexpr std::size_t kHeadRead = 4096;
 constexpr std::size_t kBodyRead = 64U << 10U;
 constexpr std::size_t kWritePiece = 256U << 10U;
 constexpr std::size_t kMostLingering = 1U << 20U;
+constexpr std::size_t kSmallAnswer = 64U << 10U;
 constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
-
-// A request's share of the memory that all bodies together may take.
-class BodyLease {
- public:
-  BodyLease() = default;
-  BodyLease(const BodyLease&) = delete;
-  BodyLease& operator=(const BodyLease&) = delete;
-  ~BodyLease() { release(); }
-  bool take(std::atomic<std::size_t>& used, std::size_t bytes, std::size_t most) {
-    if (used.fetch_add(bytes) + bytes > most) {
-      used -= bytes;
-      return false;
-    }
-    used_ = &used;
-    bytes_ = bytes;
-    return true;
-  }
-  void release() {
-    if (used_ != nullptr) *used_ -= bytes_;
-    used_ = nullptr;
-  }
-
- private:
-  std::atomic<std::size_t>* used_ = nullptr;
-  std::size_t bytes_ = 0;
-};
 
 class Connection final : public Session, public std::enable_shared_from_this<Connection> {
  public:
@@ -162,16 +138,50 @@ class Connection final : public Session, public std::enable_shared_from_this<Con
     if (judged_.content_length > most_body_bytes()) {
       return refuse({413, "body_too_large", "the body is longer than this server accepts"});
     }
-    const bool large = judged_.content_length > state_.options.most_body_bytes;
-    const std::size_t most_bodies = state_.options.most_bodies_bytes / 4 * (large ? 3 : 4);
-    if (!lease_.take(state_.body_bytes, judged_.content_length, most_bodies)) {
-      return refuse({503, "busy", "too many bodies are being received"});
+    if (judged_.content_length > state_.options.most_body_bytes) return ask_for_large_body();
+    begin_body();
+  }
+
+  // Who promises a large body is looked at before any of it is received: the memory for it is set
+  // aside at once, which nobody unknown may have done.
+  void ask_for_large_body() {
+    disarm();  // a worker reads request_ meanwhile
+    const bool accepted = state_.workers.try_run([self = shared_from_this()] {
+      auto refusal = std::make_shared<std::optional<HttpResponse>>(self->refusal_of_body());
+      boost::asio::post(self->executor_, [self, refusal] {
+        if (!self->ended_) self->on_large_body_judged(std::move(*refusal));
+      });
+    });
+    if (!accepted) refuse({503, "busy", "too many requests are waiting"});
+  }
+  std::optional<HttpResponse> refusal_of_body() {
+    try {
+      return state_.handler.refuse_body(request_);
+    } catch (const std::exception& failure) {
+      return failed(failure);
     }
+  }
+  void on_large_body_judged(std::optional<HttpResponse> refusal) {
+    if (refusal) return write(render_answer(std::move(*refusal), answer_for(false)));
+    if (!hold_body(judged_.content_length)) return;
+    begin_body();
+  }
+
+  void begin_body() {
     arm(state_.options.body_deadline, &Connection::on_late_request);
     if (judged_.expect_continue && buffer_.size() < judged_.content_length) {
       return send_continue();
     }
     advance_body();
+  }
+
+  // False: it was refused.
+  bool hold_body(std::size_t bytes) {
+    const bool large = judged_.content_length > state_.options.most_body_bytes;
+    const std::size_t most = state_.options.most_bodies_bytes / 4 * (large ? 3 : 4);
+    if (lease_.hold(state_.body_bytes, bytes, most)) return true;
+    refuse({503, "busy", "too many bodies are being received"});
+    return false;
   }
 
   [[nodiscard]] std::size_t most_body_bytes() const {
@@ -194,7 +204,11 @@ class Connection final : public Session, public std::enable_shared_from_this<Con
   void advance_body() {
     const auto length = static_cast<std::size_t>(judged_.content_length);
     if (buffer_.size() < length) {
-      return read_some(std::min(kBodyRead, length - buffer_.size()), &Connection::advance_body);
+      // What has come and the next piece: a promise alone costs its maker nothing.
+      const std::size_t piece =
+          std::min({kBodyRead, length - buffer_.size(), std::max(kHeadRead, buffer_.size())});
+      if (!hold_body(buffer_.size() + piece)) return;
+      return read_some(piece, &Connection::advance_body);
     }
     if (buffer_.size() == length) {
       request_.body = std::move(buffer_);  // no second copy of a large one
@@ -225,13 +239,16 @@ class Connection final : public Session, public std::enable_shared_from_this<Con
       if (kind) return open_stream(*kind);
       answer_from_worker(state_.handler.handle(request_));
     } catch (const std::exception& failure) {
-      log::error("a request could not be answered",
-                 {{"path", request_.path}, {"error", failure.what()}});
-      Problem problem;
-      problem.code = "internal";
-      problem.title = reason_phrase(500);
-      answer_from_worker(problem_response(problem, request_.request_id));
+      answer_from_worker(failed(failure));
     }
+  }
+  [[nodiscard]] HttpResponse failed(const std::exception& failure) const {
+    log::error("a request could not be answered",
+               {{"path", request_.path}, {"error", failure.what()}});
+    Problem problem;
+    problem.code = "internal";
+    problem.title = reason_phrase(500);
+    return problem_response(problem, request_.request_id);
   }
 
   void answer_from_worker(HttpResponse response) {
@@ -330,16 +347,28 @@ class Connection final : public Session, public std::enable_shared_from_this<Con
   }
 
   void write(WireAnswer answer) {
-    state_.counters->count_request(answer.status);
     lease_.release();
-    answer_ = std::move(answer);
     request_.body = {};
+    if (answer.body.size() > kSmallAnswer &&
+        !answer_lease_.hold_or_alone(state_.answer_bytes, answer.body.size(),
+                                     state_.options.most_answers_bytes)) {
+      const bool keep = answer.keep_alive;
+      answer = render_answer(
+          refusal_response({503, "busy", "too many large answers are being sent; ask again"}),
+          answer_for(keep));
+    }
+    state_.counters->count_request(answer.status);
+    answer_ = std::move(answer);
     written_ = 0;
+    answer_until_ = std::chrono::steady_clock::now() + state_.options.answer_deadline;
     write_piece(true);
   }
 
   void write_piece(bool with_head) {
-    arm(state_.options.write_deadline, &Connection::end);
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
+        answer_until_ - std::chrono::steady_clock::now());
+    if (left.count() < 0) return end();
+    arm(std::min(state_.options.write_deadline, left), &Connection::end);
     const std::size_t size = std::min(kWritePiece, answer_.body.size() - written_);
     const std::array pieces = {
         boost::asio::buffer(answer_.head.data(), with_head ? answer_.head.size() : 0),
@@ -357,6 +386,7 @@ class Connection final : public Session, public std::enable_shared_from_this<Con
 
   void on_answered() {
     answer_.body = {};
+    answer_lease_.release();
     if (stopping_ && buffer_.empty()) return end();
     if (!answer_.keep_alive || stopping_) return linger();
     ++pipelined_;
@@ -389,6 +419,7 @@ class Connection final : public Session, public std::enable_shared_from_this<Con
     transport_.close(ignored);
     slot_.reset();
     lease_.release();
+    answer_lease_.release();
     state_.sessions.remove(this);
   }
 
@@ -401,8 +432,10 @@ class Connection final : public Session, public std::enable_shared_from_this<Con
   RequestHead head_;
   JudgedHead judged_;
   HttpRequest request_;
-  BodyLease lease_;
+  MemoryLease lease_;  // for the body
   WireAnswer answer_;
+  MemoryLease answer_lease_;
+  std::chrono::steady_clock::time_point answer_until_;
   std::size_t written_ = 0;  // of the body
   std::size_t lingered_ = 0;
   unsigned pipelined_ = 0;  // answered since the buffer was last empty

@@ -38,12 +38,16 @@ struct HttpOptions {
   // take three quarters of the next: small requests get in while large ones arrive.
   std::vector<std::pair<std::string, std::size_t>> body_limits;
   std::size_t most_bodies_bytes = 64U << 20U;  // of all requests being read together
+  // Of all answers being sent together, without those of up to 64 KiB. What does not fit is
+  // answered with 503; the only one is always sent.
+  std::size_t most_answers_bytes = 256U << 20U;
   unsigned most_pipelined = 64;
 
   std::chrono::milliseconds head_deadline{10'000};
   std::chrono::milliseconds body_deadline{30'000};
   std::chrono::milliseconds idle_deadline{60'000};
-  std::chrono::milliseconds write_deadline{30'000};  // for each 256 KiB of an answer
+  std::chrono::milliseconds write_deadline{30'000};    // for each 256 KiB of an answer
+  std::chrono::milliseconds answer_deadline{300'000};  // for the whole of it
   std::chrono::milliseconds linger{2'000};  // reading on after a refusal, so that it arrives
   std::chrono::milliseconds stop_grace{2'000};
 

@@ -28,7 +28,8 @@ struct ServerState {
   const std::shared_ptr<HttpCounters> counters = std::make_shared<HttpCounters>();
   ConnectionLimits limits;
   SessionRegistry sessions;
-  std::atomic<std::size_t> body_bytes{0};  // promised by the requests whose bodies are being held
+  std::atomic<std::size_t> body_bytes{0};    // of requests whose bodies are being held
+  std::atomic<std::size_t> answer_bytes{0};  // of large answers that are being sent
   WorkerPool workers;
 };
 

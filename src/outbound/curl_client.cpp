@@ -185,8 +185,8 @@ std::string reason(CURLcode code, const Exchange& exchange, const char* detail) 
   return detail[0] != '\0' ? detail : curl_easy_strerror(code);
 }
 
-}  // namespace
-
+// The bundle of trusted certificates: $SSL_CERT_FILE, else where Debian, Red Hat, Alpine and SUSE
+// keep it; "" if there is none (a static binary brings none of its own).
 std::string find_ca_file() {
   const char* chosen =
       std::getenv("SSL_CERT_FILE");  // NOLINT(concurrency-mt-unsafe): nobody sets variables
@@ -197,6 +197,8 @@ std::string find_ca_file() {
   }
   return "";
 }
+
+}  // namespace
 
 CurlClient::CurlClient(std::string user_agent, NetworkRules rules)
     : user_agent_(std::move(user_agent)), ca_file_(find_ca_file()), rules_(std::move(rules)) {

@@ -32,8 +32,4 @@ class CurlClient final : public HttpClient {
   HandlePool pool_;
 };
 
-// The bundle of trusted certificates: $SSL_CERT_FILE, else where Debian, Red Hat, Alpine and SUSE
-// keep it; "" if there is none (a static binary brings none of its own).
-std::string find_ca_file();
-
 }  // namespace volta

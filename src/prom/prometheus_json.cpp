@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "base/json_writer.hpp"
+#include "base/number_text.hpp"
 
 namespace volta {
 namespace {
@@ -48,34 +49,6 @@ char* put_time(char* out, std::int64_t time_ms) {
   return put_padded(out, static_cast<std::int64_t>(size % 1000), 3);
 }
 
-// Shortest digits without an exponent, filled up with zeros, as Go has it; to_chars() would show
-// all digits of a large double.
-void append_plain(std::string& out, double value) {
-  std::array<char, 40> buffer{};
-  const char* const end = std::to_chars(buffer.data(), buffer.data() + buffer.size(), value,
-                                        std::chars_format::scientific)
-                              .ptr;
-  std::string_view text(buffer.data(), static_cast<std::size_t>(end - buffer.data()));
-  const auto mark = text.find('e');
-  int exponent = 0;
-  std::from_chars(text.data() + mark + 2, end, exponent);
-  if (text[mark + 1] == '-') exponent = -exponent;
-  text = text.substr(0, mark);
-  if (text.front() == '-') out += '-';
-  std::string digits;
-  for (const char c : text) {
-    if (c >= '0' && c <= '9') digits += c;
-  }
-  if (exponent < 0) {
-    out.append("0.").append(static_cast<std::size_t>(-exponent - 1), '0') += digits;
-    return;
-  }
-  const auto whole = static_cast<std::size_t>(exponent) + 1;
-  if (digits.size() < whole) digits.append(whole - digits.size(), '0');
-  out.append(digits, 0, whole);
-  if (digits.size() > whole) out.append(".").append(digits, whole);
-}
-
 // With at most six decimals, as readings of sensors are; null where it has more.
 char* put_short_decimal(char* out, double value) {
   const double scaled = std::abs(value) * static_cast<double>(kMillionths);
@@ -106,7 +79,7 @@ char* put_value(char* out, double value) {
   }
   if (size >= kMostExactInteger) {
     std::string plain;
-    append_plain(plain, value);
+    append_plain_number(plain, value);
     return put(out, plain);
   }
   if (char* const end = put_short_decimal(out, value)) return end;
@@ -162,7 +135,7 @@ void append_scalar_value(std::string& out, double value) {
   const double size = std::abs(value);
   const bool exponent = (size < kLeastFixed && size > 0) || size >= kLeastLarge;
   if (exponent && std::isfinite(value)) {
-    append_plain(out, value);
+    append_plain_number(out, value);
   } else {
     append_prometheus_value(out, value);
   }

@@ -6,6 +6,7 @@
 
 #include <re2/re2.h>
 
+#include "model/regex_template.hpp"
 #include "prom/label_rules.hpp"
 #include "prom/relabel_hash.hpp"
 
@@ -24,78 +25,8 @@ constexpr ActionWord kActions[] = {
     {"labelmap", RelabelAction::label_map},  {"labeldrop", RelabelAction::label_drop},
     {"labelkeep", RelabelAction::label_keep}};
 
-// Literal text and the groups between, as `$1-${name}` says it. $$ is a dollar.
-struct Template {
-  struct Piece {
-    std::string literal;  // comes first
-    int group = -1;       // -1: none
-  };
-  std::vector<Piece> pieces;
-};
-
-bool is_word(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
-}
-
-// The reference behind a dollar, cut off the front of `rest`; empty if there is none.
-std::string_view cut_reference(std::string_view& rest) {
-  const bool braces = rest.starts_with('{');
-  const std::string_view inner = rest.substr(braces ? 1 : 0);
-  const auto size = static_cast<std::size_t>(std::find_if_not(inner.begin(), inner.end(), is_word) -
-                                             inner.begin());
-  if (size == 0 || (braces && (size == inner.size() || inner[size] != '}'))) return {};
-  rest.remove_prefix(size + (braces ? 2 : 0));
-  return inner.substr(0, size);
-}
-
-// A group that the expression does not have is empty, as in Go.
-Template parse_template(std::string_view text, const re2::RE2& regex) {
-  Template made;
-  std::string literal;
-  while (!text.empty()) {
-    const char c = text.front();
-    text.remove_prefix(1);
-    if (c != '$') {
-      literal += c;
-      continue;
-    }
-    if (text.starts_with('$')) {
-      literal += '$';
-      text.remove_prefix(1);
-      continue;
-    }
-    const std::string_view reference = cut_reference(text);
-    if (reference.empty()) {
-      literal += '$';
-      continue;
-    }
-    int group = -1;
-    const bool number = reference.find_first_not_of("0123456789") == std::string_view::npos;
-    if (number && reference.size() < 4) {
-      group = std::stoi(std::string(reference));
-      if (group > regex.NumberOfCapturingGroups()) group = -1;
-    } else if (!number) {
-      const auto& names = regex.NamedCapturingGroups();
-      const auto found = names.find(std::string(reference));
-      if (found != names.end()) group = found->second;
-    }
-    made.pieces.push_back({std::move(literal), group});
-    literal.clear();
-  }
-  made.pieces.push_back({std::move(literal), -1});
-  return made;
-}
-
-std::string expand(const Template& pattern, std::span<const re2::StringPiece> groups) {
-  std::string out;
-  for (const auto& [literal, group] : pattern.pieces) {
-    out += literal;
-    if (group < 0 || static_cast<std::size_t>(group) >= groups.size()) continue;
-    const auto& part = groups[static_cast<std::size_t>(group)];
-    out.append(part.data() == nullptr ? "" : part.data(), part.size());
-  }
-  return out;
-}
+// A label that a rule makes is no longer than this; one that would be is not made.
+constexpr std::size_t kMostMadeBytes = std::size_t{64} << 10U;
 
 using LabelMap = std::map<std::string, std::string, std::less<>>;
 
@@ -121,7 +52,7 @@ std::optional<RelabelAction> parse_relabel_action(std::string_view word) {
 struct Relabeler::Compiled {
   RelabelRule rule;
   std::shared_ptr<const re2::RE2> regex;
-  Template target, replacement;
+  RegexTemplate target, replacement;
   int groups = 0;  // that the templates may name, the whole match among them
 
   static Result<Compiled> make(const RelabelRule& rule);
@@ -162,8 +93,8 @@ Result<Relabeler::Compiled> Relabeler::Compiled::make(const RelabelRule& rule) {
     return Error{"the regular expression \"" + rule.regex +
                  "\" does not compile: " + made.regex->error()};
   }
-  made.target = parse_template(rule.target_label, *made.regex);
-  made.replacement = parse_template(rule.replacement, *made.regex);
+  made.target = RegexTemplate(rule.target_label, *made.regex);
+  made.replacement = RegexTemplate(rule.replacement, *made.regex);
   made.groups = made.regex->NumberOfCapturingGroups() + 1;
   return made;
 }
@@ -182,9 +113,10 @@ void Relabeler::Compiled::replace(LabelMap& labels) const {
   const std::string text = source(labels);
   std::vector<re2::StringPiece> found(static_cast<std::size_t>(groups));
   if (!regex->Match(text, 0, text.size(), re2::RE2::ANCHOR_BOTH, found.data(), groups)) return;
-  const std::string name = expand(target, found);
   // A name that only this series makes impossible leaves the series as it was.
-  if (is_label_name(name)) set_label(labels, name, expand(replacement, found));
+  const auto name = target.expand(found, kMostMadeBytes);
+  auto value = replacement.expand(found, kMostMadeBytes);
+  if (name && value && is_label_name(*name)) set_label(labels, *name, std::move(*value));
 }
 
 void Relabeler::Compiled::map_labels(LabelMap& labels) const {
@@ -192,8 +124,8 @@ void Relabeler::Compiled::map_labels(LabelMap& labels) const {
   std::vector<re2::StringPiece> found(static_cast<std::size_t>(groups));
   for (const auto& [name, value] : labels) {
     if (!regex->Match(name, 0, name.size(), re2::RE2::ANCHOR_BOTH, found.data(), groups)) continue;
-    const std::string to = expand(replacement, found);
-    if (is_label_name(to)) made[to] = value;
+    const auto to = replacement.expand(found, kMostMadeBytes);
+    if (to && is_label_name(*to)) made[*to] = value;
   }
   for (auto& [name, value] : made) labels[name] = std::move(value);
 }

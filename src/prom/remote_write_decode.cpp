@@ -1,7 +1,6 @@
-#include <algorithm>
-#include <numeric>
 #include <unordered_set>
 
+#include "model/sample_order.hpp"
 #include "prom/label_rules.hpp"
 #include "prom/metric_type.hpp"
 #include "prom/protobuf.hpp"
@@ -9,26 +8,6 @@
 
 namespace volta {
 namespace {
-
-// Into rising time, the last of equals; few requests need it.
-void put_in_order(LabeledSamples& samples) {
-  const auto& times = samples.times_ms;
-  if (std::adjacent_find(times.begin(), times.end(), std::greater_equal<>()) == times.end()) return;
-  std::vector<std::size_t> order(times.size());
-  std::iota(order.begin(), order.end(), std::size_t{0});
-  std::stable_sort(order.begin(), order.end(),
-                   [&](std::size_t a, std::size_t b) { return times[a] < times[b]; });
-  LabeledSamples sorted{samples.labels, {}, {}};
-  for (const std::size_t i : order) {
-    if (!sorted.times_ms.empty() && sorted.times_ms.back() == times[i]) {
-      sorted.values.back() = samples.values[i];
-      continue;
-    }
-    sorted.times_ms.push_back(times[i]);
-    sorted.values.push_back(samples.values[i]);
-  }
-  samples = std::move(sorted);
-}
 
 // One request. Views point into the message.
 class RequestDecoder {

@@ -1,11 +1,10 @@
 #include "query/aggregation.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 
 #include "base/assert.hpp"
-#include "base/text.hpp"
+#include "base/number_text.hpp"
 #include "query/grouping.hpp"
 #include "query/label_functions.hpp"
 #include "query/numeric.hpp"
@@ -229,7 +228,7 @@ SeriesMatrix share_of(const ScalarColumn& ratio, SeriesMatrix matrix) {
 
 SeriesMatrix counted_values(const AggregationInput& input, const SeriesMatrix& matrix) {
   const std::string& name = input.text;
-  if (!is_label_name(name)) throw Stop("invalid label name \"" + name + "\"");
+  if (!can_be_label_name(name)) throw Stop("invalid label name \"" + name + "\"");
   // The new label overwrites one of its name, so that one is no part of the groups.
   Aggregate clause;
   clause.labels = input.clause.labels;
@@ -271,24 +270,9 @@ SeriesMatrix counted_values(const AggregationInput& input, const SeriesMatrix& m
 std::string label_of_number(double value) {
   if (std::isnan(value)) return "NaN";
   if (std::isinf(value)) return value > 0 ? "+Inf" : "-Inf";
-  // The shortest digits that read back as the value, then zeros: to_chars' own fixed form would
-  // give large numbers all their digits.
-  char buffer[40] = {};
-  const auto written = std::to_chars(buffer, buffer + sizeof buffer - 1, std::abs(value),
-                                     std::chars_format::scientific);
-  const std::string_view text(buffer, static_cast<std::size_t>(written.ptr - buffer));
-  const std::size_t e = text.find('e');
-  const int exponent =
-      parse_integer<int>(text.substr(e + (text[e + 1] == '+' ? 2 : 1))).value_or(0);
-  std::string digits(1, text[0]);
-  if (e > 2) digits += text.substr(2, e - 2);
-  std::string out = std::signbit(value) ? "-" : "";
-  if (exponent < 0) {
-    return out + "0." + std::string(static_cast<std::size_t>(-exponent - 1), '0') + digits;
-  }
-  const std::size_t whole = static_cast<std::size_t>(exponent) + 1;
-  if (digits.size() <= whole) return out + digits + std::string(whole - digits.size(), '0');
-  return out + digits.substr(0, whole) + '.' + digits.substr(whole);
+  std::string out;
+  append_plain_number(out, value);
+  return out;
 }
 
 SeriesMatrix aggregate(const AggregationInput& input, SeriesMatrix matrix) {

@@ -1,12 +1,12 @@
 #include "query/label_functions.hpp"
 
 #include <algorithm>
-#include <map>
 #include <numeric>
 
 #include <re2/re2.h>
 
-#include "base/text.hpp"
+#include "model/names.hpp"
+#include "model/regex_template.hpp"
 #include "query/numeric.hpp"
 
 namespace volta::promql {
@@ -15,83 +15,6 @@ namespace {
 // A label this long is of no use to anybody; a short expression can make it out of `$1$1$1...`.
 constexpr std::size_t kMostLabelBytes = std::size_t{64} << 10U;
 constexpr std::int64_t kMostReplaceRegexBytes = 1 << 20;
-
-bool is_name_byte(char c) {
-  return c == '_' || (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-}
-
-// The template of label_replace: $1, ${1}, $name, ${name}, $$; as Go's regexp expands it.
-class Expansion {
- public:
-  Expansion(std::string_view text, const re2::RE2& regex) {
-    const auto& names = regex.NamedCapturingGroups();
-    std::string literal;
-    while (!text.empty()) {
-      const std::size_t dollar = std::min(text.find('$'), text.size());
-      literal += text.substr(0, dollar);
-      text.remove_prefix(dollar);
-      if (text.empty()) break;
-      if (text.starts_with("$$")) {
-        literal += '$';
-        text.remove_prefix(2);
-        continue;
-      }
-      const std::string name = take_name(text);
-      if (name.empty()) {
-        literal += '$';
-        text.remove_prefix(1);
-        continue;
-      }
-      parts_.push_back({std::exchange(literal, {}), group_of(name, names, regex)});
-    }
-    parts_.push_back({std::move(literal), kNoGroup});
-  }
-
-  [[nodiscard]] std::string apply(std::span<const re2::StringPiece> groups) const {
-    std::string out;
-    for (const Part& part : parts_) {
-      out += part.literal;
-      if (part.group != kNoGroup) {
-        const auto& group = groups[part.group];  // null where it took no part in the match
-        if (!group.empty()) out.append(group.data(), group.size());
-      }
-      if (out.size() > kMostLabelBytes) {
-        throw Stop("label_replace() makes a label of more than 64 KiB; shorten its replacement");
-      }
-    }
-    return out;
-  }
-
- private:
-  static constexpr std::size_t kNoGroup = SIZE_MAX;
-  struct Part {
-    std::string literal;
-    std::size_t group;  // after the literal
-  };
-
-  // "" and `text` untouched: what follows the dollar is no name.
-  static std::string take_name(std::string_view& text) {
-    const bool braces = text.starts_with("${");
-    const std::size_t begin = braces ? 2 : 1;
-    std::size_t end = begin;
-    while (end < text.size() && is_name_byte(text[end])) ++end;
-    if (end == begin || (braces && (end == text.size() || text[end] != '}'))) return {};
-    std::string name(text.substr(begin, end - begin));
-    text.remove_prefix(end + (braces ? 1 : 0));
-    return name;
-  }
-  static std::size_t group_of(const std::string& name, const std::map<std::string, int>& names,
-                              const re2::RE2& regex) {
-    if (const auto number = parse_integer<std::size_t>(name)) {
-      return *number <= static_cast<std::size_t>(regex.NumberOfCapturingGroups()) ? *number
-                                                                                  : kNoGroup;
-    }
-    const auto found = names.find(name);
-    return found == names.end() ? kNoGroup : static_cast<std::size_t>(found->second);
-  }
-
-  std::vector<Part> parts_;
-};
 
 std::size_t digits_at(std::string_view text, std::size_t begin) {
   std::size_t end = begin;
@@ -116,15 +39,7 @@ SeriesMatrix in_order(SeriesMatrix matrix, const std::vector<std::size_t>& order
 
 }  // namespace
 
-bool is_label_name(std::string_view name) {
-  if (name.empty()) return false;
-  while (!name.empty()) {
-    const std::size_t length = utf8_length(name);
-    if (length == 0) return false;
-    name.remove_prefix(length);
-  }
-  return true;
-}
+bool can_be_label_name(std::string_view name) { return !name.empty() && is_utf8(name); }
 
 RowLabels with_label(Budget& budget, const RowLabels& row, const std::string& name,
                      std::string_view value) {
@@ -147,10 +62,10 @@ SeriesMatrix label_replace(SeriesMatrix matrix, const LabelReplacement& what) {
   options.set_max_mem(kMostReplaceRegexBytes);
   const re2::RE2 regex(what.regex, options);
   if (!regex.ok()) throw Stop("invalid regular expression in label_replace(): " + what.regex);
-  if (!is_label_name(what.destination)) {
+  if (!can_be_label_name(what.destination)) {
     throw Stop("invalid destination label name in label_replace(): " + what.destination);
   }
-  const Expansion expansion(what.replacement, regex);
+  const RegexTemplate replacement(what.replacement, regex);
   std::vector<re2::StringPiece> groups(static_cast<std::size_t>(regex.NumberOfCapturingGroups()) +
                                        1);
   for (std::size_t r = 0; r < matrix.rows(); ++r) {
@@ -161,8 +76,11 @@ SeriesMatrix label_replace(SeriesMatrix matrix, const LabelReplacement& what) {
                      static_cast<int>(groups.size()))) {
       continue;
     }
-    matrix.labels(r) =
-        with_label(matrix.budget(), matrix.labels(r), what.destination, expansion.apply(groups));
+    const auto made = replacement.expand(groups, kMostLabelBytes);
+    if (!made) {
+      throw Stop("label_replace() makes a label of more than 64 KiB; shorten its replacement");
+    }
+    matrix.labels(r) = with_label(matrix.budget(), matrix.labels(r), what.destination, *made);
   }
   matrix.set_one_name(false);
   return merge_equal_rows(std::move(matrix), true);
@@ -170,11 +88,11 @@ SeriesMatrix label_replace(SeriesMatrix matrix, const LabelReplacement& what) {
 
 SeriesMatrix label_join(SeriesMatrix matrix, const LabelJoin& what) {
   for (const std::string& source : what.sources) {
-    if (!is_label_name(source)) {
+    if (!can_be_label_name(source)) {
       throw Stop("invalid source label name in label_join(): " + source);
     }
   }
-  if (!is_label_name(what.destination)) {
+  if (!can_be_label_name(what.destination)) {
     throw Stop("invalid destination label name in label_join(): " + what.destination);
   }
   std::string joined;

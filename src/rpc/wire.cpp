@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "base/text.hpp"
+#include "model/names.hpp"
 
 namespace volta::rpc {
 namespace {
@@ -27,15 +28,6 @@ constexpr std::size_t words_for(std::size_t bytes) { return bytes / 8 + 1; }
 std::uint32_t to_wire_ms(std::chrono::milliseconds time) {
   return static_cast<std::uint32_t>(
       std::clamp<std::int64_t>(time.count(), 0, std::numeric_limits<std::uint32_t>::max()));
-}
-
-bool is_utf8(std::string_view text) {
-  while (!text.empty()) {
-    const std::size_t length = utf8_length(text);
-    if (length == 0) return false;
-    text.remove_prefix(length);
-  }
-  return true;
 }
 
 bool is_control(char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }

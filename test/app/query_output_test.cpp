@@ -54,6 +54,9 @@ TEST_CASE("what is no answer of Prometheus' API is refused") {
   for (const std::string_view data :
        {"[]", "{}", R"({"resultType":"vector"})", R"({"resultType":1,"result":[]})",
         R"({"resultType":"vector","result":[{"metric":{}}]})",
+        R"({"resultType":"vector","result":[{"metric":{},"values":[]}]})",
+        R"({"resultType":"vector","result":[{"metric":{},"values":[[1,"2"]]}]})",
+        R"({"resultType":"matrix","result":[{"metric":{},"value":[1,"2"]}]})",
         R"({"resultType":"vector","result":[{"metric":{"a":1},"value":[1,"2"]}]})",
         R"({"resultType":"vector","result":[{"metric":{},"value":[1,2]}]})",
         R"({"resultType":"matrix","result":[{"metric":{},"values":[[1e300,"2"]]}]})"}) {

@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -18,7 +19,8 @@ namespace volta::test {
 class FakeHandler final : public HttpHandler {
  public:
   // "/api/echo": what arrived, a line each. "/api/big": 100 KB. "/api/wait": after release().
-  // "/api/throw": throws. "/api/huge": 3 MB, not compressible. Else 404.
+  // "/api/throw": throws. "/api/huge": 3 MB, "/api/vast": 16 MB, neither compressible. Else
+  // 404.
   HttpResponse handle(const HttpRequest& request) override {
     ++handled;
     HttpResponse response;
@@ -30,6 +32,9 @@ class FakeHandler final : public HttpHandler {
     } else if (request.path == "/api/huge") {
       response.body = std::string(3'000'000, 'h');
       response.compressible = false;
+    } else if (request.path == "/api/vast") {
+      response.body = std::string(16'000'000, 'v');
+      response.compressible = false;
     } else if (request.path == "/api/wait") {
       std::unique_lock lock(mutex_);
       changed_.wait(lock, [&] { return released_; });
@@ -38,6 +43,14 @@ class FakeHandler final : public HttpHandler {
     } else {
       response.status = 404;
     }
+    return response;
+  }
+
+  // Long bodies are not for "nobody".
+  std::optional<HttpResponse> refuse_body(const HttpRequest& head) override {
+    if (head.header("authorization") != "Bearer nobody") return std::nullopt;
+    HttpResponse response;
+    response.status = 401;
     return response;
   }
 

@@ -289,6 +289,101 @@ TEST_CASE("some paths take larger bodies than others") {
   check("/api/echo", 1000, 200);
 }
 
+// True once `holds` does, within a deadline that only a failure sees.
+template <typename Condition>
+bool in_time(const Condition& holds) {
+  const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  while (!holds()) {
+    if (std::chrono::steady_clock::now() > until) return false;
+    std::this_thread::yield();
+  }
+  return true;
+}
+
+std::string post_head(std::size_t bytes, std::string_view headers = {},
+                      std::string_view key = "x") {
+  return "POST /api/echo HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer " + std::string(key) +
+         "\r\nContent-Length: " + std::to_string(bytes) + "\r\n" + std::string(headers) + "\r\n";
+}
+
+TEST_CASE("a promised body takes no memory from others before it comes") {
+  HttpOptions options = on_loopback();
+  options.most_body_bytes = 100'000;
+  options.most_bodies_bytes = 250'000;
+  LiveServer live(options);
+  std::vector<RawClient> silent;
+  for (int i = 0; i < 4; ++i) {
+    silent.emplace_back(live.address());
+    silent.back().send(post_head(100'000, "Expect: 100-continue\r\n"));
+    CHECK_THAT(silent.back().read_until("\r\n\r\n"), Contains("100 Continue"));
+  }
+  RawClient client(live.address());
+  client.send(post_head(100'000) + std::string(100'000, 'x'));
+  CHECK(client.read_answer().status == 200);
+  // What has come counts.
+  silent[0].send(std::string(90'000, 'x'));
+  silent[1].send(std::string(90'000, 'x'));
+  CHECK(in_time([&] {
+    RawClient other(live.address());
+    other.send(post_head(100'000) + std::string(100'000, 'x'));
+    return other.read_answer().status == 503;
+  }));
+  silent[0].send(std::string(10'000, 'x'));
+  CHECK(silent[0].read_answer().status == 200);
+}
+
+TEST_CASE("who may not send a long body is told before he does") {
+  HttpOptions options = on_loopback();
+  options.most_body_bytes = 1000;
+  options.most_bodies_bytes = 80'000;
+  options.body_limits = {{"/api/echo", 60'000}};
+  LiveServer live(options);
+  RawClient unknown(live.address());
+  unknown.send(post_head(60'000, {}, "nobody"));
+  const RawAnswer refused = unknown.read_answer();
+  CHECK(refused.status == 401);
+  CHECK_THAT(refused.head, Contains("Connection: close\r\n"));
+  CHECK(live.handler.handled == 0);
+  RawClient known(live.address());
+  known.send(post_head(60'000) + std::string(60'000, 'x'));
+  CHECK(known.read_answer().status == 200);
+  RawClient small(live.address());
+  small.send(post_head(1000, {}, "nobody") + std::string(1000, 'x'));
+  CHECK(small.read_answer().status == 200);
+}
+
+TEST_CASE("large answers on their way are bounded together") {
+  HttpOptions options = on_loopback();
+  options.most_answers_bytes = 1'000'000;
+  LiveServer live(options);
+  auto slow = std::make_unique<RawClient>(live.address(), 4096);
+  slow->send(get("/api/vast"));  // alone it may be larger
+  CHECK(in_time([&] { return live.metric("volta_http_requests_total", "200") == 1; }));
+  RawClient second(live.address());
+  second.send(get("/api/huge"));
+  const RawAnswer refused = second.read_answer();
+  CHECK(refused.status == 503);
+  CHECK_THAT(refused.head, Contains("Retry-After: 1\r\n"));
+  second.send(get("/api/echo"));
+  CHECK(second.read_answer().status == 200);
+  slow.reset();
+  CHECK(in_time([&] {
+    second.send(get("/api/huge"));
+    return second.read_answer().status == 200;
+  }));
+}
+
+TEST_CASE("an answer that is not taken as a whole in time ends its connection") {
+  HttpOptions options = on_loopback();
+  options.write_deadline = std::chrono::hours(1);
+  options.answer_deadline = milliseconds(100);
+  LiveServer live(options);
+  RawClient client(live.address(), 4096);
+  client.send(get("/api/vast"));
+  CHECK(in_time([&] { return live.metric("volta_http_requests_total", "200") == 1; }));
+  CHECK(in_time([&] { return live.metric("volta_http_clients", "http") == 0; }));
+}
+
 TEST_CASE("connections are capped") {
   HttpOptions options = on_loopback();
   options.most_connections = 2;

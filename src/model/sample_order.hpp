@@ -1,0 +1,12 @@
+// Samples into the order that LabeledSamples promises.
+#pragma once
+
+#include "model/sample_sink.hpp"
+
+namespace volta {
+
+// Rising times; of several samples for one time the last stays. Copies only where they are not in
+// order already. As many values as times.
+void put_in_order(LabeledSamples& samples);
+
+}  // namespace volta
