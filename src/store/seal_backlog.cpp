@@ -78,6 +78,7 @@ std::vector<std::int64_t> SealBacklog::windows_of(const Group& group) {
 
 void SealBacklog::note(const ChangedGroup& changed) {
   Group& group = groups_[changed.keyframe];
+  group.sealed.reset();
   group.host = changed.host;
   group.min_ms = changed.min_ms;
   group.max_ms = changed.max_ms;
@@ -250,20 +251,32 @@ std::vector<SealBacklog::SealedGroup> SealBacklog::sealed_groups() {
   for (const std::int64_t id : ids) {
     if (in_force.contains(id)) continue;
     Group& group = groups_.at(id);
-    const auto last = last_row(id);
-    if (!last || !refresh(id, group)) {
-      forget(id);
-      continue;
-    }
-    if (!is_sealed(id, group, last->accepted)) continue;
-    if (group.visited.last_row != last->id) {
-      group.visited = visit_group(reader_, id, UINT64_MAX, [](const JournalRow&) {});
-    }
-    found.push_back({id, group.host, last->accepted, group.visited.broken,
-                     is_too_old(group.max_ms, believed_now_ms())});
+    if (!group.sealed && !read_sealed(id, group)) continue;
+    found.push_back(*group.sealed);
+    found.back().too_old = is_too_old(group.max_ms, believed_now_ms());
   }
   std::sort(found.begin(), found.end(), [](const auto& a, const auto& b) { return a.id < b.id; });
   return found;
+}
+
+void SealBacklog::doubt(std::int64_t id) {
+  const auto group = groups_.find(id);
+  if (group != groups_.end()) group->second.sealed.reset();
+}
+
+// False: it is not sealed, or gone.
+bool SealBacklog::read_sealed(std::int64_t id, Group& group) {
+  const auto last = last_row(id);
+  if (!last || !refresh(id, group)) {
+    forget(id);
+    return false;
+  }
+  if (!is_sealed(id, group, last->accepted)) return false;
+  if (group.visited.last_row != last->id) {
+    group.visited = visit_group(reader_, id, UINT64_MAX, [](const JournalRow&) {});
+  }
+  group.sealed = {id, group.host, last->accepted, group.visited.broken, false};
+  return true;
 }
 
 // The group's span as it is stored, and the windows within; false: it is gone.

@@ -67,6 +67,8 @@ class SealBacklog {
   // What may go.
   std::vector<SealedGroup> sealed_groups();
   void forget(std::int64_t group);
+  // It was not as sealed_groups() said: it is read again before it is named again.
+  void doubt(std::int64_t group);
 
  private:
   using Place = std::pair<std::int64_t, HostId>;  // window end, host
@@ -86,6 +88,7 @@ class SealBacklog {
     std::vector<std::int64_t> inner;  // windows between its first and its last
     std::int64_t inner_known_to = 0;  // row
     VisitedGroup visited;
+    std::optional<SealedGroup> sealed;  // as it was read, and has not changed since
   };
   struct LastRow {
     std::int64_t id = 0;
@@ -104,6 +107,7 @@ class SealBacklog {
   void close(const Place& place);
   void forget_host(HostId host);
   std::optional<LastRow> last_row(std::int64_t group);
+  bool read_sealed(std::int64_t id, Group& group);
   bool refresh(std::int64_t id, Group& group);
   bool is_sealed(std::int64_t id, Group& group, std::int64_t accepted);
   bool host_is_there(HostId host);

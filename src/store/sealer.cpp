@@ -254,6 +254,7 @@ void Sealer::sweep() {
     for (const Swept what : swept) {
       if (what == Swept::in_part) break;
       if (what == Swept::gone) backlog_.forget(groups.back().id);
+      if (what == Swept::kept) backlog_.doubt(groups.back().id);
       groups.pop_back();
     }
   }

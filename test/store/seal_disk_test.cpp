@@ -83,11 +83,8 @@ TEST_CASE_METHOD(SealDisk, "sealing survives a disk that fails at any write or s
                            FaultDisk::Fault::full_for_good, FaultDisk::Fault::sync_once,
                            FaultDisk::Fault::sync_for_good}) {
     CAPTURE(static_cast<int>(fault));
-    const bool of_syncs =
-        fault == FaultDisk::Fault::sync_once || fault == FaultDisk::Fault::sync_for_good;
-    const std::uint64_t stride = of_syncs ? 10 : 60;  // there are fewer syncs
     int faults = 0;
-    for (int n = 1;; n += 1 + static_cast<int>(random() % stride)) {
+    for (int n = 1;; n += 1 + static_cast<int>(random() % 30)) {
       CAPTURE(n);
       begin_anew();
       disk.break_at(fault, n);
@@ -110,7 +107,7 @@ TEST_CASE_METHOD(SealDisk, "sealing survives a disk that fails at any write or s
       }
       ++faults;
     }
-    CHECK(faults >= 4);
+    CHECK(faults >= 3);
   }
   store.reset();
 }
