@@ -17,7 +17,7 @@ class Hub;
 struct DoorAnswer {
   int status = 0;
   std::string body;
-  std::vector<std::pair<std::string, std::string>> headers;  // names in lower case
+  std::vector<std::pair<std::string, std::string>> headers = {};  // names in lower case
 
   // "" if absent.
   [[nodiscard]] std::string_view header(std::string_view lower_name) const {
