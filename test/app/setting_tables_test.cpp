@@ -112,8 +112,8 @@ TEST_CASE("an unknown field is a warning that names the nearest, also by Prometh
                     "c.toml:2: unknown key scrape.job_name; did you mean scrape.job?",
                     "c.toml:4: unknown key scrape.tagets; did you mean scrape.targets?",
                     "c.toml:5: unknown key scrape.scrape_interval; did you mean scrape.interval?",
-                    "c.toml:7: unknown key scrape.relabel_configs.regexp; did you mean "
-                    "scrape.relabel_configs.regex?",
+                    ("c.toml:7: unknown key scrape.relabel_configs.regexp; did you mean "
+                     "scrape.relabel_configs.regex?"),
                     "c.toml:8: unknown key scrap; did you mean scrape?"});
   CHECK(read_tables("[[scrape]]\njob = \"a\"\n", "agent")->warnings().size() == 1);
 }

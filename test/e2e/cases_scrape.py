@@ -37,7 +37,7 @@ def case_scrape_static_and_file_targets():
 job = "static"
 targets = ["{first.address}"]
 labels = {{ rack = "r1" }}
-interval = "200ms"
+interval = "500ms"
 headers = {{ X-Scope-OrgID = "tenant" }}
 [[scrape.metric_relabel_configs]]
 source_labels = ["__name__"]
@@ -47,7 +47,7 @@ action = "drop"
 [[scrape]]
 job = "files"
 file_sd = ["{folder}/tar*.json"]
-interval = "200ms"
+interval = "500ms"
 [[scrape.relabel_configs]]
 source_labels = ["__meta_x"]
 target_label = "x"
@@ -69,7 +69,7 @@ target_label = "x"
 
             shown = data(port, "targets")["activeTargets"]
             assert [(t["scrapePool"], t["health"], t["lastError"]) for t in shown] == [("files", "up", ""), ("static", "up", "")], shown
-            assert shown[1]["scrapeUrl"] == f"http://{first.address}/metrics" and shown[1]["scrapeInterval"] == "200ms", shown
+            assert shown[1]["scrapeUrl"] == f"http://{first.address}/metrics" and shown[1]["scrapeInterval"] == "500ms", shown
             assert shown[0]["discoveredLabels"]["__meta_x"] == "y", shown
             assert data(port, "metadata", metric="a_total")["a_total"][0]["type"] == "counter"
             text = self_metrics(port)
@@ -104,7 +104,7 @@ def case_scrape_credentials_and_limits():
 [[scrape]]
 job = "guarded"
 targets = ["{guarded.address}"]
-interval = "200ms"
+interval = "500ms"
 username = "u"
 password_file = "{secret}"
 params = {{ "collect[]" = ["cpu", "a&b"] }}
@@ -113,7 +113,7 @@ metrics_path = "/probe"
 [[scrape]]
 job = "too-many"
 targets = ["{guarded.address}"]
-interval = "200ms"
+interval = "500ms"
 username = "u"
 password_file = "{secret}"
 sample_limit = 1
@@ -121,7 +121,7 @@ sample_limit = 1
 [[scrape]]
 job = "stranger"
 targets = ["{guarded.address}"]
-interval = "200ms"
+interval = "500ms"
 """
         with local(folder / "d", *configured(folder, toml)) as volta:
             port = volta.port()
@@ -133,7 +133,7 @@ interval = "200ms"
             assert any(path == "/probe?collect%5B%5D=a%26b&collect%5B%5D=cpu" for path, _ in guarded.asked), guarded.asked[:3]
             assert "pw" not in volta.stderr.replace(str(secret), "")
         # Loopback is not among the networks that may be asked.
-        with local(folder / "e", *configured(folder, f'[outbound]\nallow = ["private"]\n[[scrape]]\njob = "a"\ntargets = ["{broken.address}"]\ninterval = "200ms"\n')) as volta:
+        with local(folder / "e", *configured(folder, f'[outbound]\nallow = ["private"]\n[[scrape]]\njob = "a"\ntargets = ["{broken.address}"]\ninterval = "500ms"\n')) as volta:
             port = volta.port()
             wait_until("up to be 0", lambda: values(port, "up == 0"))
             assert "not in the networks that may be asked" in data(port, "targets")["activeTargets"][0]["lastError"]
@@ -215,5 +215,5 @@ def case_nothing_configured_starts_nothing():
                 wait_until("series", lambda: values(volta.port(), "volta_uptime_seconds"))
                 return threads(volta), "volta_scrape_targets" in self_metrics(volta.port()), data(volta.port(), "targets")["activeTargets"]
         idle = census("a", "")
-        busy = census("b", f'[[scrape]]\njob = "a"\ntargets = ["{exporter.address}"]\ninterval = "200ms"\n')
+        busy = census("b", f'[[scrape]]\njob = "a"\ntargets = ["{exporter.address}"]\ninterval = "500ms"\n')
         assert idle[1:] == (False, []) and busy[0] > idle[0] and busy[1] and len(busy[2]) == 1, (idle, busy)
