@@ -103,7 +103,7 @@ def conforms(engine):
         assert answer["resultType"] == "matrix" and answer["result"], answer
 
         # Errors are Prometheus', whoever found them.
-        for expression, kind in (("sum(", "bad_data"), ("rate(x)", "bad_data")):
+        for expression in ("sum(",) if engine == "victoriametrics" else ("sum(", "rate(x)"):  # MetricsQL gives rate(x) a range of its own
             status, failed = prometheus(it.port, "query", it.key, query=expression)
             assert status in (400, 422) and failed["status"] == "error" and failed["error"], (expression, status, failed)
         table = run("query", "--server", f"http://{it.http}", "--key-file", it.folder / "server/access-key", "--format", "csv", "volta_memory_total_bytes")

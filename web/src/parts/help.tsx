@@ -23,6 +23,12 @@ export function togglePause(): void {
   setView({ ...shown, from: to - shownRange.value, to, paused: true }, "push");
 }
 
+// What is drawn follows a choice a moment later: of two keys in a row the second must not go by it.
+function chosenRange(): number {
+  const { from, range_ms } = view.value;
+  return from === null && range_ms !== null ? range_ms : shownRange.value;
+}
+
 function onKey(event: KeyboardEvent): void {
   if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
   const target = event.target as Element | null;
@@ -37,7 +43,7 @@ function onKey(event: KeyboardEvent): void {
     togglePause();
   } else if (event.key === "b") zoomBack();
   else if (event.key === "0") goLive(null);
-  else if (event.key === "+" || event.key === "-") goLive(nextPreset(shownRange.value, event.key === "-"));
+  else if (event.key === "+" || event.key === "-") goLive(nextPreset(chosenRange(), event.key === "-"));
   else {
     const preset = kPresets.find(({ key }) => key === event.key);
     if (preset) goLive(preset.ms);
