@@ -49,7 +49,7 @@ bool by_name(const LabelsPtr& a, const LabelsPtr& b) {
   return *a < *b;
 }
 
-LabelsPtr labels_of(const boost::json::value& item) {
+LabelsPtr export_labels_of(const boost::json::value& item) {
   if (!item.is_object()) throw StartFailure(Exit::failed, "a series of the answer has no labels");
   Labels labels;
   for (const auto& [key, value] : item.as_object()) {
@@ -78,7 +78,7 @@ std::vector<LabelsPtr> find_series(const Door& door, const std::vector<std::stri
   if (data == nullptr || !data->is_array())
     throw StartFailure(Exit::failed, "what answers there is no volta");
   std::vector<LabelsPtr> series;
-  for (const auto& item : data->as_array()) series.push_back(labels_of(item));
+  for (const auto& item : data->as_array()) series.push_back(export_labels_of(item));
   std::sort(series.begin(), series.end(), by_name);
   return series;
 }

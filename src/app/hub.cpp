@@ -5,6 +5,8 @@
 #include "app/commands.hpp"
 #include "app/process.hpp"
 #include "app/settings.hpp"
+#include "base/error.hpp"
+#include "store/inspect.hpp"
 
 namespace volta {
 namespace {
@@ -80,10 +82,35 @@ StoreOptions store_options(const Settings& settings, const PeerOptions& peers,
   return options;
 }
 
+namespace {
+
+// What another engine has taken goes after an hour; so would all that is there.
+void refuse_kept_samples(const std::filesystem::path& directory) {
+  bool sealed = false;
+  try {
+    sealed = holds_store(directory) && holds_packs(directory);
+  } catch (const Failure&) {
+    return;  // of an older schema, or broken, which opening it says better
+  }
+  if (!sealed) return;
+  throw StartFailure(Exit::configuration,
+                     directory.string() +
+                         " holds samples of volta's own engine, which another engine's volta keeps "
+                         "for an hour only; name another directory with --data, or write them out "
+                         "with volta export metrics first");
+}
+
+std::unique_ptr<Store> open_hub_store(const HubOptions& options, const Clock& clock) {
+  if (options.engine) refuse_kept_samples(options.store.directory);
+  return open_store(options.store, clock);
+}
+
+}  // namespace
+
 Hub::Hub(const HubOptions& options, const Clock& clock)
     : options_(options),
       clock_(clock),
-      store_(open_store(options.store, clock)),
+      store_(open_hub_store(options, clock)),
       backend_(make_backend(*store_, options.engine)),
       links_(clock),
       hosts_(store_->hosts(), links_),

@@ -21,7 +21,7 @@
 namespace volta {
 namespace {
 
-constexpr std::size_t kHeadBytes = 256U << 20U;
+constexpr std::size_t kServerHeadBytes = 256U << 20U;
 constexpr int kKeptFreedBytes = 64 << 20;
 
 // CONTRACTS "Processes": a server may fill 80 % of the disk that holds its data, unless told
@@ -36,7 +36,7 @@ std::int64_t default_size_cap(std::filesystem::path data) {
 }
 
 StoreOptions server_store_options(const Settings& settings, const PeerOptions& peers) {
-  StoreOptions options = store_options(settings, peers, kHeadBytes);
+  StoreOptions options = store_options(settings, peers, kServerHeadBytes);
   if (settings.all().at("retention.size").origin == "default") {
     options.size_bytes = default_size_cap(options.directory);
   }

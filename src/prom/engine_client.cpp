@@ -20,7 +20,7 @@ namespace {
 
 namespace json = boost::json;
 
-constexpr std::size_t kMostErrorBytes = 4096;
+constexpr std::size_t kMostRefusalBytes = 4096;
 constexpr std::size_t kMostQuotedBytes = 300;
 constexpr std::string_view kReservedHeaders[] = {"content-type", "content-encoding",
                                                  "x-prometheus-remote-write-version"};
@@ -34,7 +34,7 @@ std::string form_text(const EngineClient::Form& form) {
   return text;
 }
 
-std::string text_of(const json::object& object, std::string_view key) {
+std::string answer_text(const json::object& object, std::string_view key) {
   const json::value* value = object.if_contains(key);
   return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
 }
@@ -60,8 +60,8 @@ QueryFailure::Kind kind_of(std::string_view type, int status) {
 QueryFailure failure_of(const OutboundResponse& response, const json::value* body) {
   if (body != nullptr && body->is_object()) {
     const json::object& object = body->get_object();
-    const std::string said = text_of(object, "error");
-    if (!said.empty()) return {kind_of(text_of(object, "errorType"), response.status), said};
+    const std::string said = answer_text(object, "error");
+    if (!said.empty()) return {kind_of(answer_text(object, "errorType"), response.status), said};
   }
   return {QueryFailure::Kind::unavailable,
           "the engine behind answers with status " + std::to_string(response.status) + ": " +
@@ -77,7 +77,8 @@ EngineClient::Answer parse_answer(const OutboundResponse& response) {
   if (response.status / 100 != 2 || !body.is_object()) return failure_of(response, &body);
   json::object& object = body.get_object();
   json::value* data = object.if_contains("data");
-  if (text_of(object, "status") != "success" || data == nullptr) return failure_of(response, &body);
+  if (answer_text(object, "status") != "success" || data == nullptr)
+    return failure_of(response, &body);
   EngineAnswer answer;
   answer.data = std::move(*data);
   if (const json::value* warnings = object.if_contains("warnings");
@@ -95,6 +96,10 @@ Result<void> check_url(const char* field, std::string_view url) {
   if (known && !rest.empty() && rest.find_first_of("@?# ") == std::string_view::npos) return {};
   return Error{std::string(field) +
                " must be an http:// or https:// URL without user, password, query and fragment"};
+}
+
+bool may_pass(int status) {
+  return status == 0 || status == 408 || status == 425 || status == 429 || status / 100 == 5;
 }
 
 std::size_t samples_of(std::span<const LabeledSamples> series) {
@@ -165,7 +170,7 @@ EngineClient::Attempt EngineClient::post(std::span<const LabeledSamples> series,
   target_.credentials.put_into(request);
   request.body = snappy_compress(encoded.front().message);
   request.timeout_ms = static_cast<int>(target_.write_timeout.count());
-  request.most_bytes = kMostErrorBytes;
+  request.most_bytes = kMostRefusalBytes;
   request.cut_body = true;
   request.cancel = cancel;
   Attempt attempt;
@@ -192,14 +197,14 @@ EngineWrite EngineClient::write(std::span<const LabeledSamples> series,
     parts.pop_front();
     const Attempt attempt = post(part, cancel);
     if (attempt.status / 100 == 2) continue;
-    if (attempt.status == 0 || attempt.status == 429 || attempt.status / 100 == 5) {
+    if (may_pass(attempt.status)) {
       return {EngineWrite::State::later, 0, attempt.said, attempt.retry_after};
     }
-    if (outcome.why.empty()) outcome.why = attempt.said;
     // Wrong credentials or a wrong path refuse any half as well; they are for a person to mend.
-    if (attempt.status != 400 && attempt.status != 422 && attempt.status != 413) {
+    if (attempt.status == 401 || attempt.status == 403 || attempt.status == 404) {
       return {EngineWrite::State::later, 0, attempt.said, std::chrono::seconds(5)};
     }
+    if (outcome.why.empty()) outcome.why = attempt.said;
     if (part.size() == 1 || requests >= kMostHalvings) {
       outcome.refused += samples_of(part);
       continue;

@@ -62,6 +62,7 @@ void EngineJournal::stop() {
 
 SeriesId EngineJournal::resolve(HostId host, const SeriesDef& series) {
   const SeriesId id = parts_.local.resolve(host, series);
+  if (id == SeriesId{}) return id;  // beyond the host's limit: of no series
   const auto record = parts_.hosts.find(host);
   if (record) {
     const std::lock_guard lock(series_mutex_);
@@ -124,6 +125,7 @@ void EngineJournal::add_samples(const JournalEntry& entry, std::vector<LabeledSa
   const DecodedBatch& batch = *entry.decoded;
   const std::vector<std::size_t> order = rising_ticks(batch);
   for (Slot slot = 0; slot < batch.slots; ++slot) {
+    if ((*entry.series)[slot] == SeriesId{}) continue;
     LabeledSamples samples;
     KnownSeries series;
     for (const std::size_t tick : order) {

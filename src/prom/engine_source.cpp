@@ -22,6 +22,8 @@ namespace json = boost::json;
 constexpr std::int64_t kFarthestMs = 9'000'000'000'000'000;
 // 0 is no time to VictoriaMetrics: it puts one of its own there.
 constexpr std::int64_t kEarliestMs = 1'000;
+// Each part of a read is a request, and all of a series is in memory before it is passed on.
+constexpr std::int64_t kLongestReadMs = 30LL * 24 * 3'600'000;
 
 std::string selector_text(std::span<const LabelMatcher> matchers) {
   std::string text = "{";
@@ -50,7 +52,7 @@ const json::array& list_of(const EngineAnswer& answer) {
   return answer.data.get_array();
 }
 
-std::string text_of(const json::value& object, std::string_view key) {
+std::string member_text(const json::value& object, std::string_view key) {
   const json::value* value = object.is_object() ? object.get_object().if_contains(key) : nullptr;
   return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
 }
@@ -165,6 +167,9 @@ void EngineSource::read(std::span<const QuerySeries> series, TimeSpan span,
       part.push_back(&next);
     }
     std::vector<Column> columns(part.size());
+    if (span.end_ms - span.start_ms > kLongestReadMs) {
+      throw Failure("the engine behind is asked for samples of at most 30 days at a time");
+    }
     for (std::int64_t start = span.start_ms; start <= span.end_ms; start += kSpanAtOnceMs) {
       read_part(part, {start, std::min(span.end_ms, start + kSpanAtOnceMs - 1)}, columns);
     }
@@ -222,8 +227,8 @@ std::vector<MetricMetadata> EngineSource::metadata(std::string_view name) const 
   for (const auto& [metric, entries] : answer.data.get_object()) {
     if (!entries.is_array() || entries.get_array().empty()) continue;
     const json::value& entry = entries.get_array().front();
-    found.push_back({std::string(metric), text_of(entry, "type"), text_of(entry, "help"),
-                     text_of(entry, "unit")});
+    found.push_back({std::string(metric), member_text(entry, "type"), member_text(entry, "help"),
+                     member_text(entry, "unit")});
   }
   std::sort(found.begin(), found.end(),
             [](const auto& a, const auto& b) { return a.name < b.name; });

@@ -13,6 +13,7 @@ namespace volta {
 class EngineSource final : public SeriesSource {
  public:
   // Series and time that one request for samples asks for: a week of many series is many requests.
+  // More than 30 days at a time are refused.
   static constexpr std::size_t kSeriesAtOnce = 32;
   static constexpr std::int64_t kSpanAtOnceMs = 7'200'000;
 

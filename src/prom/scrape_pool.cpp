@@ -213,9 +213,11 @@ void ScrapePool::record(Item& item, const ScrapeOutcome& outcome, std::int64_t t
   ScrapeTarget& target = item.target;
   if (outcome.why != target.last_error) {
     if (outcome.why.empty()) {
-      log::info("a scrape target is well again", {{"target", target.url}});
+      log::info("a scrape target is well again",
+                {{"target", target.url.substr(0, target.url.find('?'))}});
     } else {
-      log::warning("a scrape went wrong", {{"target", target.url}, {"why", outcome.why}});
+      log::warning("a scrape went wrong",
+                   {{"target", target.url.substr(0, target.url.find('?'))}, {"why", outcome.why}});
     }
   }
   target.health = outcome.up ? ScrapeTarget::Health::up : ScrapeTarget::Health::down;

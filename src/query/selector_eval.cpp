@@ -57,7 +57,7 @@ void fill_instants(const SampleSlice& samples, const WindowTimes& windows, bool 
   }
 }
 
-std::int64_t floor_to(std::int64_t value, std::int64_t step) {
+std::int64_t floor_to_step(std::int64_t value, std::int64_t step) {
   const std::int64_t rest = value % step;
   return value - (rest < 0 ? rest + step : rest);
 }
@@ -158,7 +158,7 @@ SeriesMatrix Evaluator::subquery_values(const Subquery& node, const WindowTimes&
       node.step_ms > 0 ? node.step_ms : std::int64_t{60'000};  // the default resolution
   const TimeSpan span = windows.span();
   // The first multiple of the step inside the left-open window.
-  const std::int64_t start_ms = floor_to(span.start_ms - 1, step_ms) + step_ms;
+  const std::int64_t start_ms = floor_to_step(span.start_ms - 1, step_ms) + step_ms;
   if (start_ms > span.end_ms) return {budget_, 1};
   at = {start_ms, step_ms, static_cast<std::size_t>((span.end_ms - start_ms) / step_ms) + 1};
   if (at.steps > budget_.limits().most_bytes / sizeof(double)) {

@@ -14,6 +14,11 @@ Connection reader_of(const std::filesystem::path& directory) {
 
 }  // namespace
 
+bool holds_packs(const std::filesystem::path& directory) {
+  Connection source = reader_of(directory);
+  return source.number("SELECT count(*) FROM (SELECT 1 FROM pack LIMIT 1)") > 0;
+}
+
 StoreStats stats_of_served(const std::filesystem::path& directory, std::size_t most) {
   Connection source = reader_of(directory);
   return read_stats(source, directory / kDatabaseName, most);

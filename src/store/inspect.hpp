@@ -10,6 +10,8 @@
 
 namespace volta {
 
+// Whether anything was sealed there.
+bool holds_packs(const std::filesystem::path& directory);
 StoreStats stats_of_served(const std::filesystem::path& directory, std::size_t most);
 StoreCheck check_served(const std::filesystem::path& directory);
 // As Store::back_up.

@@ -18,13 +18,13 @@ constexpr std::int64_t kPatienceMs = 300'000;
 // Where a long pack is there already, this many short ones are waited for.
 constexpr std::size_t kManyShort = 4;
 // Taken into memory at a time.
-constexpr std::int64_t kSamplesAtOnce = 2'000'000;
-constexpr std::int64_t kWindowsAtOnce = 300'000;
+constexpr std::int64_t kMergedSamplesAtOnce = 2'000'000;
+constexpr std::int64_t kMergedWindowsAtOnce = 300'000;
 
 // Sources of more bytes stay as they are: their packs are long enough one by one.
 constexpr std::int64_t kMostBytes = 64 << 20;
-constexpr std::chrono::minutes kFirstRetry{2};
-constexpr int kMostDoublings = 8;
+constexpr std::chrono::minutes kFirstMergeRetry{2};
+constexpr int kMostMergeDoublings = 8;
 
 std::int64_t longest_span(Tier tier) {
   return tier == Tier::raw ? kWindowMs : tier == Tier::minute ? kMinuteSpanMs : kHourSpanMs;
@@ -34,7 +34,7 @@ std::int64_t target_span(Tier tier, std::int64_t span_ms) {
   return tier == Tier::hour && span_ms < kDayMs ? kDayMs : longest_span(tier);
 }
 
-std::int64_t number(HostId id) { return static_cast<std::uint32_t>(id); }
+std::int64_t merged_host(HostId id) { return static_cast<std::uint32_t>(id); }
 
 }  // namespace
 
@@ -63,8 +63,8 @@ std::uint64_t PackMerger::pass(bool everything, const std::function<bool()>& sto
 
 void PackMerger::note_failure(const Period& period, const std::exception& failure) {
   Retry& retry = failed_[period];
-  retry.at =
-      parts_.clock.monotonic() + kFirstRetry * (1 << std::min(retry.failures, kMostDoublings));
+  retry.at = parts_.clock.monotonic() +
+             kFirstMergeRetry * (1 << std::min(retry.failures, kMostMergeDoublings));
   if (++retry.failures > 1) return;
   log::error("packs of a host could not be merged; they stay as they are and it is tried again",
              {{"host", static_cast<std::uint32_t>(period.host)},
@@ -143,7 +143,7 @@ std::vector<PackRow> PackMerger::rows_of(const Period& period, std::int64_t& byt
       "SELECT id, end_ms, span_ms, accepted, first_series, last_series, samples, length(data)"
       " FROM pack WHERE host_id=?1 AND tier=?2 AND end_ms > ?3 AND end_ms <= ?4 AND span_ms <= ?5");
   query.with(
-      number(period.host), static_cast<std::int64_t>(period.tier),
+      merged_host(period.host), static_cast<std::int64_t>(period.tier),
       period.end_ms < INT64_MIN + period.span_ms ? INT64_MIN : period.end_ms - period.span_ms,
       period.end_ms, period.span_ms);
   while (query.step()) {
@@ -176,7 +176,7 @@ bool PackMerger::is_worth_it(const Period& period, const std::vector<PackRow>& r
   if (period.tier == Tier::raw && !rows.empty()) {
     // Of a seal that came to no end: its samples do not count as newer than the journal's yet.
     Query mark = parts_.connection.query("SELECT accepted FROM seal WHERE host_id=? AND end_ms=?");
-    mark.with(number(period.host), period.end_ms);
+    mark.with(merged_host(period.host), period.end_ms);
     if (!mark.step() || mark.integer(0) < newest) return false;
   }
   if (everything || !has_long) return sources.size() > 1;
@@ -220,7 +220,7 @@ std::vector<NewPack> PackMerger::merged(const Period& period, const std::vector<
     last = std::max<std::int64_t>(last, static_cast<std::uint32_t>(row.last_series));
   }
   const std::int64_t goes =
-      1 + samples / (period.tier == Tier::raw ? kSamplesAtOnce : kWindowsAtOnce);
+      1 + samples / (period.tier == Tier::raw ? kMergedSamplesAtOnce : kMergedWindowsAtOnce);
   const std::int64_t series_of_go = 1 + (last - first) / goes;
   std::vector<NewPack> packs;
   PackSink sink(parts_.workshop, like, packs);

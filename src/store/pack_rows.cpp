@@ -12,10 +12,10 @@ namespace {
 constexpr std::int64_t kLongestSpanMs = 30LL * 24 * kWindowMs;
 constexpr std::int64_t kPacksOfOneRead = 64;
 
-std::int64_t number(HostId id) { return static_cast<std::uint32_t>(id); }
-std::int64_t number(SeriesId id) { return static_cast<std::uint32_t>(id); }
+std::int64_t row_number(HostId id) { return static_cast<std::uint32_t>(id); }
+std::int64_t row_number(SeriesId id) { return static_cast<std::uint32_t>(id); }
 
-constexpr const char* kRows =
+constexpr const char* kPackRows =
     "SELECT id, end_ms, span_ms, accepted, first_series, last_series, samples, min_ms, data"
     " FROM pack WHERE host_id=?1 AND tier=?2 AND (end_ms, accepted, id) > (?3, ?4, ?5)"
     " AND end_ms <= ?6 AND end_ms - span_ms < ?7 AND last_series >= ?8 AND first_series <= ?9"
@@ -46,8 +46,8 @@ void insert_pack(Connection& connection, const NewPack& pack) {
       .query(
           "INSERT INTO pack(tier, host_id, end_ms, span_ms, accepted, first_series, last_series,"
           " samples, min_ms, data) VALUES (?,?,?,?,?,?,?,?,?,?)")
-      .with(static_cast<std::int64_t>(row.tier), number(row.host), row.end_ms, row.span_ms,
-            row.accepted, number(row.first_series), number(row.last_series), row.samples,
+      .with(static_cast<std::int64_t>(row.tier), row_number(row.host), row.end_ms, row.span_ms,
+            row.accepted, row_number(row.first_series), row_number(row.last_series), row.samples,
             row.min_ms, std::span<const std::byte>(pack.data))
       .run();
 }
@@ -103,10 +103,10 @@ void visit_packs(Connection& connection, const PackRange& range, BadPacks& bad,
   const std::int64_t last_end =
       range.tier == Tier::raw ? range.ends.end_ms : plus(range.ends.end_ms, kLongestSpanMs);
   for (;;) {
-    Query query = connection.query(kRows);
-    query.with(number(range.host), static_cast<std::int64_t>(range.tier), end, accepted, id,
-               last_end, range.ends.end_ms, number(range.first_series), number(range.last_series),
-               kPacksOfOneRead);
+    Query query = connection.query(kPackRows);
+    query.with(row_number(range.host), static_cast<std::int64_t>(range.tier), end, accepted, id,
+               last_end, range.ends.end_ms, row_number(range.first_series),
+               row_number(range.last_series), kPacksOfOneRead);
     std::int64_t rows = 0;
     for (; query.step(); ++rows) {
       const PackRow row = read_row(query, range);
@@ -137,7 +137,7 @@ SealMarks SealMarks::read(Connection& connection, HostId host, TimeSpan ends) {
   SealMarks found;
   Query query = connection.query(
       "SELECT end_ms, accepted FROM seal WHERE host_id=? AND end_ms BETWEEN ? AND ?");
-  query.with(number(host), ends.start_ms, ends.end_ms);
+  query.with(row_number(host), ends.start_ms, ends.end_ms);
   while (query.step()) found.marks_.emplace(query.integer(0), query.integer(1));
   return found;
 }

@@ -24,7 +24,7 @@ constexpr int kMostDoublings = 8;
 // Taken in by each look, however many are known.
 constexpr std::size_t kLeastRoom = 1000;
 
-std::int64_t number(HostId id) { return static_cast<std::uint32_t>(id); }
+std::int64_t backlog_number(HostId id) { return static_cast<std::uint32_t>(id); }
 
 }  // namespace
 
@@ -126,7 +126,7 @@ bool SealBacklog::is_ripe(const Place& place, const Pending& pending) const {
   const std::int64_t end = place.first;
   if (end > now && end - now > kFarAheadMs)
     return clock_.monotonic() - pending.since >= kLongestWait;
-  const std::int64_t stagger = number(place.second) * 7'919 % kStaggerMs;
+  const std::int64_t stagger = backlog_number(place.second) * 7'919 % kStaggerMs;
   if (end > now - limits_.grace_ms - stagger) return false;
   return pending.sealed_to.value_or(0) == 0 || is_quiet(pending);
 }
@@ -309,12 +309,12 @@ std::optional<SealBacklog::LastRow> SealBacklog::last_row(std::int64_t group) {
 
 bool SealBacklog::host_is_there(HostId host) {
   Query query = reader_.query("SELECT 1 FROM host WHERE id=? AND removed=0");
-  return query.with(number(host)).step();
+  return query.with(backlog_number(host)).step();
 }
 
 std::int64_t SealBacklog::mark(const Place& place) {
   Query query = reader_.query("SELECT accepted FROM seal WHERE host_id=? AND end_ms=?");
-  return query.with(number(place.second), place.first).step() ? query.integer(0) : 0;
+  return query.with(backlog_number(place.second), place.first).step() ? query.integer(0) : 0;
 }
 
 }  // namespace volta

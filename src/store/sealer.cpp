@@ -10,7 +10,8 @@
 namespace volta {
 namespace {
 
-constexpr std::chrono::seconds kLook{5};
+constexpr std::size_t kWindowsBetweenSweeps = 32;
+constexpr std::chrono::seconds kSealLook{5};
 constexpr std::int64_t kMergeLookMs = 60'000;
 // How long a series with packs is kept from here on; written anew when that is over.
 constexpr std::int64_t kKeptStepMs = 30LL * 24 * kWindowMs;
@@ -60,14 +61,15 @@ void Sealer::stop() {
 
 void Sealer::loop() {
   std::unique_lock lock(mutex_);
-  while (!wake_.wait_for(lock, kLook, [&] { return stopping(); })) {
+  while (!wake_.wait_for(lock, kSealLook, [&] { return stopping(); })) {
     lock.unlock();
     try {
       (void)pass(false);  // a window's failure is logged and comes again by itself
       failing_ = false;
-    } catch (const Failure& failure) {
+    } catch (const std::exception& failure) {
       if (!stopping() && !failing_) {
-        log::warning("sealing failed and is tried again", {{"error", failure.what()}});
+        log::warning("sealing failed and is tried again",
+                     {{"error", std::string_view(failure.what())}});
       }
       failing_ = true;
     }
@@ -118,11 +120,14 @@ std::exception_ptr Sealer::seal_foreign(bool everything) {
 std::exception_ptr Sealer::seal_windows(const std::vector<SealWindow>& windows) {
   std::exception_ptr first;
   int failures = 0;
+  std::size_t sealed = 0;
   for (const SealWindow& window : windows) {
     if (stopping() || writer_.read_only() || failures >= kMostFailures) break;
     try {
       seal(window);
       failures = 0;
+      // Copies in the journal count as the store's size, for which retention lets samples go.
+      if (++sealed % kWindowsBetweenSweeps == 0 && window.host != kNoHost) sweep();
     } catch (const std::exception& failure) {
       if (stopping()) break;
       if (!first) first = std::current_exception();

@@ -19,7 +19,7 @@
 namespace volta {
 namespace {
 
-constexpr int kBackupCacheKib = 2048;
+constexpr int kOnlineBackupCacheKib = 2048;
 constexpr int kRunCacheKib = 256;
 // DESIGN section 2: a server with a large store starts in two seconds.
 constexpr std::chrono::milliseconds kRebuildPatience{1200};
@@ -190,7 +190,7 @@ void Store::seal_all() {
 }
 std::vector<std::int64_t> Store::sealed_windows(std::int64_t last_end_ms) const {
   Connection source((directory() / kDatabaseName).string(), Connection::Mode::reader,
-                    kBackupCacheKib);
+                    kOnlineBackupCacheKib);
   return sealed_window_ends(source, last_end_ms);
 }
 void Store::drop_sealed_samples(std::int64_t window_end_ms) {
@@ -208,19 +208,19 @@ void Store::close() {
 // On connections of their own: these take long, and the readers are few.
 StoreStats Store::stats(std::size_t most) const {
   const std::filesystem::path database = directory() / kDatabaseName;
-  Connection source(database.string(), Connection::Mode::reader, kBackupCacheKib);
+  Connection source(database.string(), Connection::Mode::reader, kOnlineBackupCacheKib);
   return read_stats(source, database, most);
 }
 
 Result<void> Store::back_up(const std::filesystem::path& file) const {
   Connection source((directory() / kDatabaseName).string(), Connection::Mode::reader,
-                    kBackupCacheKib);
+                    kOnlineBackupCacheKib);
   return back_up_store(source, file);
 }
 
 StoreCheck Store::check() const {
   Connection source((directory() / kDatabaseName).string(), Connection::Mode::reader,
-                    kBackupCacheKib);
+                    kOnlineBackupCacheKib);
   return check_store(source);
 }
 

@@ -145,6 +145,19 @@ TEST_CASE("one refused series does not take the others of its request with it") 
   CHECK(taken == std::vector<std::string>{"a", "b", "c", "d"});
 }
 
+TEST_CASE("every other refusal is for good") {
+  for (const int status : {301, 400, 409, 413, 415, 422}) {
+    CAPTURE(status);
+    FakeHttp http;
+    http.otherwise = FakeHttp::status(status);
+    const EngineClient client(engine_at("http://x"), http);
+    const std::vector<LabeledSamples> series = {series_named("a", 2)};
+    const EngineWrite written = client.write(series, nullptr);
+    CHECK(written.state == State::taken);
+    CHECK(written.refused == 2);
+  }
+}
+
 TEST_CASE("an engine that refuses everything costs a bounded number of requests") {
   FakeHttp http;
   http.otherwise = FakeHttp::status(400);
@@ -158,7 +171,7 @@ TEST_CASE("an engine that refuses everything costs a bounded number of requests"
 }
 
 TEST_CASE("what may pass is tried again later, what a person must mend as well") {
-  for (const int status : {429, 500, 503, 401, 403, 404}) {
+  for (const int status : {408, 425, 429, 500, 503, 401, 403, 404}) {
     CAPTURE(status);
     FakeHttp http;
     http.otherwise = FakeHttp::status(status, {{"retry-after", "7"}});

@@ -146,6 +146,14 @@ TEST_CASE("series that were resolved before a restart are found in the store") {
   CHECK(label_value(*request.series[0].labels, "host") == "box");
 }
 
+TEST_CASE("what is beyond a host's limit of series is sent under nobody's name") {
+  Writing w;
+  w.index.records = {{SeriesId{}, w.host, w.def}};
+  w.start();
+  CHECK(w.append(w.entry(1, {1000}, {1500})).get() == CommitState::committed);
+  CHECK(w.http.requests().empty());
+}
+
 TEST_CASE("while the engine is away the queue is bounded, and stopping gives everything back") {
   Writing w;
   w.http.otherwise = FakeHttp::status(503);

@@ -11,7 +11,7 @@ namespace {
 
 using test::FakeHttp;
 
-QuerySeries series_of(Labels labels) {
+QuerySeries source_series_of(Labels labels) {
   QuerySeries series;
   series.labels = std::make_shared<const Labels>(std::move(labels));
   return series;
@@ -34,8 +34,8 @@ struct Reading {
 };
 
 TEST_CASE("a selector of series holds each of them and little else") {
-  const auto a = series_of({{"__name__", "up"}, {"job", "a.b"}, {"zone", "1"}});
-  const auto b = series_of({{"__name__", "up"}, {"job", "c\"d"}});
+  const auto a = source_series_of({{"__name__", "up"}, {"job", "a.b"}, {"zone", "1"}});
+  const auto b = source_series_of({{"__name__", "up"}, {"job", "c\"d"}});
   const QuerySeries* const one[] = {&a};
   CHECK(selector_of(one) == R"({__name__="up",job="a.b",zone="1"})");
   const QuerySeries* const both[] = {&a, &b};
@@ -65,9 +65,9 @@ TEST_CASE("series of another engine") {
 
 TEST_CASE("samples are read in parts, and only those that were asked for come out") {
   Reading reading;
-  const std::vector<QuerySeries> series = {series_of({{"__name__", "x"}, {"i", "1"}}),
-                                           series_of({{"__name__", "y"}}),
-                                           series_of({{"__name__", "x"}, {"i", "2"}})};
+  const std::vector<QuerySeries> series = {source_series_of({{"__name__", "x"}, {"i", "1"}}),
+                                           source_series_of({{"__name__", "y"}}),
+                                           source_series_of({{"__name__", "x"}, {"i", "2"}})};
   // 7200 s of x, the rest of x, then y.
   reading.http.next(data(R"({"resultType":"matrix","result":[
     {"metric":{"__name__":"x","i":"1"},"values":[[0.999,"7"],[1,"1"],[7200.999,"2"],[7201,"8"]]},
@@ -120,7 +120,7 @@ TEST_CASE("another engine has no tiers") {
   CHECK(reading.source.oldest_ms(Tier::raw) == 0);
   CHECK_FALSE(reading.source.oldest_ms(Tier::minute));
   CHECK_FALSE(reading.source.oldest_ms(Tier::hour));
-  const std::vector<QuerySeries> series = {series_of({{"__name__", "x"}})};
+  const std::vector<QuerySeries> series = {source_series_of({{"__name__", "x"}})};
   std::size_t visited = 0;
   reading.source.read_windows(series, Tier::hour, {0, 1},
                               [&](std::size_t, const WindowColumn& column) {

@@ -95,7 +95,7 @@ class StoreHistory {
   test::TempDir dir_;
 };
 
-void check_same(const Answers& got, const Answers& want) {
+void check_same_history(const Answers& got, const Answers& want) {
   REQUIRE(got.rows.size() == want.rows.size());
   for (std::size_t i = 0; i < got.rows.size(); ++i) {
     CAPTURE(i, got.rows[i], want.rows[i]);
@@ -118,10 +118,10 @@ TEST_CASE_METHOD(StoreHistory, "answers stay what they were as hours are sealed"
   CHECK(before.tiers[5] == Tier::hour);
   clock.advance(std::chrono::minutes(5));
   store->seal_due();  // the last hour is open
-  check_same(ask_all(), before);
+  check_same_history(ask_all(), before);
   reopen();
   store->seal_all();
-  check_same(ask_all(), before);
+  check_same_history(ask_all(), before);
 }
 
 TEST_CASE_METHOD(StoreHistory, "a range goes back beyond the samples") {

@@ -169,7 +169,7 @@ TEST_CASE("a scaled window has the sample's value to the bit") {
   CHECK(windows.first[0] == to_double(ValueType::int64, 3, 123457));
 }
 
-WindowColumn windows_of(std::vector<std::int64_t> times, std::vector<double> values) {
+WindowColumn codec_windows_of(std::vector<std::int64_t> times, std::vector<double> values) {
   return build_windows({times, values}, kMinuteMs);
 }
 
@@ -187,11 +187,11 @@ TEST_CASE("joined windows are those of all samples, where these lie behind one a
     }
     if (times.size() < 2) continue;
     const auto cut = static_cast<std::ptrdiff_t>(1 + random() % (times.size() - 1));
-    const WindowColumn all = windows_of(times, values);
+    const WindowColumn all = codec_windows_of(times, values);
     const WindowColumn first =
-        windows_of({times.begin(), times.begin() + cut}, {values.begin(), values.begin() + cut});
+        codec_windows_of({times.begin(), times.begin() + cut}, {values.begin(), values.begin() + cut});
     const WindowColumn second =
-        windows_of({times.begin() + cut, times.end()}, {values.begin() + cut, values.end()});
+        codec_windows_of({times.begin() + cut, times.end()}, {values.begin() + cut, values.end()});
     for (const bool swapped : {false, true}) {
       WindowMerge merge;
       merge.join(swapped ? second : first, {0, kMinuteMs});
@@ -216,20 +216,20 @@ TEST_CASE("joined windows are those of all samples, where these lie behind one a
 
 TEST_CASE("of two windows with one end the one accepted later stays") {
   WindowMerge merge;
-  merge.put(windows_of({1}, {1}), 5, {0, kMinuteMs});
-  merge.put(windows_of({1}, {2}), 4, {0, kMinuteMs});
+  merge.put(codec_windows_of({1}, {1}), 5, {0, kMinuteMs});
+  merge.put(codec_windows_of({1}, {2}), 4, {0, kMinuteMs});
   CHECK(merge.take().first == std::vector{1.0});
-  merge.put(windows_of({1}, {1}), 5, {0, kMinuteMs});
-  merge.put(windows_of({1}, {2}), 6, {0, kMinuteMs});
-  merge.put(windows_of({kMinuteMs + 1}, {3}), 6, {0, kMinuteMs});  // outside
+  merge.put(codec_windows_of({1}, {1}), 5, {0, kMinuteMs});
+  merge.put(codec_windows_of({1}, {2}), 6, {0, kMinuteMs});
+  merge.put(codec_windows_of({kMinuteMs + 1}, {3}), 6, {0, kMinuteMs});  // outside
   CHECK(merge.take().first == std::vector{2.0});
   for (const std::int64_t first : {3'600'000, 21'600'000}) {  // in whichever order they come
-    merge.put(windows_of({1}, {static_cast<double>(first)}), 5, {0, kMinuteMs}, first);
-    merge.put(windows_of({1}, {25'200'000.0 - static_cast<double>(first)}), 5, {0, kMinuteMs},
+    merge.put(codec_windows_of({1}, {static_cast<double>(first)}), 5, {0, kMinuteMs}, first);
+    merge.put(codec_windows_of({1}, {25'200'000.0 - static_cast<double>(first)}), 5, {0, kMinuteMs},
               25'200'000 - first);
     CHECK(merge.take().first == std::vector{3'600'000.0});
   }
-  merge.put(windows_of({1, kMinuteMs + 1}, {1, 2}), 5, {0, 2 * kMinuteMs});
+  merge.put(codec_windows_of({1, kMinuteMs + 1}, {1, 2}), 5, {0, 2 * kMinuteMs});
   merge.erase({kMinuteMs, kMinuteMs});
   CHECK(merge.take().first == std::vector{2.0});
 }
