@@ -5,7 +5,6 @@
 #include <catch2/catch.hpp>
 
 #include "fake_http.hpp"
-#include "fleet/fakes.hpp"
 #include "prom/remote_write.hpp"
 #include "prom/snappy_block.hpp"
 
@@ -13,6 +12,38 @@ namespace volta {
 namespace {
 
 using test::FakeHttp;
+
+// volta's own store behind the engine: takes everything, unless it is full.
+class LocalJournal final : public Journal {
+ public:
+  std::atomic<bool> full{false};
+  std::atomic<std::size_t> rows{0};
+
+  SeriesId resolve(HostId, const SeriesDef&) override { return SeriesId{1}; }
+  RunState run_state(HostId, const RunId&) const override { return {}; }
+  bool append(JournalEntry entry) override {
+    if (full) return false;
+    ++rows;
+    entry.done(CommitState::committed);
+    return true;
+  }
+};
+
+// Knows one host.
+class OneHost final : public HostDirectory {
+ public:
+  HostRecord record;
+
+  std::vector<HostRecord> list() const override { return {record}; }
+  std::optional<HostRecord> find(std::string_view) const override { return record; }
+  std::optional<HostRecord> find(HostId) const override { return record; }
+  std::optional<HostRecord> find_by_token(const Sha256&) const override { return record; }
+  Result<HostRecord> add(const std::string&, const Sha256&) override { return record; }
+  Result<void> set_disabled(HostId, bool) override { return {}; }
+  Result<void> set_token(HostId, const Sha256&) override { return {}; }
+  Result<void> remove(HostId) override { return {}; }
+  void saw(HostId, const std::string&, const std::string&, std::int64_t, std::int64_t) override {}
+};
 
 class KnownIndex final : public SeriesIndex {
  public:
@@ -23,7 +54,8 @@ class KnownIndex final : public SeriesIndex {
 // One host with one series of watts in thousandths.
 struct Writing {
   Writing() {
-    host = directory.add("box", {}).value().id;
+    directory.record.id = host;
+    directory.record.name = "box";
     def.name = "volta_power_watts";
     def.labels = {{"zone", "package"}};
     def.scale = 3;
@@ -62,10 +94,10 @@ struct Writing {
 
   FakeHttp http;
   EngineClient client{{"http://x/w", "http://x", {}}, http};
-  test::FakeJournal local;
-  test::FakeDirectory directory;
+  LocalJournal local;
+  OneHost directory;
   KnownIndex index;
-  HostId host{};
+  HostId host{7};
   SeriesId series{};
   SeriesDef def;
   std::unique_ptr<EngineJournal> journal;
@@ -83,7 +115,7 @@ TEST_CASE("a batch is committed once the engine has taken it, with its labels an
   Writing w;
   std::atomic<bool> local_first{false};
   w.http.otherwise = [&](const OutboundRequest& request) {
-    local_first = local_first || !w.local.rows.empty();
+    local_first = local_first || w.local.rows > 0;
     return FakeHttp::status(204)(request);
   };
   w.start();
@@ -92,7 +124,7 @@ TEST_CASE("a batch is committed once the engine has taken it, with its labels an
   auto done = w.append(w.entry(1, {1000, 3000, 2000, 3000}, {1500, 1, 2500, 3500}));
   CHECK(done.get() == CommitState::committed);
   CHECK_FALSE(local_first);
-  REQUIRE(w.local.rows.size() == 1);
+  REQUIRE(w.local.rows == 1);
   const WriteRequest request = written(w.http.requests().at(0));
   REQUIRE(request.series.size() == 1);
   CHECK(*request.series[0].labels ==
@@ -113,7 +145,7 @@ TEST_CASE("an engine that is away delays what it gets, and loses and repeats not
   const auto requests = w.http.requests();
   REQUIRE(requests.size() == 3);
   CHECK(requests[0].body == requests[2].body);
-  CHECK(w.local.rows.size() == 1);
+  CHECK(w.local.rows == 1);
 }
 
 TEST_CASE("a batch that the engine refuses for good is dropped, and the next one goes on") {
@@ -123,7 +155,7 @@ TEST_CASE("a batch that the engine refuses for good is dropped, and the next one
   w.series = w.journal->resolve(w.host, w.def);
   CHECK(w.append(w.entry(1, {1000}, {1})).get() == CommitState::committed);
   CHECK(w.append(w.entry(2, {2000}, {1})).get() == CommitState::committed);
-  CHECK(w.local.rows.size() == 2);
+  CHECK(w.local.rows == 2);
   std::vector<MetricFamily> families;
   w.journal->append_to(families);
   double dropped = -1;
@@ -174,7 +206,7 @@ TEST_CASE("while the engine is away the queue is bounded, and stopping gives eve
   CHECK(refused);
   w.journal->stop();
   for (auto& one : waiting) CHECK(one.get() == CommitState::failed);
-  CHECK(w.local.rows.empty());
+  CHECK(w.local.rows == 0);
   JournalEntry late = w.entry(101, {1000}, {1});
   CHECK_FALSE(w.journal->append(std::move(late)));
 }

@@ -21,7 +21,7 @@ FakeHttp::Answer data(const std::string& text) {
   return FakeHttp::status(200, {}, R"({"status":"success","data":)" + text + "}");
 }
 
-struct Reading {
+struct EngineReading {
   FakeHttp http;
   EngineClient client{{"http://x/w", "http://x", {}}, http};
   EngineSource source{client};
@@ -43,7 +43,7 @@ TEST_CASE("a selector of series holds each of them and little else") {
 }
 
 TEST_CASE("series of another engine") {
-  Reading reading;
+  EngineReading reading;
   reading.http.next(data(R"([{"__name__":"x_total","b":"1"},{"__name__":"g","a":"1"}])"));
   const Matchers matchers{LabelMatcher::equal("job", "n")};
   const auto found = reading.source.select(matchers, {1000, 2500}, 10);
@@ -64,7 +64,7 @@ TEST_CASE("series of another engine") {
 }
 
 TEST_CASE("samples are read in parts, and only those that were asked for come out") {
-  Reading reading;
+  EngineReading reading;
   const std::vector<QuerySeries> series = {source_series_of({{"__name__", "x"}, {"i", "1"}}),
                                            source_series_of({{"__name__", "y"}}),
                                            source_series_of({{"__name__", "x"}, {"i", "2"}})};
@@ -96,7 +96,7 @@ TEST_CASE("samples are read in parts, and only those that were asked for come ou
 }
 
 TEST_CASE("names, values and metadata of another engine") {
-  Reading reading;
+  EngineReading reading;
   reading.http.next(data(R"(["b","a","b",7])"));
   CHECK(reading.source.label_names({}, {0, 1000}) == std::vector<std::string>{"a", "b"});
   reading.http.next(data(R"(["v"])"));
@@ -116,7 +116,7 @@ TEST_CASE("names, values and metadata of another engine") {
 }
 
 TEST_CASE("another engine has no tiers") {
-  Reading reading;
+  EngineReading reading;
   CHECK(reading.source.oldest_ms(Tier::raw) == 0);
   CHECK_FALSE(reading.source.oldest_ms(Tier::minute));
   CHECK_FALSE(reading.source.oldest_ms(Tier::hour));

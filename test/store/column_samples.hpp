@@ -13,7 +13,7 @@
 
 namespace volta::test {
 
-struct SampleColumn {
+struct CodecColumn {
   std::string name;
   ValueType type = ValueType::int64;
   std::vector<std::uint64_t> raw;
@@ -25,7 +25,7 @@ class SampleColumns {
  public:
   SampleColumns(std::uint64_t seed, std::size_t length) : random_(seed), length_(length) {}
 
-  std::vector<SampleColumn> all() {
+  std::vector<CodecColumn> all() {
     integers();
     decimals();
     odd_doubles();
@@ -37,7 +37,7 @@ class SampleColumns {
 
   template <typename Value>
   void add(const std::string& name, ValueType type, Value value) {
-    SampleColumn column{name, type, {}};
+    CodecColumn column{name, type, {}};
     for (std::size_t i = 0; i < length_; ++i) column.raw.push_back(value(i));
     all_.push_back(std::move(column));
   }
@@ -132,7 +132,7 @@ class SampleColumns {
 
   std::mt19937_64 random_;
   std::size_t length_;
-  std::vector<SampleColumn> all_;
+  std::vector<CodecColumn> all_;
 };
 
 }  // namespace volta::test
