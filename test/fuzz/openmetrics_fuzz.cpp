@@ -18,13 +18,13 @@ class Samples final : public volta::ScrapeSink {
     std::vector<volta::LabelView> views;
     for (const auto& [name, value] : **sample.labels) views.push_back({name, value});
     VOLTA_ASSERT(volta::labels_problem(views, {}).empty());
-    seen.emplace_back(sample.labels->get(), std::bit_cast<std::uint64_t>(sample.value));
+    seen.emplace_back(**sample.labels, std::bit_cast<std::uint64_t>(sample.value));
   }
   void metadata(const volta::MetricMetadata& metric) override {
     VOLTA_ASSERT(volta::is_metric_name(metric.name) && volta::is_utf8(metric.help));
     VOLTA_ASSERT(!metric.type.empty());
   }
-  std::vector<std::pair<const volta::Labels*, std::uint64_t>> seen;
+  std::vector<std::pair<volta::Labels, std::uint64_t>> seen;
 };
 
 }  // namespace
