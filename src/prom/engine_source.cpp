@@ -65,8 +65,9 @@ std::string selector_of(std::span<const QuerySeries* const> series) {
     for (const auto& [key, value] : *one->labels) values[key].insert(value);
   }
   for (auto& [key, of_key] : values) {
-    const auto lacks = [&](const QuerySeries* one) {
-      return label_value(*one->labels, key).empty();
+    const std::string_view name = key;
+    const auto lacks = [name](const QuerySeries* one) {
+      return label_value(*one->labels, name).empty();
     };
     if (std::any_of(series.begin(), series.end(), lacks)) of_key.insert("");
   }

@@ -97,7 +97,9 @@ class GrowthRead {
   }
   // After all else.
   void read_unclear() {
-    for (const auto& [span, places] : unclear_) {
+    for (const auto& unclear : unclear_) {
+      const auto& span = unclear.first;
+      const auto& places = unclear.second;
       std::vector<QuerySeries> asked;
       for (const std::size_t place : places) asked.push_back(series_[place]);
       reader_.read_samples(asked, {span.first, span.second},

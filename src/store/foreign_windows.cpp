@@ -93,6 +93,26 @@ void add_tier_packs(Connection& connection, BadPacks& bad, const PackRange& rang
   });
 }
 
+struct AskedWindows {
+  Tier tier;
+  TimeSpan ends;
+};
+
+// The windows of hours that no pack has all of, made of samples.
+void join_samples(ForeignReading& reading, const UnsealedSpan& span,
+                  std::span<const SeriesId> series, const AskedWindows& asked,
+                  std::vector<WindowMerge>& windows) {
+  const std::int64_t start = window_start_ms(span.first_end) + 1;
+  const TimeSpan inside{std::max(start, asked.ends.start_ms),
+                        std::min(span.last_end, asked.ends.end_ms)};
+  const auto columns = reading.read(series, {start, span.last_end});
+  for (std::size_t i = 0; i < series.size(); ++i) {
+    if (span.replaces) windows[i].erase(inside);
+    windows[i].join(
+        build_windows({columns[i].times_ms, columns[i].values}, tier_step_ms(asked.tier)), inside);
+  }
+}
+
 }  // namespace
 
 std::vector<WindowColumn> ForeignReader::read_windows(std::span<const SeriesId> series, Tier tier,
@@ -119,14 +139,7 @@ std::vector<WindowColumn> ForeignReader::read_windows(std::span<const SeriesId> 
       ForeignReading reading =
           begin({window_start_ms(unsealed.front().first_end), unsealed.back().last_end});
       for (const UnsealedSpan& span : unsealed) {
-        const std::int64_t start = window_start_ms(span.first_end) + 1;
-        const TimeSpan inside{std::max(start, ends.start_ms), std::min(span.last_end, ends.end_ms)};
-        const auto columns = reading.read(series, {start, span.last_end});
-        for (std::size_t i = 0; i < series.size(); ++i) {
-          if (span.replaces) windows[i].erase(inside);
-          windows[i].join(
-              build_windows({columns[i].times_ms, columns[i].values}, tier_step_ms(tier)), inside);
-        }
+        join_samples(reading, span, series, {tier, ends}, windows);
       }
     }
     bool same = false;

@@ -91,6 +91,23 @@ std::vector<ForwardRow> ForwardRows::of_batch(Connection& connection, const Quer
                 *slots(connection, of->run, batch_.slots));
 }
 
+LabeledSamples ForwardRows::samples_of(const Known& of, const DecodedBatch& batch, Slot slot,
+                                       std::span<const std::size_t> ticks) {
+  LabeledSamples samples{of.labels, {}, {}};
+  for (const std::size_t tick : ticks) {
+    const std::size_t at = batch.at(slot, tick);
+    if (batch.present[at] == 0) continue;
+    const double value = to_double(of.type, of.scale, batch.values[at]);
+    if (!samples.times_ms.empty() && samples.times_ms.back() == batch.times_ms[tick]) {
+      samples.values.back() = value;
+    } else {
+      samples.times_ms.push_back(batch.times_ms[tick]);
+      samples.values.push_back(value);
+    }
+  }
+  return samples;
+}
+
 // Times of a batch need not rise, and one may come twice: then the later tick's value counts.
 std::vector<ForwardRow> ForwardRows::expand(std::uint64_t commit, const DecodedBatch& batch,
                                             const std::vector<SeriesId>& series) {
@@ -106,20 +123,9 @@ std::vector<ForwardRow> ForwardRows::expand(std::uint64_t commit, const DecodedB
     const Known* of = known(series[slot]);
     if (of == nullptr) continue;
     for (std::size_t chunk = 0; chunk < chunks; ++chunk) {
-      LabeledSamples samples{of->labels, {}, {}};
-      const std::size_t end = std::min(order.size(), (chunk + 1) * kStep);
-      for (std::size_t i = chunk * kStep; i < end; ++i) {
-        const std::size_t at = batch.at(slot, order[i]);
-        if (batch.present[at] == 0) continue;
-        const std::int64_t time = batch.times_ms[order[i]];
-        const double value = to_double(of->type, of->scale, batch.values[at]);
-        if (!samples.times_ms.empty() && samples.times_ms.back() == time) {
-          samples.values.back() = value;
-        } else {
-          samples.times_ms.push_back(time);
-          samples.values.push_back(value);
-        }
-      }
+      const std::size_t first = chunk * kStep;
+      LabeledSamples samples = samples_of(
+          *of, batch, slot, std::span(order).subspan(first, std::min(kStep, order.size() - first)));
       if (samples.times_ms.empty()) continue;
       rows.push_back(
           {{commit, static_cast<std::uint32_t>(slot * chunks + chunk)}, std::move(samples)});

@@ -43,6 +43,9 @@ class ForwardRows {
   const Group* group(Connection& connection, std::int64_t keyframe);
   const SeriesList& slots(Connection& connection, std::int64_t run, std::size_t at_least);
   const Known* known(SeriesId series);
+  // Of a slot at these ticks, whose times rise; of two for one time the later.
+  static LabeledSamples samples_of(const Known& of, const DecodedBatch& batch, Slot slot,
+                                   std::span<const std::size_t> ticks);
   std::vector<ForwardRow> expand(std::uint64_t commit, const DecodedBatch& batch,
                                  const std::vector<SeriesId>& series);
 

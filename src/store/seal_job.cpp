@@ -248,7 +248,7 @@ void SealJob::seal_tiers(Columns columns) {
   // joined with those that are there.
   const bool is_whole = !lost_raw_ && (has_raw_ || (window_.after == 0 && !window_.tiers_only));
   Ends minutes;
-  if (is_whole && has_raw_) columns = with_stored_samples(std::move(columns), minutes);
+  if (is_whole && has_raw_) columns = with_stored_samples(columns, minutes);
   for (const Tier tier : {Tier::minute, Tier::hour}) {
     Windows windows;
     for (const auto& column : columns) {
@@ -270,7 +270,7 @@ void SealJob::seal_tiers(Columns columns) {
 
 // The same series and their other variants, with all the window's samples: what packs have of them,
 // too. `minutes`: the ends of those in which packs have samples.
-SealJob::Columns SealJob::with_stored_samples(Columns fresh, Ends& minutes) {
+SealJob::Columns SealJob::with_stored_samples(const Columns& fresh, Ends& minutes) {
   SampleTable table;
   std::set<std::uint32_t> kins;
   for (const auto& column : fresh) kins.insert(known_.at(column.series).kin);

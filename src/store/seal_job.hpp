@@ -73,7 +73,7 @@ class SealJob {
     std::function<void(std::span<const NewPack>)> save{};
   };
   SealJob(Parts parts, SealWindow window, std::unique_ptr<SealSource> source)
-      : parts_(parts), window_(window), source_(std::move(source)) {}
+      : parts_(std::move(parts)), window_(window), source_(std::move(source)) {}
 
   // `stop` is asked between slices; true ends it with an empty answer, and so does a pack of the
   // window that turns out to be broken: once that is put aside, the job can be done.
@@ -89,7 +89,7 @@ class SealJob {
   void save_samples(std::size_t at_least);
   void seal_tiers(Columns columns);
   using Ends = std::map<SeriesId, std::set<std::int64_t>>;
-  [[nodiscard]] Columns with_stored_samples(Columns fresh, Ends& minutes);
+  [[nodiscard]] Columns with_stored_samples(const Columns& fresh, Ends& minutes);
   void add_stored(SampleTable& table, Ends& minutes);
   [[nodiscard]] bool knows_broken();
   void join_stored_windows(Tier tier, Windows& windows);

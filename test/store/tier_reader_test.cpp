@@ -74,8 +74,8 @@ TEST_CASE_METHOD(TierStore, "windows count each sample once while their hours ar
   }
   const TimeSpan ends{kTierEnd - kHours * kTierHour, kTierEnd};
   std::atomic<bool> stop{false};
-  int wrong = 0;
-  int reads = 0;
+  std::atomic<int> wrong{0};
+  std::atomic<int> reads{0};
   std::thread reader([&] {
     while (!stop || reads < 2) {
       const WindowColumn found = windows(id, Tier::hour, ends);
@@ -87,7 +87,7 @@ TEST_CASE_METHOD(TierStore, "windows count each sample once while their hours ar
   store->seal_all();
   stop = true;
   reader.join();
-  CAPTURE(reads);
+  CAPTURE(reads.load());
   CHECK(wrong == 0);
 }
 
