@@ -101,6 +101,7 @@ class GrowthRead {
       const auto& span = unclear.first;
       const auto& places = unclear.second;
       std::vector<QuerySeries> asked;
+      asked.reserve(places.size());
       for (const std::size_t place : places) asked.push_back(series_[place]);
       reader_.read_samples(asked, {span.first, span.second},
                            [&](std::size_t i, const SampleSlice& samples) {
