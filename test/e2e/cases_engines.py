@@ -77,15 +77,23 @@ def conforms(engine):
         assert len(got) == 1 and got[0]["metric"] == {"__name__": "volta_memory_total_bytes", "host": "box"}, got
         total = float(got[0]["value"][1])
         now = int(time.time() * 1000)
-        shown = get(it.port, f"/api/v1/series?host={host['id']}&name=volta_memory_total_bytes&start={now - 5000}&end={now}&step=1s&agg=last", it.key)
+        shown = wait_until("the page's series", lambda: next((a for a in [get(
+            it.port, f"/api/v1/series?host={host['id']}&name=volta_memory_total_bytes&start={now - 5000}&end={now}&step=1s&agg=last", it.key)] if a["series"]), None), 40)
         assert shown["unit"] == "bytes" and {v for row in shown["series"] for v in row["values"] if v is not None} == {total}, shown
         latest = get(it.port, f"/api/v1/latest?host={host['id']}&name=volta_memory_total_bytes", it.key)
         assert latest["items"][0]["value"] == total, latest
-        rates = get(it.port, f"/api/v1/series?host={host['id']}&name=volta_cpu_seconds_total&start={now - 60_000}&end={now}&step=10s", it.key)
-        modes = {row["labels"]["mode"] for row in rates["series"]}
-        assert {"idle", "user"} <= modes and any(v for row in rates["series"] for v in row["values"]), rates
-        energy = get(it.port, f"/api/v1/energy?host={host['id']}&start={now - 60_000}&end={now}", it.key)
-        assert energy["joules"] > 0, energy
+        # Engines show what is new a little later, and not all of it at once.
+        def rates_are_there():
+            ms = int(time.time() * 1000)
+            rates = get(it.port, f"/api/v1/series?host={host['id']}&name=volta_cpu_seconds_total&start={ms - 60_000}&end={ms}&step=10s", it.key)
+            return {"idle", "user"} <= {row["labels"]["mode"] for row in rates["series"]} and any(v for row in rates["series"] for v in row["values"])
+
+        def energy_is_there():
+            ms = int(time.time() * 1000)
+            return (get(it.port, f"/api/v1/energy?host={host['id']}&start={ms - 60_000}&end={ms}", it.key)["joules"] or 0) > 0
+
+        wait_until("rates", rates_are_there, 40)
+        wait_until("energy", energy_is_there, 40)
 
         # What others write, and how it is found.
         write(it.port, it.key, [({"__name__": "outside_total", "job": "a b", "path": "C:\\x\"y"}, [(now - 3000 + 1000 * i, 10.0 + i) for i in range(3)])])
@@ -93,10 +101,11 @@ def conforms(engine):
         got = it.ask("outside_total[1m]", time=now / 1000)
         assert [(round(t * 1000), float(v)) for t, v in got[0]["values"]] == [(now - 3000 + 1000 * i, 10.0 + i) for i in range(3)], got
         assert it.ask('outside_total{path="C:\\\\x\\"y"}'), "a label with a backslash and a quote"
-        assert "outside_total" in data(it.port, "label/__name__/values", it.key)
+        wait_until("its name", lambda: "outside_total" in data(it.port, "label/__name__/values", it.key), 40)
         assert {"host", "mode", "job"} <= set(data(it.port, "labels", it.key))
-        found = data(it.port, "series", it.key, **{"match[]": 'outside_total{job="a b"}'})
+        found = wait_until("its series", lambda: data(it.port, "series", it.key, **{"match[]": 'outside_total{job="a b"}'}), 40)
         assert found == [{"__name__": "outside_total", "job": "a b", "path": "C:\\x\"y"}], found
+        wait_until("the federated sample", lambda: "outside_total{" in request(it.port, "/prometheus/federate?match[]=outside_total", key=it.key)[2], 40)
         status, _, text = request(it.port, "/prometheus/federate?match[]=outside_total", key=it.key)
         assert status == 200 and "outside_total{" in text, (status, text)
         answer = data(it.port, "query_range", it.key, query="sum by (mode) (rate(volta_cpu_seconds_total[1m]))", start=now / 1000 - 20, end=now / 1000, step=5)
