@@ -188,8 +188,8 @@ TEST_CASE("joined windows are those of all samples, where these lie behind one a
     if (times.size() < 2) continue;
     const auto cut = static_cast<std::ptrdiff_t>(1 + random() % (times.size() - 1));
     const WindowColumn all = codec_windows_of(times, values);
-    const WindowColumn first =
-        codec_windows_of({times.begin(), times.begin() + cut}, {values.begin(), values.begin() + cut});
+    const WindowColumn first = codec_windows_of({times.begin(), times.begin() + cut},
+                                                {values.begin(), values.begin() + cut});
     const WindowColumn second =
         codec_windows_of({times.begin() + cut, times.end()}, {values.begin() + cut, values.end()});
     for (const bool swapped : {false, true}) {
