@@ -5,53 +5,12 @@
 #include <numeric>
 #include <set>
 
+#include "store/growing_column.hpp"
 #include "store/journal_row.hpp"
 #include "store/window_builder.hpp"
 
 namespace volta {
 namespace {
-
-// One answer column while it grows. A time may come twice and out of order until finish().
-struct Growing {
-  std::vector<std::int64_t> times_ms;
-  std::vector<double> values;
-  std::vector<std::int64_t> accepted;
-
-  void add(std::int64_t time, double value, std::int64_t order) {
-    times_ms.push_back(time);
-    values.push_back(value);
-    accepted.push_back(order);
-  }
-  void append(const Growing& later) {
-    times_ms.insert(times_ms.end(), later.times_ms.begin(), later.times_ms.end());
-    values.insert(values.end(), later.values.begin(), later.values.end());
-    accepted.insert(accepted.end(), later.accepted.begin(), later.accepted.end());
-  }
-  void finish(SampleColumn& out);
-};
-
-void Growing::finish(SampleColumn& out) {
-  const bool rising = std::adjacent_find(times_ms.begin(), times_ms.end(),
-                                         std::greater_equal<>()) == times_ms.end();
-  if (rising) {
-    out.times_ms = std::move(times_ms);
-    out.values = std::move(values);
-    return;
-  }
-  std::vector<std::uint32_t> order(times_ms.size());
-  std::iota(order.begin(), order.end(), 0U);
-  std::stable_sort(order.begin(), order.end(), [&](std::uint32_t a, std::uint32_t b) {
-    return std::pair(times_ms[a], accepted[a]) < std::pair(times_ms[b], accepted[b]);
-  });
-  for (const std::uint32_t at : order) {
-    if (!out.times_ms.empty() && out.times_ms.back() == times_ms[at]) {
-      out.values.back() = values[at];
-    } else {
-      out.times_ms.push_back(times_ms[at]);
-      out.values.push_back(values[at]);
-    }
-  }
-}
 
 // Where the samples of a series id go, and how its bits are read.
 struct Target {
@@ -81,7 +40,7 @@ class RangeRead {
  private:
   [[nodiscard]] std::vector<WantedSlot> wanted(const std::vector<SeriesId>& slots) const;
   void add(const JournalRow& row, const std::vector<WantedSlot>& slots);
-  void add(Growing& column, const DoubleSamples& samples, std::int64_t accepted) const;
+  void add(GrowingColumn& column, const DoubleSamples& samples, std::int64_t accepted) const;
   [[nodiscard]] bool inside(std::int64_t time) const {
     return start_ms_ <= time && time <= end_ms_;
   }
@@ -91,8 +50,8 @@ class RangeRead {
   std::int64_t end_ms_;
   std::unordered_map<SeriesId, Target> targets_;
   std::vector<std::size_t> column_of_asked_;
-  std::vector<Growing> columns_;  // from the journal and the head
-  std::vector<Growing> packed_;   // from packs
+  std::vector<GrowingColumn> columns_;  // from the journal and the head
+  std::vector<GrowingColumn> packed_;   // from packs
   SealMarks marks_;
 };
 
@@ -220,16 +179,18 @@ void RangeRead::add_packs(Connection& connection, BadPacks& bad) {
               });
 }
 
-void RangeRead::add(Growing& column, const DoubleSamples& samples, std::int64_t accepted) const {
+void RangeRead::add(GrowingColumn& column, const DoubleSamples& samples,
+                    std::int64_t accepted) const {
   const auto times = samples.times_ms;
   const auto first = std::lower_bound(times.begin(), times.end(), start_ms_);
   const auto last = std::upper_bound(first, times.end(), end_ms_);
   const auto from = first - times.begin();
   const auto to = last - times.begin();
+  if (first == last) return;
+  column.begin(accepted);
   column.times_ms.insert(column.times_ms.end(), first, last);
   column.values.insert(column.values.end(), samples.values.begin() + from,
                        samples.values.begin() + to);
-  column.accepted.insert(column.accepted.end(), static_cast<std::size_t>(to - from), accepted);
 }
 
 std::vector<SampleColumn> RangeRead::finish(std::span<const SeriesId> series) {
@@ -240,7 +201,7 @@ std::vector<SampleColumn> RangeRead::finish(std::span<const SeriesId> series) {
     if (first_use[column]) {
       out[i] = out[*first_use[column]];
     } else {
-      packed_[column].append(columns_[column]);
+      packed_[column].append(std::move(columns_[column]));
       packed_[column].finish(out[i]);
       first_use[column] = i;
     }
