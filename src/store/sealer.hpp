@@ -38,7 +38,8 @@ struct SealCounters {
   std::atomic<std::uint64_t> samples{0};
   std::atomic<std::uint64_t> bytes{0};  // of packs written
   std::atomic<std::uint64_t> failures{0};
-  std::atomic<std::uint64_t> us{0};  // spent
+  std::atomic<std::uint64_t> damaged_rows{0};  // of foreign samples, left out
+  std::atomic<std::uint64_t> us{0};            // spent
 };
 
 // Thread-safe.
@@ -105,7 +106,6 @@ class Sealer {
   PackMerger merger_;
   SealBacklog backlog_;
   ForeignSealer foreign_;
-  std::unordered_set<std::int64_t> failed_foreign_;  // ends of windows that were logged
   std::int64_t next_merge_ms_ = 0;
   std::int64_t first_saved_ = 0;  // pack.id, of the window being sealed; 0: none yet
   std::unordered_map<SeriesId, std::int64_t> kept_until_;

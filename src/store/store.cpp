@@ -247,6 +247,7 @@ void Store::append_to(std::vector<MetricFamily>& families) const {
   add(metrics::store_seal_seconds_total, {{{}, count(seals.us) / 1e6}});
   add(metrics::store_sealed_bytes_total, {{{}, count(seals.bytes)}});
   add(metrics::store_seal_failures_total, {{{}, count(seals.failures)}});
+  add(metrics::store_damaged_rows_total, {{{}, count(seals.damaged_rows)}});
   add(metrics::store_bad_packs_total, {{{}, static_cast<double>(parts_->bad.met())}});
   add(metrics::store_readonly, {{{}, writable() ? 0.0 : 1.0}});
 }
