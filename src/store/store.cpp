@@ -85,7 +85,7 @@ struct Store::Parts {
         foreign_head(options.head_bytes),
         hold(clock, ages, hold_limits(options), options.forward_readers),
         reader({series, head, readers, bad, ages}),
-        foreign_reader(foreign_head, foreign_readers, bad),
+        foreign_reader(foreign_head, foreign_readers, bad, ages),
         source({hosts, series, notes, reader, foreign_reader}) {
     load(clock.wall_ms() - options.head_span.count());
     if (const auto& forwarded = options.forward_readers) {

@@ -316,5 +316,75 @@ TEST_CASE_METHOD(ForeignFaults, "foreign hours that cannot be sealed keep no oth
   CHECK(read("a").size() == 71);
 }
 
+TEST_CASE_METHOD(ForeignFaults, "what the store's size takes is not claimed to be known") {
+  options.size_bytes = 500'000;
+  open();
+  // A host that goes on, with something old.
+  const HostId host = store->hosts().add("h", test::token(1)).value().id;
+  test::Agent agent(store->journal(), host, test::run_id(1));
+  const Slot slot = agent.define(test::gauge("m"));
+  REQUIRE(test::commit(store->journal(), agent.finish_one(slot, kStart - 90 * kWindowMs)) ==
+          CommitState::committed);
+  std::mt19937_64 random(1);
+  FaultySamples all;
+  for (int i = 0; i < 80; ++i) {
+    FaultySamples some;
+    for (int at = 0; at < 1'000; ++at) {
+      some[kStart - 80 * kWindowMs + i * kWindowMs + at * 1000] = static_cast<double>(random());
+    }
+    write("f", some);
+    all.merge(some);
+  }
+  store->maintain();
+  const FaultySamples left = read("f");
+  REQUIRE(left.size() < all.size());
+  REQUIRE(left.size() > 1000);
+  const auto check = [&] {
+    const std::int64_t since = store->source().oldest_ms(Tier::raw).value();
+    CHECK(since > all.begin()->first);
+    const FaultySamples known(all.lower_bound(since), all.end());
+    CHECK_FALSE(known.empty());
+    CHECK(FaultySamples(left.lower_bound(since), left.end()) == known);
+    CHECK(left.begin()->first - since < 2 * kWindowMs);  // no more than is gone
+  };
+  check();
+  open();
+  check();
+}
+
+TEST_CASE_METHOD(ForeignFaults, "the size takes what lies behind rows that cannot be deleted") {
+  options.size_bytes = 500'000;
+  open();
+  const std::int64_t gone = break_page_of_many(*this);
+  std::mt19937_64 random(1);
+  for (int i = 0; i < 80; ++i) {
+    FaultySamples some;
+    for (int at = 0; at < 1'000; ++at) some[kFaultEnd + at] = static_cast<double>(random());
+    write("b" + std::to_string(i), some);
+  }
+  CHECK_NOTHROW(store->maintain());
+  CHECK(count("foreign_row") < 70);
+  CHECK(count("foreign_row WHERE max_ms < " + std::to_string(kFaultEnd)) == gone);
+  CHECK(read("b79").size() == 1000);
+}
+
+TEST_CASE_METHOD(ForeignFaults, "rows that packs have as well take nothing along") {
+  options.forward_readers = std::vector<std::string>{"r"};
+  open();
+  store->forward_log().save("r", "", store->forward_log().newest());
+  write("a", {{kFaultEnd - kWindowMs - 5, 1}, {kFaultEnd - 1000, 2}});
+  const auto lost = [&] {
+    Connection connection(file(), Connection::Mode::reader, 1000);
+    return lost_with(connection, oldest_foreign_rows(connection, INT64_MAX, 10));
+  };
+  CHECK(lost() == kFaultEnd - 1000);
+  store->seal_all();
+  REQUIRE(count("foreign_row") == 1);  // the reader has not had it
+  CHECK(lost() == std::nullopt);
+  write("far",
+        {{kFaultEnd - 90 * kWindowMs - 5, 1}, {kFaultEnd - 40 * kWindowMs, 1}, {kFaultEnd, 2}});
+  CHECK(lost() == kFaultEnd - 89 * kWindowMs);
+}
+
 }  // namespace
 }  // namespace volta
