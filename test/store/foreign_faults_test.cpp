@@ -212,6 +212,18 @@ TEST_CASE_METHOD(ForeignFaults, "a broken page of many rows costs these and noth
   CHECK(count("foreign_row") == gone);
 }
 
+TEST_CASE_METHOD(ForeignFaults, "who passes samples on gets past a broken page") {
+  open();
+  write("before", {{kFaultEnd - 2000, 1}});
+  write("wide", wide());
+  write("after", {{kFaultEnd - 1000, 2}});
+  break_page_of_row(2);
+  const auto rows = store->forward_log().read_after({}, 1'000'000);
+  REQUIRE(rows.size() == 2);
+  CHECK(rows[0].samples.values == std::vector{1.0});
+  CHECK(rows[1].samples.values == std::vector{2.0});
+}
+
 TEST_CASE_METHOD(ForeignFaults, "damaged foreign rows go when they are too old") {
   options.seal_in_background = true;  // else the journal's rows go by their age
   options.raw_age = hours(24);
