@@ -83,9 +83,9 @@ void add_tier_packs(Connection& connection, BadPacks& bad, const PackRange& rang
   visit_packs(connection, range, bad, [&](const OpenPack& open) {
     for (std::size_t i = 0; i < series.size(); ++i) {
       if (series[i] < open.row.first_series || series[i] > open.row.last_series) continue;
-      const auto found = read_tier_columns(reader, open, series[i], tier_step_ms(range.tier));
+      auto found = read_tier_columns(reader, open, series[i], tier_step_ms(range.tier));
       if (found) {
-        windows[i].put(*found, open.row.accepted, range.ends, open.row.span_ms);
+        windows[i].put(std::move(*found), open.row.accepted, range.ends, open.row.span_ms);
       } else {
         bad.report(open.row, found.error().text);
       }

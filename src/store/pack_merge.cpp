@@ -282,14 +282,14 @@ void PackMerger::merge_windows(const Period& period, PackSink& sink, SeriesId fi
     for (const PackEntry& entry : open.pack.entries()) {
       if (entry.series < first || entry.series > last || entry.series == before) continue;
       before = entry.series;
-      const auto windows =
+      auto windows =
           read_tier_columns(parts_.workshop.reader, open, entry.series, tier_step_ms(period.tier));
       if (!windows) {
         parts_.bad.report(open.row, windows.error().text);
         continue;
       }
       Merged& merged = all[entry.series];
-      merged.windows.put(*windows, open.row.accepted, kAll, open.row.span_ms);
+      merged.windows.put(std::move(*windows), open.row.accepted, kAll, open.row.span_ms);
       merged.kind = kind_of_tier_columns(open.pack, entry.series);
     }
   });

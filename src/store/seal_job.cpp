@@ -325,22 +325,21 @@ void SealJob::add_stored(SampleTable& table, Ends& minutes) {
 void SealJob::join_stored_windows(Tier tier, Windows& windows) {
   const TimeSpan ends{window_start_ms(window_.end_ms) + 1, window_.end_ms};
   std::map<SeriesId, WindowMerge> merges;
-  visit_packs(parts_.connection, {tier, window_.host, ends, {}}, parts_.bad,
-              [&](const OpenPack& open) {
-                for (const auto& [series, fresh] : windows) {
-                  const auto stored =
-                      read_tier_columns(parts_.workshop.reader, open, series, tier_step_ms(tier));
-                  if (!stored) {
-                    parts_.bad.report(open.row, stored.error().text);
-                  } else {
-                    merges[series].put(*stored, open.row.accepted, ends, open.row.span_ms);
-                  }
-                }
-              });
+  visit_packs(
+      parts_.connection, {tier, window_.host, ends, {}}, parts_.bad, [&](const OpenPack& open) {
+        for (const auto& [series, fresh] : windows) {
+          auto stored = read_tier_columns(parts_.workshop.reader, open, series, tier_step_ms(tier));
+          if (!stored) {
+            parts_.bad.report(open.row, stored.error().text);
+          } else {
+            merges[series].put(std::move(*stored), open.row.accepted, ends, open.row.span_ms);
+          }
+        }
+      });
   for (auto& [series, column] : windows) {
     const auto stored = merges.find(series);
     if (stored == merges.end()) continue;
-    stored->second.join(column, ends);
+    stored->second.join(std::move(column), ends);
     column = stored->second.take();
   }
 }

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
-#include <limits>
+#include <utility>
 
 #include "store/window_builder.hpp"
 
@@ -44,10 +44,11 @@ std::uint64_t half(std::uint64_t word) {
 }
 
 // What a window's values would add up to if they lay on a line, resp. around the middle.
-std::uint64_t likely_sum(bool counter, std::uint64_t count, double first, double last, double min,
-                         double max) {
-  if (counter) return count * word(first) + half((count - 1) * (word(last) - word(first)));
-  return half(count * (word(min) + word(max)));
+std::uint64_t likely_sum_of_counter(std::uint64_t count, std::uint64_t first, std::uint64_t last) {
+  return count * first + half((count - 1) * (last - first));
+}
+std::uint64_t likely_sum_of_gauge(std::uint64_t count, std::uint64_t min, std::uint64_t max) {
+  return half(count * (min + max));
 }
 
 // Of doubles, as std::min and std::max, but the same whichever comes first.
@@ -116,8 +117,10 @@ void add_whole(Adder& add, const WindowColumn& w, bool counter) {
     return;
   }
   add.put_unless_zero(part_sum, [&](std::size_t i) {
-    return word(w.sum[i]) -
-           likely_sum(counter, w.count[i], w.first[i], w.last[i], w.min[i], w.max[i]);
+    const std::uint64_t likely =
+        counter ? likely_sum_of_counter(w.count[i], word(w.first[i]), word(w.last[i]))
+                : likely_sum_of_gauge(w.count[i], word(w.min[i]), word(w.max[i]));
+    return word(w.sum[i]) - likely;
   });
 }
 
@@ -137,16 +140,16 @@ void add_doubles(Adder& add, const WindowColumn& w, bool counter) {
   add.put_doubles(part_sum, w.sum, [&](std::size_t i) { return w.first[i] * w.count[i]; });
 }
 
-// The words of one part of a series, and their times.
+// The words of one part of a series.
 struct TierWords {
   bool there = false;
   ValueType type = ValueType::int64;
-  std::vector<std::int64_t> times_ms;
   Words words;
 };
 
+// `times_ms`: where the part's times are wanted too.
 Result<TierWords> read_part(PackReader& reader, const OpenPack& open, SeriesId series,
-                            TierPart part) {
+                            TierPart part, std::vector<std::int64_t>* times_ms) {
   TierWords out;
   const PackEntry* entry = open.pack.find(series, part);
   if (entry == nullptr) return out;
@@ -154,8 +157,8 @@ Result<TierWords> read_part(PackReader& reader, const OpenPack& open, SeriesId s
   if (!samples) return samples.error();
   out.there = true;
   out.type = entry->type;
-  out.times_ms.assign(samples->times_ms.begin(), samples->times_ms.end());
   out.words.assign(samples->values.begin(), samples->values.end());
+  if (times_ms != nullptr) times_ms->assign(samples->times_ms.begin(), samples->times_ms.end());
   return out;
 }
 
@@ -166,43 +169,98 @@ struct TierParts {
 
 double from_bits(std::uint64_t bits) { return std::bit_cast<double>(bits); }
 
-void read_whole(WindowColumn& w, const TierParts& parts, bool counter) {
-  const auto at = [](const TierWords& part, std::size_t i) {
-    return part.there ? part.words[i] : 0;
-  };
-  for (std::size_t i = 0; i < parts.first.words.size(); ++i) {
-    const double first = from_word(parts.first.words[i] + (i == 0 ? 0 : word(w.last.back())));
-    const double last = from_word(word(first) + at(parts.last, i));
-    w.first.push_back(first);
-    w.last.push_back(last);
-    w.min.push_back(from_word(word(std::min(first, last)) - at(parts.min, i)));
-    w.max.push_back(from_word(word(std::max(first, last)) + at(parts.max, i)));
-    w.increase.push_back(counter ? from_word(word(last) - word(first) + at(parts.increase, i))
-                                 : std::nan(""));
-    if (parts.sum.there && parts.sum.type == ValueType::float64) {
-      w.sum.push_back(from_bits(parts.sum.words[i]));
-    } else {
-      const std::uint64_t likely =
-          likely_sum(counter, parts.count.words[i], first, last, w.min.back(), w.max.back());
-      w.sum.push_back(from_word(likely + at(parts.sum, i)));
-    }
+std::int64_t as_signed(std::uint64_t word) { return static_cast<std::int64_t>(word); }
+
+void add_words(Words& sum, const TierWords& part) {
+  if (!part.there) return;
+  for (std::size_t i = 0; i < sum.size(); ++i) sum[i] += part.words[i];
+}
+
+void put_words(std::vector<double>& out, const Words& words) {
+  out.resize(words.size());
+  std::transform(words.begin(), words.end(), out.begin(), from_word);
+}
+
+// Parts one after the other, in loops that a processor runs several windows of at a time.
+void read_whole(WindowColumn& w, TierParts& parts, bool counter) {
+  const std::size_t size = parts.first.words.size();
+  Words& first = parts.first.words;
+  Words last(size);
+  std::uint64_t before = 0;
+  for (std::size_t i = 0; i < size; ++i) {
+    first[i] += before;
+    last[i] = before = first[i] + (parts.last.there ? parts.last.words[i] : 0);
+  }
+  Words min(size);
+  Words max(size);
+  Words sum(size);
+  for (std::size_t i = 0; i < size; ++i) {
+    const bool rises = as_signed(first[i]) < as_signed(last[i]);
+    min[i] = rises ? first[i] : last[i];
+    max[i] = rises ? last[i] : first[i];
+  }
+  if (parts.min.there) {
+    for (std::size_t i = 0; i < size; ++i) min[i] -= parts.min.words[i];
+  }
+  add_words(max, parts.max);
+  const Words& count = parts.count.words;
+  for (std::size_t i = 0; i < size; ++i) {
+    sum[i] = counter ? likely_sum_of_counter(count[i], first[i], last[i])
+                     : likely_sum_of_gauge(count[i], min[i], max[i]);
+  }
+  put_words(w.first, first);
+  put_words(w.last, last);
+  put_words(w.min, min);
+  put_words(w.max, max);
+  if (counter) {
+    for (std::size_t i = 0; i < size; ++i) last[i] -= first[i];
+    add_words(last, parts.increase);
+    put_words(w.increase, last);
+  } else {
+    w.increase.assign(size, std::nan(""));
+  }
+  if (parts.sum.there && parts.sum.type == ValueType::float64) {
+    w.sum.resize(size);
+    std::transform(parts.sum.words.begin(), parts.sum.words.end(), w.sum.begin(), from_bits);
+  } else {
+    add_words(sum, parts.sum);
+    put_words(w.sum, sum);
   }
 }
 
 void read_doubles(WindowColumn& w, const TierParts& parts, bool counter) {
-  const auto at = [](const TierWords& part, std::size_t i, double guess) {
-    return part.there ? from_bits(part.words[i]) : guess;
+  const std::size_t size = parts.first.words.size();
+  const auto fill = [&](std::vector<double>& out, const TierWords& part, const auto& guess) {
+    out.resize(size);
+    for (std::size_t i = 0; i < size; ++i) {
+      out[i] = part.there ? from_bits(part.words[i]) : guess(i);
+    }
   };
-  for (std::size_t i = 0; i < parts.first.words.size(); ++i) {
-    const double first = from_bits(parts.first.words[i]);
-    const double last = at(parts.last, i, first);
-    w.first.push_back(first);
-    w.last.push_back(last);
-    w.min.push_back(at(parts.min, i, lesser(first, last)));
-    w.max.push_back(at(parts.max, i, greater(first, last)));
-    w.increase.push_back(counter ? at(parts.increase, i, last - first) : std::nan(""));
-    w.sum.push_back(at(parts.sum, i, first * static_cast<double>(parts.count.words[i])));
+  fill(w.first, parts.first, [](std::size_t) { return 0.0; });
+  fill(w.last, parts.last, [&](std::size_t i) { return w.first[i]; });
+  fill(w.min, parts.min, [&](std::size_t i) { return lesser(w.first[i], w.last[i]); });
+  fill(w.max, parts.max, [&](std::size_t i) { return greater(w.first[i], w.last[i]); });
+  if (counter) {
+    fill(w.increase, parts.increase, [&](std::size_t i) { return w.last[i] - w.first[i]; });
+  } else {
+    w.increase.assign(size, std::nan(""));
   }
+  fill(w.sum, parts.sum,
+       [&](std::size_t i) { return w.first[i] * static_cast<double>(parts.count.words[i]); });
+}
+
+// The windows' ends from the times of their last samples; false: they do not rise.
+bool put_ends(WindowColumn& w, std::int64_t step_ms) {
+  w.end_ms.resize(w.last_ms.size());
+  for (std::size_t i = 0; i < w.end_ms.size(); ++i) {
+    const std::int64_t last = w.last_ms[i];
+    if (i > 0 && last <= w.end_ms[i - 1]) return false;
+    // Most follow the one before; a division for each is what takes the time.
+    const std::int64_t next =
+        i > 0 && w.end_ms[i - 1] < INT64_MAX - step_ms ? w.end_ms[i - 1] + step_ms : INT64_MIN;
+    w.end_ms[i] = last <= next ? next : window_end_ms(last, step_ms);
+  }
+  return true;
 }
 
 }  // namespace
@@ -240,7 +298,10 @@ Result<WindowColumn> read_tier_columns(PackReader& reader, const OpenPack& open,
                                                             {part_sum, &parts.sum},
                                                             {part_stale, &parts.stale}}};
   for (const auto& [part, words] : all) {
-    auto read = read_part(reader, open, series, part);
+    auto* times_ms = part == part_first   ? &out.first_ms
+                     : part == part_count ? &out.last_ms
+                                          : nullptr;
+    auto read = read_part(reader, open, series, part, times_ms);
     if (!read) return read.error();
     *words = std::move(*read);
     if (words->there && words->words.size() != parts.first.words.size()) {
@@ -248,18 +309,20 @@ Result<WindowColumn> read_tier_columns(PackReader& reader, const OpenPack& open,
     }
   }
   if (!parts.count.there) return Error{"a series of a tier has no counts"};
+  if (!put_ends(out, step_ms)) return Error{"the windows of a tier's series do not rise"};
   const bool counter = parts.count.type == ValueType::uint64;
   if (parts.first.type == ValueType::float64) {
     read_doubles(out, parts, counter);
   } else {
     read_whole(out, parts, counter);
   }
-  out.first_ms = std::move(parts.first.times_ms);
-  out.last_ms = std::move(parts.count.times_ms);
-  for (std::size_t i = 0; i < out.last_ms.size(); ++i) {
-    out.end_ms.push_back(window_end_ms(out.last_ms[i], step_ms));
-    out.count.push_back(static_cast<std::uint32_t>(parts.count.words[i]));
-    out.ends_stale.push_back(parts.stale.there && parts.stale.words[i] != 0 ? 1 : 0);
+  out.count.assign(parts.count.words.size(), 0);
+  std::transform(parts.count.words.begin(), parts.count.words.end(), out.count.begin(),
+                 [](std::uint64_t word) { return static_cast<std::uint32_t>(word); });
+  out.ends_stale.assign(out.count.size(), 0);
+  if (parts.stale.there) {
+    std::transform(parts.stale.words.begin(), parts.stale.words.end(), out.ends_stale.begin(),
+                   [](std::uint64_t word) { return static_cast<std::uint8_t>(word != 0); });
   }
   return out;
 }

@@ -115,9 +115,9 @@ std::optional<Error> add_pack(AskedSeries& asked, PackReader& reader, const Open
                               Tier tier, TimeSpan ends) {
   std::optional<Error> problem;
   for (std::size_t i = 0; i < asked.variants.size(); ++i) {
-    const auto windows = read_tier_columns(reader, open, asked.variants[i]->id, tier_step_ms(tier));
+    auto windows = read_tier_columns(reader, open, asked.variants[i]->id, tier_step_ms(tier));
     if (windows) {
-      asked.of_variant[i].put(*windows, open.row.accepted, ends, open.row.span_ms);
+      asked.of_variant[i].put(std::move(*windows), open.row.accepted, ends, open.row.span_ms);
     } else {
       problem = windows.error();
     }
@@ -154,12 +154,15 @@ void find_mixed(const WindowColumn& windows, std::map<std::int64_t, TimeSpan>& c
 std::set<std::int64_t> TierRead::join_variants(TimeSpan ends) {
   std::set<std::int64_t> mixed;
   for (AskedSeries& asked : asked_) {
+    const auto with_windows =
+        std::count_if(asked.of_variant.begin(), asked.of_variant.end(),
+                      [](const WindowMerge& variant) { return !variant.empty(); });
     std::map<std::int64_t, TimeSpan> covered;  // by window, of the variants so far
     for (std::size_t i = 0; i < asked.variants.size(); ++i) {
       WindowColumn windows = asked.of_variant[i].take();
-      find_mixed(windows, covered, mixed);
+      if (with_windows > 1) find_mixed(windows, covered, mixed);
       scale_windows(windows, asked.variants[i]->def.type, asked.variants[i]->def.scale);
-      asked.all.join(windows, ends);
+      asked.all.join(std::move(windows), ends);
     }
   }
   return mixed;
