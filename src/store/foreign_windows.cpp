@@ -77,10 +77,10 @@ std::vector<UnsealedSpan> unsealed_spans(Connection& connection, const std::set<
   return spans;
 }
 
-void add_tier_packs(Connection& connection, BadPacks& bad, const PackRange& range,
+void add_tier_packs(ReaderPool::Lease& lease, BadPacks& bad, const PackRange& range,
                     std::span<const SeriesId> series, std::vector<WindowMerge>& windows) {
-  PackReader reader;
-  visit_packs(connection, range, bad, [&](const OpenPack& open) {
+  PackReader& reader = lease.packs();
+  visit_packs(*lease, range, bad, [&](const OpenPack& open) {
     for (std::size_t i = 0; i < series.size(); ++i) {
       if (series[i] < open.row.first_series || series[i] > open.row.last_series) continue;
       auto found = read_tier_columns(reader, open, series[i], tier_step_ms(range.tier));
@@ -132,7 +132,7 @@ std::vector<WindowColumn> ForeignReader::read_windows(std::span<const SeriesId> 
       auto connection = readers_.take();
       before = seal_state(*connection, hours);
       const auto hours_with_news = find_news(*connection, hours);
-      add_tier_packs(*connection, bad_, {tier, kNoHost, ends, *first, *last}, series, windows);
+      add_tier_packs(connection, bad_, {tier, kNoHost, ends, *first, *last}, series, windows);
       unsealed = unsealed_spans(*connection, hours_with_news, series.size());
     }
     if (!unsealed.empty()) {

@@ -96,7 +96,7 @@ class TierRead {
       }
     }
   }
-  void add_packs(Connection& connection, HostId host, Tier tier, TimeSpan ends, BadPacks& bad);
+  void add_packs(ReaderPool::Lease& lease, HostId host, Tier tier, TimeSpan ends, BadPacks& bad);
   // Answers the hours in which samples of two variants lie among each other: the later ones may
   // stand in place of others, which windows cannot tell.
   std::set<std::int64_t> join_variants(TimeSpan ends);
@@ -125,10 +125,10 @@ std::optional<Error> add_pack(AskedSeries& asked, PackReader& reader, const Open
   return problem;
 }
 
-void TierRead::add_packs(Connection& connection, HostId host, Tier tier, TimeSpan ends,
+void TierRead::add_packs(ReaderPool::Lease& lease, HostId host, Tier tier, TimeSpan ends,
                          BadPacks& bad) {
-  PackReader reader;
-  visit_packs(connection, {tier, host, ends, first_, last_}, bad, [&](const OpenPack& open) {
+  PackReader& reader = lease.packs();
+  visit_packs(*lease, {tier, host, ends, first_, last_}, bad, [&](const OpenPack& open) {
     for (AskedSeries& asked : asked_) {
       const auto problem = add_pack(asked, reader, open, tier, ends);
       if (problem) bad.report(open.row, problem->text);
@@ -197,7 +197,7 @@ std::vector<WindowColumn> StoreReader::read_windows(HostId host, std::span<const
       const TimeSpan hours{window_end_ms(ends.start_ms, kWindowMs),
                            window_end_ms(ends.end_ms, kWindowMs)};
       before = states_of(*connection, host, unsealed_hours(*connection, host, hours, wide_));
-      reading.add_packs(*connection, host, tier, ends, bad_);
+      reading.add_packs(connection, host, tier, ends, bad_);
       for (const auto& [end, state] : states_of(*connection, host, reading.join_variants(ends))) {
         if (state.has_samples) before.emplace(end, state);
       }
