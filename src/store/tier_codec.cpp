@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <optional>
 #include <utility>
 
 #include "store/window_builder.hpp"
@@ -140,115 +141,6 @@ void add_doubles(Adder& add, const WindowColumn& w, bool counter) {
   add.put_doubles(part_sum, w.sum, [&](std::size_t i) { return w.first[i] * w.count[i]; });
 }
 
-// The words of one part of a series.
-struct TierWords {
-  bool there = false;
-  ValueType type = ValueType::int64;
-  Words words;
-};
-
-// `times_ms`: where the part's times are wanted too.
-Result<TierWords> read_part(PackReader& reader, const OpenPack& open, SeriesId series,
-                            TierPart part, std::vector<std::int64_t>* times_ms) {
-  TierWords out;
-  const PackEntry* entry = open.pack.find(series, part);
-  if (entry == nullptr) return out;
-  const auto samples = reader.raw(open.pack, *entry, column_bytes(open, *entry));
-  if (!samples) return samples.error();
-  out.there = true;
-  out.type = entry->type;
-  out.words.assign(samples->values.begin(), samples->values.end());
-  if (times_ms != nullptr) times_ms->assign(samples->times_ms.begin(), samples->times_ms.end());
-  return out;
-}
-
-// The parts of one series while its windows are put together.
-struct TierParts {
-  TierWords first, count, last, min, max, increase, sum, stale;
-};
-
-double from_bits(std::uint64_t bits) { return std::bit_cast<double>(bits); }
-
-std::int64_t as_signed(std::uint64_t word) { return static_cast<std::int64_t>(word); }
-
-void add_words(Words& sum, const TierWords& part) {
-  if (!part.there) return;
-  for (std::size_t i = 0; i < sum.size(); ++i) sum[i] += part.words[i];
-}
-
-void put_words(std::vector<double>& out, const Words& words) {
-  out.resize(words.size());
-  std::transform(words.begin(), words.end(), out.begin(), from_word);
-}
-
-// Parts one after the other, in loops that a processor runs several windows of at a time.
-void read_whole(WindowColumn& w, TierParts& parts, bool counter) {
-  const std::size_t size = parts.first.words.size();
-  Words& first = parts.first.words;
-  Words last(size);
-  std::uint64_t before = 0;
-  for (std::size_t i = 0; i < size; ++i) {
-    first[i] += before;
-    last[i] = before = first[i] + (parts.last.there ? parts.last.words[i] : 0);
-  }
-  Words min(size);
-  Words max(size);
-  Words sum(size);
-  for (std::size_t i = 0; i < size; ++i) {
-    const bool rises = as_signed(first[i]) < as_signed(last[i]);
-    min[i] = rises ? first[i] : last[i];
-    max[i] = rises ? last[i] : first[i];
-  }
-  if (parts.min.there) {
-    for (std::size_t i = 0; i < size; ++i) min[i] -= parts.min.words[i];
-  }
-  add_words(max, parts.max);
-  const Words& count = parts.count.words;
-  for (std::size_t i = 0; i < size; ++i) {
-    sum[i] = counter ? likely_sum_of_counter(count[i], first[i], last[i])
-                     : likely_sum_of_gauge(count[i], min[i], max[i]);
-  }
-  put_words(w.first, first);
-  put_words(w.last, last);
-  put_words(w.min, min);
-  put_words(w.max, max);
-  if (counter) {
-    for (std::size_t i = 0; i < size; ++i) last[i] -= first[i];
-    add_words(last, parts.increase);
-    put_words(w.increase, last);
-  } else {
-    w.increase.assign(size, std::nan(""));
-  }
-  if (parts.sum.there && parts.sum.type == ValueType::float64) {
-    w.sum.resize(size);
-    std::transform(parts.sum.words.begin(), parts.sum.words.end(), w.sum.begin(), from_bits);
-  } else {
-    add_words(sum, parts.sum);
-    put_words(w.sum, sum);
-  }
-}
-
-void read_doubles(WindowColumn& w, const TierParts& parts, bool counter) {
-  const std::size_t size = parts.first.words.size();
-  const auto fill = [&](std::vector<double>& out, const TierWords& part, const auto& guess) {
-    out.resize(size);
-    for (std::size_t i = 0; i < size; ++i) {
-      out[i] = part.there ? from_bits(part.words[i]) : guess(i);
-    }
-  };
-  fill(w.first, parts.first, [](std::size_t) { return 0.0; });
-  fill(w.last, parts.last, [&](std::size_t i) { return w.first[i]; });
-  fill(w.min, parts.min, [&](std::size_t i) { return lesser(w.first[i], w.last[i]); });
-  fill(w.max, parts.max, [&](std::size_t i) { return greater(w.first[i], w.last[i]); });
-  if (counter) {
-    fill(w.increase, parts.increase, [&](std::size_t i) { return w.last[i] - w.first[i]; });
-  } else {
-    w.increase.assign(size, std::nan(""));
-  }
-  fill(w.sum, parts.sum,
-       [&](std::size_t i) { return w.first[i] * static_cast<double>(parts.count.words[i]); });
-}
-
 // The windows' ends from the times of their last samples; false: they do not rise.
 bool put_ends(WindowColumn& w, std::int64_t step_ms) {
   w.end_ms.resize(w.last_ms.size());
@@ -260,6 +152,192 @@ bool put_ends(WindowColumn& w, std::int64_t step_ms) {
         i > 0 && w.end_ms[i - 1] < INT64_MAX - step_ms ? w.end_ms[i - 1] + step_ms : INT64_MIN;
     w.end_ms[i] = last <= next ? next : window_end_ms(last, step_ms);
   }
+  return true;
+}
+
+double from_bits(std::uint64_t bits) { return std::bit_cast<double>(bits); }
+std::int64_t as_signed(std::uint64_t word) { return static_cast<std::int64_t>(word); }
+
+// What a part of a series holds; `there` is false where it was left out. Lives until the next read.
+struct PartWords {
+  bool there = false;
+  ValueType type = ValueType::int64;
+  std::span<const std::int64_t> times_ms;
+  std::span<const std::uint64_t> words;
+};
+
+// Puts the windows of one series together, part by part in the order in which they need each other.
+// Loops run over one column each, several windows at a time.
+class WindowParts {
+ public:
+  WindowParts(PackReader& reader, const OpenPack& open, SeriesId series)
+      : reader_(reader), open_(open), series_(series) {}
+
+  // False: problem() says what is wrong.
+  bool read(std::int64_t step_ms);
+  [[nodiscard]] Error problem() const { return *problem_; }
+  WindowColumn take() { return std::move(w_); }
+
+ private:
+  bool fail(const char* why) {
+    problem_ = Error{why};
+    return false;
+  }
+  // False: it is damaged.
+  bool next(TierPart part, PartWords& out);
+  bool read_head(std::int64_t step_ms);
+  bool read_whole();
+  bool read_doubles();
+  bool read_sum_of_whole(const Words& min, const Words& max);
+  template <typename Guess>
+  bool read_double(TierPart part, std::vector<double>& out, const Guess& guess);
+
+  PackReader& reader_;
+  const OpenPack& open_;
+  SeriesId series_;
+  std::optional<Error> problem_;
+  std::size_t size_ = 0;
+  bool counter_ = false;
+  ValueType type_ = ValueType::int64;
+  Words first_;
+  Words last_;
+  WindowColumn w_;
+};
+
+bool WindowParts::next(TierPart part, PartWords& out) {
+  out = {};
+  const PackEntry* entry = open_.pack.find(series_, part);
+  if (entry == nullptr) return true;
+  const auto samples = reader_.raw(open_.pack, *entry, column_bytes(open_, *entry));
+  if (!samples) {
+    problem_ = samples.error();
+    return false;
+  }
+  if (part != part_first && samples->values.size() != size_) {
+    return fail("the parts of a tier's series are of different lengths");
+  }
+  out = {true, entry->type, samples->times_ms, samples->values};
+  return true;
+}
+
+bool WindowParts::read_head(std::int64_t step_ms) {
+  PartWords part;
+  if (!next(part_first, part)) return false;
+  size_ = part.words.size();
+  type_ = part.type;
+  first_.assign(part.words.begin(), part.words.end());
+  w_.first_ms.assign(part.times_ms.begin(), part.times_ms.end());
+  if (!next(part_count, part)) return false;
+  if (!part.there) return fail("a series of a tier has no counts");
+  counter_ = part.type == ValueType::uint64;
+  w_.count.resize(size_);
+  std::transform(part.words.begin(), part.words.end(), w_.count.begin(),
+                 [](std::uint64_t word) { return static_cast<std::uint32_t>(word); });
+  w_.last_ms.assign(part.times_ms.begin(), part.times_ms.end());
+  return put_ends(w_, step_ms) || fail("the windows of a tier's series do not rise");
+}
+
+bool WindowParts::read(std::int64_t step_ms) {
+  if (!read_head(step_ms)) return false;
+  if (!(type_ == ValueType::float64 ? read_doubles() : read_whole())) return false;
+  PartWords stale;
+  if (!next(part_stale, stale)) return false;
+  w_.ends_stale.resize(size_);
+  std::transform(stale.words.begin(), stale.words.end(), w_.ends_stale.begin(),
+                 [](std::uint64_t word) { return static_cast<std::uint8_t>(word != 0); });
+  return true;
+}
+
+void add_words(Words& sum, const PartWords& part) {
+  for (std::size_t i = 0; i < part.words.size(); ++i) sum[i] += part.words[i];
+}
+
+void put_words(std::vector<double>& out, const Words& words) {
+  out.resize(words.size());
+  std::transform(words.begin(), words.end(), out.begin(), from_word);
+}
+
+bool WindowParts::read_whole() {
+  PartWords part;
+  if (!next(part_last, part)) return false;
+  last_.resize(size_);
+  std::uint64_t before = 0;
+  for (std::size_t i = 0; i < size_; ++i) {
+    first_[i] += before;
+    last_[i] = before = first_[i] + (part.there ? part.words[i] : 0);
+  }
+  put_words(w_.first, first_);
+  put_words(w_.last, last_);
+  Words min(size_);
+  Words max(size_);
+  for (std::size_t i = 0; i < size_; ++i) {
+    const bool rises = as_signed(first_[i]) < as_signed(last_[i]);
+    min[i] = rises ? first_[i] : last_[i];
+    max[i] = rises ? last_[i] : first_[i];
+  }
+  if (!next(part_min, part)) return false;
+  for (std::size_t i = 0; i < part.words.size(); ++i) min[i] -= part.words[i];
+  put_words(w_.min, min);
+  if (!next(part_max, part)) return false;
+  add_words(max, part);
+  put_words(w_.max, max);
+  if (!read_sum_of_whole(min, max)) return false;
+  if (!counter_) {
+    w_.increase.assign(size_, std::nan(""));
+    return true;
+  }
+  if (!next(part_increase, part)) return false;
+  for (std::size_t i = 0; i < size_; ++i) last_[i] -= first_[i];
+  add_words(last_, part);
+  put_words(w_.increase, last_);
+  return true;
+}
+
+bool WindowParts::read_sum_of_whole(const Words& min, const Words& max) {
+  PartWords part;
+  if (!next(part_sum, part)) return false;
+  w_.sum.resize(size_);
+  if (part.type == ValueType::float64) {
+    std::transform(part.words.begin(), part.words.end(), w_.sum.begin(), from_bits);
+    return true;
+  }
+  Words sum(size_);
+  for (std::size_t i = 0; i < size_; ++i) {
+    sum[i] = counter_ ? likely_sum_of_counter(w_.count[i], first_[i], last_[i])
+                      : likely_sum_of_gauge(w_.count[i], min[i], max[i]);
+  }
+  add_words(sum, part);
+  put_words(w_.sum, sum);
+  return true;
+}
+
+template <typename Guess>
+bool WindowParts::read_double(TierPart part, std::vector<double>& out, const Guess& guess) {
+  PartWords values;
+  if (!next(part, values)) return false;
+  out.resize(size_);
+  for (std::size_t i = 0; i < size_; ++i) {
+    out[i] = values.there ? from_bits(values.words[i]) : guess(i);
+  }
+  return true;
+}
+
+bool WindowParts::read_doubles() {
+  w_.first.resize(size_);
+  std::transform(first_.begin(), first_.end(), w_.first.begin(), from_bits);
+  const auto& first = w_.first;
+  const auto& last = w_.last;
+  if (!read_double(part_last, w_.last, [&](std::size_t i) { return first[i]; }) ||
+      !read_double(part_min, w_.min, [&](std::size_t i) { return lesser(first[i], last[i]); }) ||
+      !read_double(part_max, w_.max, [&](std::size_t i) { return greater(first[i], last[i]); }) ||
+      !read_double(part_sum, w_.sum, [&](std::size_t i) { return first[i] * w_.count[i]; })) {
+    return false;
+  }
+  if (counter_) {
+    return read_double(part_increase, w_.increase,
+                       [&](std::size_t i) { return last[i] - first[i]; });
+  }
+  w_.increase.assign(size_, std::nan(""));
   return true;
 }
 
@@ -286,45 +364,10 @@ void add_tier_columns(PackWriter& writer, TierHints& hints, SeriesId series, Kin
 
 Result<WindowColumn> read_tier_columns(PackReader& reader, const OpenPack& open, SeriesId series,
                                        std::int64_t step_ms) {
-  WindowColumn out;
-  if (open.pack.find(series, part_first) == nullptr) return out;
-  TierParts parts;
-  const std::array<std::pair<TierPart, TierWords*>, 8> all{{{part_first, &parts.first},
-                                                            {part_count, &parts.count},
-                                                            {part_last, &parts.last},
-                                                            {part_min, &parts.min},
-                                                            {part_max, &parts.max},
-                                                            {part_increase, &parts.increase},
-                                                            {part_sum, &parts.sum},
-                                                            {part_stale, &parts.stale}}};
-  for (const auto& [part, words] : all) {
-    auto* times_ms = part == part_first   ? &out.first_ms
-                     : part == part_count ? &out.last_ms
-                                          : nullptr;
-    auto read = read_part(reader, open, series, part, times_ms);
-    if (!read) return read.error();
-    *words = std::move(*read);
-    if (words->there && words->words.size() != parts.first.words.size()) {
-      return Error{"the parts of a tier's series are of different lengths"};
-    }
-  }
-  if (!parts.count.there) return Error{"a series of a tier has no counts"};
-  if (!put_ends(out, step_ms)) return Error{"the windows of a tier's series do not rise"};
-  const bool counter = parts.count.type == ValueType::uint64;
-  if (parts.first.type == ValueType::float64) {
-    read_doubles(out, parts, counter);
-  } else {
-    read_whole(out, parts, counter);
-  }
-  out.count.assign(parts.count.words.size(), 0);
-  std::transform(parts.count.words.begin(), parts.count.words.end(), out.count.begin(),
-                 [](std::uint64_t word) { return static_cast<std::uint32_t>(word); });
-  out.ends_stale.assign(out.count.size(), 0);
-  if (parts.stale.there) {
-    std::transform(parts.stale.words.begin(), parts.stale.words.end(), out.ends_stale.begin(),
-                   [](std::uint64_t word) { return static_cast<std::uint8_t>(word != 0); });
-  }
-  return out;
+  if (open.pack.find(series, part_first) == nullptr) return WindowColumn{};
+  WindowParts parts(reader, open, series);
+  if (!parts.read(step_ms)) return parts.problem();
+  return parts.take();
 }
 
 Kind kind_of_tier_columns(const Pack& pack, SeriesId series) {
