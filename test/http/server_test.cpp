@@ -373,6 +373,30 @@ TEST_CASE("large answers on their way are bounded together") {
   }));
 }
 
+TEST_CASE("a request knows when its client has gone, or the server stops") {
+  LiveServer live;
+  {
+    RawClient client(live.address());
+    client.send(get("/api/until-cancelled"));
+    while (live.handler.handled == 0) std::this_thread::yield();
+    CHECK(live.handler.cancelled == 0);
+  }
+  CHECK(in_time([&] { return live.handler.cancelled == 1; }));
+  // The next request ahead of its time is no end of anything.
+  RawClient eager(live.address());
+  eager.send(get("/api/wait") + get("/api/echo"));
+  while (live.handler.handled < 2) std::this_thread::yield();
+  live.handler.release();
+  CHECK(eager.read_answer().status == 200);
+  CHECK(eager.read_answer().status == 200);
+  RawClient patient(live.address());
+  patient.send(get("/api/until-cancelled"));
+  while (live.handler.handled < 4) std::this_thread::yield();
+  live.server.stop();
+  CHECK(live.handler.cancelled == 2);
+  CHECK(patient.read_answer().status == 503);
+}
+
 TEST_CASE("an answer that is not taken as a whole in time ends its connection") {
   HttpOptions options = on_loopback();
   options.write_deadline = std::chrono::hours(1);
