@@ -377,9 +377,7 @@ class Connection final : public Session, public std::enable_shared_from_this<Con
   void write(WireAnswer answer) {
     lease_.release();
     request_.body = {};
-    if (answer.body.size() > kSmallAnswer &&
-        !answer_lease_.hold_or_alone(state_.answer_bytes, answer.body.size(),
-                                     state_.options.most_answers_bytes)) {
+    if (answer.body.size() > kSmallAnswer && !take_answer_room(answer.body.size())) {
       const bool keep = answer.keep_alive;
       answer = render_answer(
           refusal_response({503, "busy", "too many large answers are being sent; ask again"}),
@@ -390,6 +388,24 @@ class Connection final : public Session, public std::enable_shared_from_this<Con
     written_ = 0;
     answer_until_ = std::chrono::steady_clock::now() + state_.options.answer_deadline;
     write_piece(true);
+  }
+
+  bool take_answer_room(std::size_t bytes) {
+    const auto now = std::chrono::steady_clock::now().time_since_epoch();
+    const auto give_way = [weak = weak_from_this(), answer = ++answers_] {
+      const auto self = weak.lock();
+      if (!self) return;
+      boost::asio::post(self->executor_, [self, answer] {
+        if (self->answer_place_ && answer == self->answers_) self->give_way();
+      });
+    };
+    answer_place_ = state_.answer_room.take(bytes, now, give_way);
+    return answer_place_ != nullptr;
+  }
+  void give_way() {
+    log::info("an answer that is read slowly gave way to others",
+              {{"path", request_.path}, {"client", ends_.peer.address}});
+    end();
   }
 
   void write_piece(bool with_head) {
@@ -406,6 +422,7 @@ class Connection final : public Session, public std::enable_shared_from_this<Con
                              [self = shared_from_this()](const error_code& error, std::size_t) {
                                if (self->ended_) return;
                                if (error) return self->end();
+                               if (self->answer_place_) self->answer_place_->sent(self->written_);
                                if (self->written_ < self->answer_.body.size())
                                  return self->write_piece(false);
                                self->on_answered();
@@ -414,7 +431,7 @@ class Connection final : public Session, public std::enable_shared_from_this<Con
 
   void on_answered() {
     answer_.body = {};
-    answer_lease_.release();
+    answer_place_.reset();
     if (stopping_ && buffer_.empty()) return end();
     if (!answer_.keep_alive || stopping_) return linger();
     ++pipelined_;
@@ -447,7 +464,7 @@ class Connection final : public Session, public std::enable_shared_from_this<Con
     transport_.close(ignored);
     slot_.reset();
     lease_.release();
-    answer_lease_.release();
+    answer_place_.reset();
     state_.sessions.remove(this);
   }
 
@@ -462,7 +479,8 @@ class Connection final : public Session, public std::enable_shared_from_this<Con
   HttpRequest request_;
   MemoryLease lease_;  // for the body
   WireAnswer answer_;
-  MemoryLease answer_lease_;
+  std::unique_ptr<AnswerRoom::Place> answer_place_;  // of a large one
+  std::uint64_t answers_ = 0;                        // large ones so far
   std::chrono::steady_clock::time_point answer_until_;
   std::size_t written_ = 0;  // of the body
   std::size_t lingered_ = 0;
