@@ -98,6 +98,8 @@ Result<void> check_url(const char* field, std::string_view url) {
                " must be an http:// or https:// URL without user, password, query and fragment"};
 }
 
+QueryFailure cancelled_query() { return {QueryFailure::Kind::canceled, "the query was cancelled"}; }
+
 bool may_pass(int status) {
   return status == 0 || status == 408 || status == 425 || status == 429 || status / 100 == 5;
 }
@@ -119,6 +121,8 @@ Result<void> check_engine_target(const EngineTarget& target) {
 EngineClient::Answer EngineClient::ask(std::string_view path, const Form& form, bool post,
                                        std::chrono::milliseconds timeout,
                                        const std::atomic<bool>* cancel) const {
+  if (cancel == nullptr) cancel = &stopping_;
+  if (*cancel) return cancelled_query();
   OutboundRequest request;
   std::string url = target_.query_url;
   while (url.ends_with('/')) url.pop_back();
@@ -139,17 +143,17 @@ EngineClient::Answer EngineClient::ask(std::string_view path, const Form& form, 
   try {
     return parse_answer(http_.perform(request));
   } catch (const Failure& failure) {
-    if (cancel != nullptr && *cancel) {
-      return QueryFailure{QueryFailure::Kind::canceled, "the query was cancelled"};
-    }
+    if (*cancel) return cancelled_query();
     return QueryFailure{QueryFailure::Kind::unavailable,
                         std::string("the engine behind gave no answer: ") + failure.what()};
   }
 }
 
-EngineAnswer EngineClient::demand(std::string_view path, const Form& form, bool post) const {
-  Answer answer = ask(path, form, post, target_.query_timeout, nullptr);
-  if (const auto* failure = std::get_if<QueryFailure>(&answer)) throw Failure(failure->text);
+EngineAnswer EngineClient::demand(std::string_view path, const Form& form, bool post,
+                                  std::chrono::milliseconds timeout,
+                                  const std::atomic<bool>* cancel) const {
+  Answer answer = ask(path, form, post, timeout, cancel);
+  if (auto* failure = std::get_if<QueryFailure>(&answer)) throw QueryFailed(std::move(*failure));
   return std::get<EngineAnswer>(std::move(answer));
 }
 
@@ -158,6 +162,8 @@ EngineClient::Attempt EngineClient::post(std::span<const LabeledSamples> series,
   WriteBatchLimits limits;
   limits.most_samples = SIZE_MAX;
   limits.most_bytes = SIZE_MAX;
+  if (cancel == nullptr) cancel = &stopping_;
+  if (*cancel) return {0, "volta is shutting down", {}};
   const auto encoded = encode_write_requests(WriteVersion::v1, series, {}, limits);
   if (encoded.empty()) return {204, "", {}};
   OutboundRequest request;

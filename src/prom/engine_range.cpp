@@ -81,8 +81,9 @@ std::variant<RangeAnswer, QueryFailure> EngineRange::range(const RangeQuestion& 
       question.aggregation.value_or(counter ? Aggregation::rate : Aggregation::avg);
   // Each step is answered at its end.
   const std::int64_t last = first + static_cast<std::int64_t>(steps - 1) * step;
-  auto outcome = engine_.range(
-      {expression_of(question, aggregation), first + step, last + step, step}, limits, nullptr);
+  auto outcome =
+      engine_.range({expression_of(question, aggregation), first + step, last + step, step}, limits,
+                    question.cancel);
   if (auto* failure = std::get_if<QueryFailure>(&outcome)) return std::move(*failure);
   const auto* matrix = std::get_if<MatrixValue>(&std::get<QueryAnswer>(outcome).value);
   if (matrix == nullptr) return bad("the engine behind answers a range with no matrix");
@@ -117,7 +118,7 @@ std::variant<std::vector<Growth>, QueryFailure> EngineRange::growth(
   if (span <= 0) return std::vector<Growth>{};
   const std::string expression =
       "increase(" + selector_of_metric(question.metric) + "[" + std::to_string(span) + "ms])";
-  auto outcome = engine_.instant({expression, question.end_ms}, limits, nullptr);
+  auto outcome = engine_.instant({expression, question.end_ms}, limits, question.cancel);
   if (auto* failure = std::get_if<QueryFailure>(&outcome)) return std::move(*failure);
   const auto* vector = std::get_if<VectorValue>(&std::get<QueryAnswer>(outcome).value);
   if (vector == nullptr) return bad("the engine behind answers a sum with no vector");

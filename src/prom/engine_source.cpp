@@ -8,7 +8,7 @@
 #include <boost/json.hpp>
 #include <re2/re2.h>
 
-#include "base/error.hpp"
+#include "base/clock.hpp"
 #include "base/text.hpp"
 #include "model/query_string.hpp"
 #include "prom/engine_query.hpp"
@@ -24,6 +24,9 @@ constexpr std::int64_t kFarthestMs = 9'000'000'000'000'000;
 constexpr std::int64_t kEarliestMs = 1'000;
 // Each part of a read is a request, and all of a series is in memory before it is passed on.
 constexpr std::int64_t kLongestReadMs = 30LL * 24 * 3'600'000;
+
+constexpr const char* kNoTimeLeft =
+    "the engine behind took longer than the request may; ask for a shorter time or fewer series";
 
 std::string selector_text(std::span<const LabelMatcher> matchers) {
   std::string text = "{";
@@ -46,9 +49,13 @@ Kind kind_by_name(std::string_view name) {
   return Kind::gauge;
 }
 
+[[noreturn]] void no_answer(std::string text) {
+  throw QueryFailed({QueryFailure::Kind::unavailable, std::move(text)});
+}
+
 const json::array& list_of(const EngineAnswer& answer) {
   if (!answer.data.is_array())
-    throw Failure("the engine behind answers with something that is no list");
+    no_answer("the engine behind answers with something that is no list");
   return answer.data.get_array();
 }
 
@@ -95,11 +102,26 @@ std::string selector_of(std::span<const QuerySeries* const> series) {
   return text + "}";
 }
 
+EngineSource::EngineSource(const EngineClient& client, std::chrono::milliseconds timeout,
+                           const std::atomic<bool>* cancel)
+    : client_(client), until_(system_clock().monotonic() + timeout), cancel_(cancel) {}
+
+EngineAnswer EngineSource::demand(std::string_view path, const EngineClient::Form& form,
+                                  bool post) const {
+  auto left = client_.target().query_timeout;
+  if (until_) {
+    left =
+        std::chrono::duration_cast<std::chrono::milliseconds>(*until_ - system_clock().monotonic());
+    if (left.count() <= 0) throw QueryFailed({QueryFailure::Kind::timeout, kNoTimeLeft});
+  }
+  return client_.demand(path, form, post, left, cancel_);
+}
+
 Result<std::vector<QuerySeries>> EngineSource::select(std::span<const LabelMatcher> matchers,
                                                       TimeSpan span, std::size_t most) const {
   EngineClient::Form form{{"match[]", selector_text(matchers)}};
   add_span(form, span);
-  const EngineAnswer answer = client_.demand("/api/v1/series", form, true);
+  const EngineAnswer answer = demand("/api/v1/series", form, true);
   const json::array& list = list_of(answer);
   if (list.size() > most) {
     return Error{"more than " + std::to_string(most) +
@@ -109,7 +131,7 @@ Result<std::vector<QuerySeries>> EngineSource::select(std::span<const LabelMatch
   found.reserve(list.size());
   for (const json::value& one : list) {
     auto labels = parse_engine_labels(one);
-    if (!labels) throw Failure("the engine behind lists a series without labels");
+    if (!labels) no_answer("the engine behind lists a series without labels");
     QuerySeries series;
     series.ref = found.size();
     series.kind = kind_by_name(label_value(*labels, kNameLabel));
@@ -126,12 +148,12 @@ Result<std::vector<QuerySeries>> EngineSource::select(std::span<const LabelMatch
 void EngineSource::read_part(std::span<const QuerySeries* const> series, TimeSpan span,
                              std::span<Column> columns) const {
   const std::string range = "[" + std::to_string(span.end_ms - span.start_ms + 1) + "ms]";
-  const EngineAnswer answer = client_.demand(
-      "/api/v1/query", {{"query", selector_of(series) + range}, {"time", engine_time(span.end_ms)}},
-      true);
+  const EngineAnswer answer =
+      demand("/api/v1/query",
+             {{"query", selector_of(series) + range}, {"time", engine_time(span.end_ms)}}, true);
   auto parsed = parse_query_data(answer.data);
   const auto* matrix = parsed ? std::get_if<MatrixValue>(&parsed->value) : nullptr;
-  if (matrix == nullptr) throw Failure("the engine behind answers a range selector with no matrix");
+  if (matrix == nullptr) no_answer("the engine behind answers a range selector with no matrix");
   for (const MatrixValue::Row& row : matrix->rows) {
     const auto found = std::find_if(series.begin(), series.end(), [&](const QuerySeries* one) {
       return *one->labels == *row.labels;
@@ -169,7 +191,9 @@ void EngineSource::read(std::span<const QuerySeries> series, TimeSpan span,
     }
     std::vector<Column> columns(part.size());
     if (span.end_ms - span.start_ms > kLongestReadMs) {
-      throw Failure("the engine behind is asked for samples of at most 30 days at a time");
+      throw QueryFailed({QueryFailure::Kind::execution,
+                         "another engine is asked for the samples of at most 30 days at a time; "
+                         "ask for a shorter time"});
     }
     for (std::int64_t start = span.start_ms; start <= span.end_ms; start += kSpanAtOnceMs) {
       read_part(part, {start, std::min(span.end_ms, start + kSpanAtOnceMs - 1)}, columns);
@@ -198,7 +222,7 @@ std::vector<std::string> EngineSource::words(const std::string& path,
   EngineClient::Form form;
   for (const Matchers& matchers : any_of) form.emplace_back("match[]", selector_text(matchers));
   add_span(form, span);
-  const EngineAnswer answer = client_.demand(path, form, false);
+  const EngineAnswer answer = demand(path, form, false);
   std::vector<std::string> found;
   for (const json::value& one : list_of(answer)) {
     if (one.is_string()) found.emplace_back(one.get_string());
@@ -222,7 +246,7 @@ std::vector<std::string> EngineSource::label_values(std::string_view name,
 std::vector<MetricMetadata> EngineSource::metadata(std::string_view name) const {
   EngineClient::Form form;
   if (!name.empty()) form.emplace_back("metric", std::string(name));
-  const EngineAnswer answer = client_.demand("/api/v1/metadata", form, false);
+  const EngineAnswer answer = demand("/api/v1/metadata", form, false);
   std::vector<MetricMetadata> found;
   if (!answer.data.is_object()) return found;
   for (const auto& [metric, entries] : answer.data.get_object()) {

@@ -118,7 +118,29 @@ TEST_CASE("an engine that is away is unavailable, and a query that was cancelled
   CHECK(kind() == QueryFailure::Kind::unavailable);
   cancel = true;
   CHECK(kind() == QueryFailure::Kind::canceled);
-  CHECK_THROWS_AS(client.demand("/q", {}, false), Failure);
+  CHECK_THROWS_AS(client.demand("/q", {}, false, std::chrono::seconds(1), nullptr), QueryFailed);
+}
+
+TEST_CASE("a stop ends what has no end of its own, and nothing more is asked or written") {
+  FakeHttp http;
+  EngineClient client(engine_at("http://x"), http);
+  bool stopped_in_between = false;
+  http.next([&](const OutboundRequest& request) -> OutboundResponse {
+    REQUIRE(request.cancel != nullptr);
+    CHECK_FALSE(*request.cancel);
+    client.stop();
+    stopped_in_between = request.cancel->load();
+    throw Failure("the request was cancelled");
+  });
+  const std::vector<LabeledSamples> series = {series_named("a", 1)};
+  CHECK(client.write(series, nullptr).state == State::later);
+  CHECK(stopped_in_between);
+  CHECK(client.write(series, nullptr).state == State::later);
+  const auto answer = client.ask("/q", {}, false, std::chrono::seconds(1), nullptr);
+  CHECK(std::get<QueryFailure>(answer).kind == QueryFailure::Kind::canceled);
+  CHECK(http.requests().size() == 1);
+  const std::atomic<bool> go_on{false};  // whoever has an end of his own is not touched
+  CHECK(client.write(series, &go_on).state == State::taken);
 }
 
 TEST_CASE("one refused series does not take the others of its request with it") {

@@ -115,6 +115,32 @@ TEST_CASE("names, values and metadata of another engine") {
   CHECK_THROWS_AS(reading.source.label_names({}, {0, 1}), Failure);
 }
 
+TEST_CASE("what one request may ask ends with its time and its client") {
+  EngineReading reading;
+  reading.http.otherwise = data("[]");
+  const auto failure_of = [](const SeriesSource& source) -> std::optional<QueryFailure::Kind> {
+    try {
+      (void)source.label_names({}, {0, 1000});
+    } catch (const QueryFailed& failed) {
+      return failed.failure().kind;
+    }
+    return std::nullopt;
+  };
+  std::atomic<bool> gone{false};
+  const auto bounded = reading.source.bounded(std::chrono::seconds(5), &gone);
+  REQUIRE(bounded);
+  CHECK_FALSE(failure_of(*bounded));
+  const OutboundRequest asked = reading.http.requests().at(0);
+  CHECK(asked.cancel == &gone);
+  CHECK(asked.timeout_ms <= 5000);
+  CHECK(asked.timeout_ms > 0);
+  gone = true;
+  CHECK(failure_of(*bounded) == QueryFailure::Kind::canceled);
+  const auto late = reading.source.bounded(std::chrono::milliseconds(-1), nullptr);
+  CHECK(failure_of(*late) == QueryFailure::Kind::timeout);
+  CHECK(reading.http.requests().size() == 1);
+}
+
 TEST_CASE("another engine has no tiers") {
   EngineReading reading;
   CHECK(reading.source.oldest_ms(Tier::raw) == 0);
