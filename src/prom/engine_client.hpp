@@ -56,7 +56,7 @@ class EngineClient {
   using Form = std::vector<std::pair<std::string, std::string>>;
   using Answer = std::variant<EngineAnswer, QueryFailure>;
 
-  // Requests that halving a refused write may cost. Beyond that the rest of it is given up.
+  // How often a refused write is halved, two requests each. Beyond that what is left is given up.
   static constexpr std::size_t kMostHalvings = 128;
 
   // The target must pass check_engine_target(). Both must live longer.
@@ -72,8 +72,8 @@ class EngineClient {
                                     std::chrono::milliseconds timeout,
                                     const std::atomic<bool>* cancel) const;
 
-  // One request. If the engine refuses it for good, its halves are tried, down to single series:
-  // one sample that is out of bounds must not take all others with it. `cancel` as above.
+  // One request. If the engine refuses it for good, its halves are tried (refused_part.hpp).
+  // `cancel` as above.
   EngineWrite write(std::span<const LabeledSamples> series, const std::atomic<bool>* cancel) const;
 
   // Whatever is asked and written without a `cancel` of its own ends unanswered, from now on.
