@@ -16,6 +16,9 @@ class EngineSource final : public SeriesSource {
   // More than 30 days at a time are refused.
   static constexpr std::size_t kSeriesAtOnce = 32;
   static constexpr std::int64_t kSpanAtOnceMs = 7'200'000;
+  // What of that is too much for the engine, or an answer too large for volta, is asked for in
+  // halves, so often at most.
+  static constexpr std::size_t kMostSplits = 128;
 
   explicit EngineSource(const EngineClient& client) : client_(client) {}  // must live longer
   EngineSource(const EngineClient& client, std::chrono::milliseconds timeout,
@@ -50,8 +53,13 @@ class EngineSource final : public SeriesSource {
   [[nodiscard]] std::vector<std::string> words(const std::string& path,
                                                std::span<const Matchers> any_of,
                                                TimeSpan span) const;
+  [[nodiscard]] std::vector<std::string> values_of_series(std::string_view name,
+                                                          std::span<const Matchers> any_of,
+                                                          TimeSpan span) const;
   void read_part(std::span<const QuerySeries* const> series, TimeSpan span,
-                 std::span<Column> columns) const;
+                 std::span<Column> columns, std::size_t& splits) const;
+  void ask_part(std::span<const QuerySeries* const> series, TimeSpan span,
+                std::span<Column> columns) const;
 
   [[nodiscard]] EngineAnswer demand(std::string_view path, const EngineClient::Form& form,
                                     bool post) const;

@@ -75,6 +75,45 @@ TEST_CASE("a page's range is one range query, answered at the ends of its steps"
   CHECK(page.asked(0, "end") == "40");
 }
 
+TEST_CASE("a range that is too much at once is asked for in parts, or refused as a whole") {
+  PageAsking page;
+  std::int64_t longest_ms = 25'000;
+  page.http.otherwise = [&](const OutboundRequest& request) {
+    const auto pairs = parse_query_pairs(request.body);
+    const auto number = [&](const char* key) {
+      return std::stoll(std::string(pairs->first(key).value_or("0")));
+    };
+    if ((number("end") - number("start")) * 1000 > longest_ms) {
+      return FakeHttp::status(
+          422, {}, R"({"status":"error","errorType":"execution","error":"too many"})")(request);
+    }
+    std::string values;
+    for (auto time = number("start"); time <= number("end"); time += number("step")) {
+      values += (values.empty() ? "[" : ",[") + std::to_string(time) + ",\"" +
+                std::to_string(time) + "\"]";
+    }
+    return FakeHttp::status(
+        200, {},
+        R"({"status":"success","data":{"resultType":"matrix","result":[{"metric":{"a":"1"},"values":[)" +
+            values + "]}]}}")(request);
+  };
+  RangeQuestion question = question_of("volta_load1", {});
+  question.start_ms = 0;
+  question.end_ms = 99'000;
+  const auto outcome = page.ranges.range(question, {});
+  const auto& answer = std::get<RangeAnswer>(outcome);
+  REQUIRE(answer.rows.size() == 1);
+  REQUIRE(answer.rows[0].values.size() == 10);
+  for (std::size_t i = 0; i < 10; ++i) {
+    CHECK(answer.rows[0].values[i] == static_cast<double>(10 * (i + 1)));
+  }
+  longest_ms = -1;
+  const auto refused = page.ranges.range(question, {});
+  CHECK(std::get<QueryFailure>(refused).kind == QueryFailure::Kind::execution);
+  CHECK(std::get<QueryFailure>(refused).text ==
+        "too many (ask for a longer step or a shorter range)");
+}
+
 TEST_CASE("a page's questions end with whoever asked them") {
   PageAsking page;
   std::atomic<bool> gone{false};
