@@ -2,6 +2,8 @@
 // implements SeriesSource; PromQL, match[], federation and remote reads stand on it.
 #pragma once
 
+#include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -71,7 +73,8 @@ struct MetricMetadata {
   std::string unit;
 };
 
-// Thread-safe: many queries at once, while samples come in. Throws Failure where the disk fails.
+// Thread-safe: many queries at once, while samples come in. Throws Failure where the disk fails,
+// QueryFailed where another engine gives no answer.
 class SeriesSource {
  public:
   virtual ~SeriesSource() = default;
@@ -102,6 +105,14 @@ class SeriesSource {
                                                               TimeSpan span) const = 0;
   // By metric name; "": of all metrics.
   [[nodiscard]] virtual std::vector<MetricMetadata> metadata(std::string_view name) const = 0;
+
+  // The same series for one request: what it asks of another machine ends with a QueryFailed once
+  // `timeout` is over, counted from here, or `cancel` (may be null) is true. Must not outlive this
+  // one. Null: nothing is asked of another machine.
+  [[nodiscard]] virtual std::unique_ptr<SeriesSource> bounded(
+      std::chrono::milliseconds /*timeout*/, const std::atomic<bool>* /*cancel*/) const {
+    return nullptr;
+  }
 };
 
 }  // namespace volta

@@ -141,7 +141,7 @@ class FakeSource final : public SeriesSource {
   Result<std::vector<QuerySeries>> select(std::span<const LabelMatcher> matchers, TimeSpan span,
                                           std::size_t most) const override {
     if (failing) throw Failure("the disk is gone");
-    if (on_ask) on_ask();
+    answer_or_not();
     asked = span;
     std::vector<QuerySeries> found;
     for (std::size_t i = 0; i < rows.size(); ++i) {
@@ -171,7 +171,7 @@ class FakeSource final : public SeriesSource {
   std::optional<std::int64_t> oldest_ms(Tier) const override { return std::nullopt; }
   std::vector<std::string> label_names(std::span<const Matchers> any_of,
                                        TimeSpan span) const override {
-    if (on_ask) on_ask();
+    answer_or_not();
     asked = span;
     std::set<std::string> names;
     for (const Row& row : rows) {
@@ -182,7 +182,7 @@ class FakeSource final : public SeriesSource {
   }
   std::vector<std::string> label_values(std::string_view name, std::span<const Matchers> any_of,
                                         TimeSpan span) const override {
-    if (on_ask) on_ask();
+    answer_or_not();
     asked = span;
     std::set<std::string> values;
     for (const Row& row : rows) {
@@ -192,6 +192,7 @@ class FakeSource final : public SeriesSource {
     return {values.begin(), values.end()};
   }
   std::vector<MetricMetadata> metadata(std::string_view name) const override {
+    answer_or_not();
     std::vector<MetricMetadata> found;
     for (const MetricMetadata& metric : metrics) {
       if (name.empty() || metric.name == name) found.push_back(metric);
@@ -199,13 +200,26 @@ class FakeSource final : public SeriesSource {
     return found;
   }
 
+  // Remembers what it is bounded by, and asks no other machine.
+  std::unique_ptr<SeriesSource> bounded(std::chrono::milliseconds timeout,
+                                        const std::atomic<bool>* cancel) const override {
+    bounds = {timeout, cancel};
+    return nullptr;
+  }
+
   std::vector<Row> rows;
   std::vector<MetricMetadata> metrics;
+  mutable std::pair<std::chrono::milliseconds, const std::atomic<bool>*> bounds;
+  std::optional<QueryFailure> away;  // each question fails so
   mutable TimeSpan asked;
   bool failing = false;
-  std::function<void()> on_ask;  // called by each select, label_names and label_values
+  std::function<void()> on_ask;  // called by each question but read()
 
  private:
+  void answer_or_not() const {
+    if (away) throw QueryFailed(*away);
+    if (on_ask) on_ask();
+  }
   static bool fits(const Labels& labels, std::span<const LabelMatcher> matchers) {
     return std::all_of(matchers.begin(), matchers.end(), [&](const LabelMatcher& matcher) {
       return matcher.matches(label_value(labels, matcher.name()));
