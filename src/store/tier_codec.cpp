@@ -170,8 +170,11 @@ struct PartWords {
 // Loops run over one column each, several windows at a time.
 class WindowParts {
  public:
-  WindowParts(PackReader& reader, const OpenPack& open, SeriesId series)
-      : reader_(reader), open_(open), series_(series) {}
+  WindowParts(PackReader& reader, const OpenPack& open, SeriesId series, const WindowFields& fields)
+      : reader_(reader), open_(open), series_(series), fields_(fields) {
+    // Windows that are joined need them for what a counter grew in between.
+    fields_.first_and_last = fields.first_and_last || fields.increase;
+  }
 
   // False: problem() says what is wrong.
   bool read(std::int64_t step_ms);
@@ -188,19 +191,24 @@ class WindowParts {
   bool read_head(std::int64_t step_ms);
   bool read_whole();
   bool read_doubles();
-  bool read_sum_of_whole(const Words& min, const Words& max);
+  bool read_extremes_of_whole();
+  bool read_sum_of_whole();
+  bool read_increase_of_whole();
   template <typename Guess>
   bool read_double(TierPart part, std::vector<double>& out, const Guess& guess);
 
   PackReader& reader_;
   const OpenPack& open_;
   SeriesId series_;
+  WindowFields fields_;
   std::optional<Error> problem_;
   std::size_t size_ = 0;
   bool counter_ = false;
   ValueType type_ = ValueType::int64;
   Words first_;
   Words last_;
+  Words min_;
+  Words max_;
   WindowColumn w_;
 };
 
@@ -234,6 +242,9 @@ bool WindowParts::read_head(std::int64_t step_ms) {
   std::transform(part.words.begin(), part.words.end(), w_.count.begin(),
                  [](std::uint64_t word) { return static_cast<std::uint32_t>(word); });
   w_.last_ms.assign(part.times_ms.begin(), part.times_ms.end());
+  for (auto* column : {&w_.first, &w_.last, &w_.min, &w_.max, &w_.sum, &w_.increase}) {
+    column->assign(size_, 0);
+  }
   return put_ends(w_, step_ms) || fail("the windows of a tier's series do not rise");
 }
 
@@ -253,7 +264,6 @@ void add_words(Words& sum, const PartWords& part) {
 }
 
 void put_words(std::vector<double>& out, const Words& words) {
-  out.resize(words.size());
   std::transform(words.begin(), words.end(), out.begin(), from_word);
 }
 
@@ -266,37 +276,38 @@ bool WindowParts::read_whole() {
     first_[i] += before;
     last_[i] = before = first_[i] + (part.there ? part.words[i] : 0);
   }
-  put_words(w_.first, first_);
-  put_words(w_.last, last_);
-  Words min(size_);
-  Words max(size_);
+  if (fields_.first_and_last) {
+    put_words(w_.first, first_);
+    put_words(w_.last, last_);
+  }
+  return read_extremes_of_whole() && read_sum_of_whole() && read_increase_of_whole();
+}
+
+bool WindowParts::read_extremes_of_whole() {
+  // Sums of gauges are told by them.
+  if (!fields_.min_and_max && (!fields_.sum || counter_)) return true;
+  PartWords part;
+  min_.resize(size_);
+  max_.resize(size_);
   for (std::size_t i = 0; i < size_; ++i) {
     const bool rises = as_signed(first_[i]) < as_signed(last_[i]);
-    min[i] = rises ? first_[i] : last_[i];
-    max[i] = rises ? last_[i] : first_[i];
+    min_[i] = rises ? first_[i] : last_[i];
+    max_[i] = rises ? last_[i] : first_[i];
   }
   if (!next(part_min, part)) return false;
-  for (std::size_t i = 0; i < part.words.size(); ++i) min[i] -= part.words[i];
-  put_words(w_.min, min);
+  for (std::size_t i = 0; i < part.words.size(); ++i) min_[i] -= part.words[i];
   if (!next(part_max, part)) return false;
-  add_words(max, part);
-  put_words(w_.max, max);
-  if (!read_sum_of_whole(min, max)) return false;
-  if (!counter_) {
-    w_.increase.assign(size_, std::nan(""));
-    return true;
-  }
-  if (!next(part_increase, part)) return false;
-  for (std::size_t i = 0; i < size_; ++i) last_[i] -= first_[i];
-  add_words(last_, part);
-  put_words(w_.increase, last_);
+  add_words(max_, part);
+  if (!fields_.min_and_max) return true;
+  put_words(w_.min, min_);
+  put_words(w_.max, max_);
   return true;
 }
 
-bool WindowParts::read_sum_of_whole(const Words& min, const Words& max) {
+bool WindowParts::read_sum_of_whole() {
+  if (!fields_.sum) return true;
   PartWords part;
   if (!next(part_sum, part)) return false;
-  w_.sum.resize(size_);
   if (part.type == ValueType::float64) {
     std::transform(part.words.begin(), part.words.end(), w_.sum.begin(), from_bits);
     return true;
@@ -304,10 +315,24 @@ bool WindowParts::read_sum_of_whole(const Words& min, const Words& max) {
   Words sum(size_);
   for (std::size_t i = 0; i < size_; ++i) {
     sum[i] = counter_ ? likely_sum_of_counter(w_.count[i], first_[i], last_[i])
-                      : likely_sum_of_gauge(w_.count[i], min[i], max[i]);
+                      : likely_sum_of_gauge(w_.count[i], min_[i], max_[i]);
   }
   add_words(sum, part);
   put_words(w_.sum, sum);
+  return true;
+}
+
+bool WindowParts::read_increase_of_whole() {
+  if (!fields_.increase) return true;
+  if (!counter_) {
+    w_.increase.assign(size_, std::nan(""));
+    return true;
+  }
+  PartWords part;
+  if (!next(part_increase, part)) return false;
+  for (std::size_t i = 0; i < size_; ++i) last_[i] -= first_[i];
+  add_words(last_, part);
+  put_words(w_.increase, last_);
   return true;
 }
 
@@ -315,7 +340,6 @@ template <typename Guess>
 bool WindowParts::read_double(TierPart part, std::vector<double>& out, const Guess& guess) {
   PartWords values;
   if (!next(part, values)) return false;
-  out.resize(size_);
   for (std::size_t i = 0; i < size_; ++i) {
     out[i] = values.there ? from_bits(values.words[i]) : guess(i);
   }
@@ -323,16 +347,21 @@ bool WindowParts::read_double(TierPart part, std::vector<double>& out, const Gue
 }
 
 bool WindowParts::read_doubles() {
-  w_.first.resize(size_);
   std::transform(first_.begin(), first_.end(), w_.first.begin(), from_bits);
   const auto& first = w_.first;
   const auto& last = w_.last;
-  if (!read_double(part_last, w_.last, [&](std::size_t i) { return first[i]; }) ||
-      !read_double(part_min, w_.min, [&](std::size_t i) { return lesser(first[i], last[i]); }) ||
-      !read_double(part_max, w_.max, [&](std::size_t i) { return greater(first[i], last[i]); }) ||
+  const auto low = [&](std::size_t i) { return lesser(first[i], last[i]); };
+  const auto high = [&](std::size_t i) { return greater(first[i], last[i]); };
+  if (!read_double(part_last, w_.last, [&](std::size_t i) { return first[i]; })) return false;
+  if (fields_.min_and_max &&
+      (!read_double(part_min, w_.min, low) || !read_double(part_max, w_.max, high))) {
+    return false;
+  }
+  if (fields_.sum &&
       !read_double(part_sum, w_.sum, [&](std::size_t i) { return first[i] * w_.count[i]; })) {
     return false;
   }
+  if (!fields_.increase) return true;
   if (counter_) {
     return read_double(part_increase, w_.increase,
                        [&](std::size_t i) { return last[i] - first[i]; });
@@ -363,9 +392,9 @@ void add_tier_columns(PackWriter& writer, TierHints& hints, SeriesId series, Kin
 }
 
 Result<WindowColumn> read_tier_columns(PackReader& reader, const OpenPack& open, SeriesId series,
-                                       std::int64_t step_ms) {
+                                       std::int64_t step_ms, const WindowFields& fields) {
   if (open.pack.find(series, part_first) == nullptr) return WindowColumn{};
-  WindowParts parts(reader, open, series);
+  WindowParts parts(reader, open, series, fields);
   if (!parts.read(step_ms)) return parts.problem();
   return parts.take();
 }
@@ -375,14 +404,21 @@ Kind kind_of_tier_columns(const Pack& pack, SeriesId series) {
   return count != nullptr && count->type == ValueType::uint64 ? Kind::counter : Kind::gauge;
 }
 
-void scale_windows(WindowColumn& windows, ValueType type, std::int8_t scale) {
+void scale_windows(WindowColumn& windows, ValueType type, std::int8_t scale,
+                   const WindowFields& fields) {
   if (type == ValueType::float64 || scale == 0) return;
   // As to_double does it, so that a window's first value is the sample's to the bit.
   const double power = to_double(ValueType::int64, static_cast<std::int8_t>(-std::abs(scale)), 1);
-  for (auto* column : {&windows.first, &windows.last, &windows.min, &windows.max, &windows.sum,
-                       &windows.increase}) {
-    for (double& value : *column) value = scale < 0 ? value * power : value / power;
-  }
+  const auto scaled = [&](bool wanted, std::vector<double>& column) {
+    if (!wanted) return;
+    for (double& value : column) value = scale < 0 ? value * power : value / power;
+  };
+  scaled(fields.first_and_last || fields.increase, windows.first);
+  scaled(fields.first_and_last || fields.increase, windows.last);
+  scaled(fields.min_and_max, windows.min);
+  scaled(fields.min_and_max, windows.max);
+  scaled(fields.sum, windows.sum);
+  scaled(fields.increase, windows.increase);
 }
 
 }  // namespace volta

@@ -166,8 +166,8 @@ class FakeSource final : public SeriesSource {
       if (!visit(i, {times, values})) return;
     }
   }
-  void read_windows(std::span<const QuerySeries>, Tier, TimeSpan,
-                    const VisitWindows&) const override {}
+  void visit_windows(std::span<const QuerySeries>, const WindowsAsked&,
+                     const VisitWindows&) const override {}
   std::optional<std::int64_t> oldest_ms(Tier) const override { return std::nullopt; }
   std::vector<std::string> label_names(std::span<const Matchers> any_of,
                                        TimeSpan span) const override {
