@@ -83,7 +83,7 @@ struct Store::Parts {
         series(clock, {options.series_of_host, options.foreign_series}),
         head({options.head_bytes, options.head_span.count()}),
         foreign_head(options.head_bytes),
-        hold(clock, hold_limits(options), options.forward_readers),
+        hold(clock, ages, hold_limits(options), options.forward_readers),
         reader({series, head, readers, bad, ages}),
         foreign_reader(foreign_head, foreign_readers, bad),
         source({hosts, series, notes, reader, foreign_reader}) {
