@@ -65,7 +65,7 @@ Api::Api(ApiParts parts, ApiSettings settings, const AccessSettings& access)
   add_system_routes(router_, parts_, settings_, access_);
   add_session_routes(router_, access_);
   add_host_routes(router_, parts_);
-  add_data_routes(router_, parts_);
+  add_data_routes(router_, prometheus_);
   add_stream_routes(router_);
   add_prometheus_routes(router_, prometheus_);
 }

@@ -1,5 +1,6 @@
 // What was measured: newest values, ranges, energy over a range.
 #include <algorithm>
+#include <functional>
 #include <unordered_map>
 
 #include "api/energy_range.hpp"
@@ -95,36 +96,55 @@ Declined declined_question(const QueryFailure& failure) {
   }
 }
 
-Reply series(const ApiParts& parts, const Call& call) {
-  auto parsed = parse_series_request(call.query, parts.clock.wall_ms());
-  if (auto* declined = std::get_if<Declined>(&parsed)) return std::move(*declined);
-  auto& [asked, question] = std::get<SeriesRequest>(parsed);
-  const auto host = parts.hosts.find(asked);
-  if (!host) return host_not_found(asked);
-  question.metric.host = host->id;
-  question.metric.host_name = host->name;
-  auto outcome = parts.queries.range(question, parts.prometheus.limits);
-  if (const auto* failure = std::get_if<QueryFailure>(&outcome)) return declined_question(*failure);
-  const auto* answer = &std::get<RangeAnswer>(outcome);
+// Questions about history take their turn among all queries.
+Reply asked_in_turn(PrometheusContext& context,
+                    const std::function<Reply(const QueryLimits&)>& ask) {
+  QueryLimits limits = context.parts.limits;
+  return in_turn(context, limits.timeout, [&](std::chrono::milliseconds left) {
+    limits.timeout = left;
+    return ask(limits);
+  });
+}
 
+Reply series_answer(const RangeQuestion& question, const RangeAnswer& answer) {
   std::string out;
-  out.reserve(256 + answer->timestamps_ms.size() * (answer->rows.size() * 8 + 14));
+  out.reserve(256 + answer.timestamps_ms.size() * (answer.rows.size() * 8 + 14));
   JsonWriter json(out);
   json.begin_object()
       .member("start", question.start_ms)
       .member("end", question.end_ms)
-      .member("step_ms", answer->step_ms)
-      .member("tier", to_text(answer->tier))
-      .member("unit", answer->unit);
+      .member("step_ms", answer.step_ms)
+      .member("tier", to_text(answer.tier))
+      .member("unit", answer.unit);
   json.key("timestamps").begin_array();
-  for (const std::int64_t time : answer->timestamps_ms) json.value(time);
+  for (const std::int64_t time : answer.timestamps_ms) json.value(time);
   json.end_array();
   out += R"(,"series":[)";
-  for (const RangeAnswer::Row& row : answer->rows) {
-    if (&row != &answer->rows.front()) out += ',';
+  for (const RangeAnswer::Row& row : answer.rows) {
+    if (&row != &answer.rows.front()) out += ',';
     append_row(out, row);
   }
   return json_response(out + "]}");
+}
+
+Reply series(PrometheusContext& context, const Call& call) {
+  const ApiParts& parts = context.api;
+  auto parsed = parse_series_request(call.query, parts.clock.wall_ms());
+  if (auto* declined = std::get_if<Declined>(&parsed)) return std::move(*declined);
+  auto& request = std::get<SeriesRequest>(parsed);
+  RangeQuestion& question = request.question;
+  const auto host = parts.hosts.find(request.host);
+  if (!host) return host_not_found(request.host);
+  question.metric.host = host->id;
+  question.metric.host_name = host->name;
+  question.cancel = cancel_of(context, call.request);
+  return asked_in_turn(context, [&](const QueryLimits& limits) -> Reply {
+    const auto outcome = parts.queries.range(question, limits);
+    if (const auto* failure = std::get_if<QueryFailure>(&outcome)) {
+      return declined_question(*failure);
+    }
+    return series_answer(question, std::get<RangeAnswer>(outcome));
+  });
 }
 
 std::int64_t local_midnight(std::int64_t now_ms, std::int64_t offset_minutes) {
@@ -132,7 +152,27 @@ std::int64_t local_midnight(std::int64_t now_ms, std::int64_t offset_minutes) {
   return std::max<std::int64_t>(0, local - local % kDayMs - offset_minutes * kMinuteMs);
 }
 
-Reply energy(const ApiParts& parts, const Call& call) {
+Reply energy_answer(const HostRecord& host, const GrowthQuestion& question,
+                    const std::optional<EnergyRange>& used) {
+  std::string out;
+  JsonWriter json(out);
+  json.begin_object()
+      .member("host", host.uid)
+      .member("start", question.start_ms)
+      .member("end", question.end_ms);
+  if (used) {
+    json.member("joules", used->joules)
+        .member("kwh", used->joules / kJoulesPerKwh)
+        .member("quality", to_text(used->quality));
+  } else {
+    json.key("joules").null().key("kwh").null().key("quality").null();
+  }
+  json.member("zone", "host").end_object();
+  return json_response(std::move(out));
+}
+
+Reply energy(PrometheusContext& context, const Call& call) {
+  const ApiParts& parts = context.api;
   const std::int64_t now = parts.clock.wall_ms();
   ParameterReader reader(call.query, now);
   const std::string asked = reader.required_text("host");
@@ -148,40 +188,32 @@ Reply energy(const ApiParts& parts, const Call& call) {
   const auto host = parts.hosts.find(asked);
   if (!host) return host_not_found(asked);
 
-  const auto outcome = parts.queries.growth({host_energy(host->id, host->name), start, end},
-                                            parts.prometheus.limits);
-  if (const auto* failure = std::get_if<QueryFailure>(&outcome)) return declined_question(*failure);
-  const auto used = energy_of(std::get<std::vector<Growth>>(outcome));
-  std::string out;
-  JsonWriter json(out);
-  json.begin_object().member("host", host->uid).member("start", start).member("end", end);
-  if (used) {
-    json.member("joules", used->joules)
-        .member("kwh", used->joules / kJoulesPerKwh)
-        .member("quality", to_text(used->quality));
-  } else {
-    json.key("joules").null().key("kwh").null().key("quality").null();
-  }
-  json.member("zone", "host").end_object();
-  return json_response(std::move(out));
+  const GrowthQuestion question{host_energy(host->id, host->name), start, end,
+                                cancel_of(context, call.request)};
+  return asked_in_turn(context, [&](const QueryLimits& limits) -> Reply {
+    const auto outcome = parts.queries.growth(question, limits);
+    if (const auto* failure = std::get_if<QueryFailure>(&outcome)) {
+      return declined_question(*failure);
+    }
+    return energy_answer(*host, question, energy_of(std::get<std::vector<Growth>>(outcome)));
+  });
 }
-
 }  // namespace
 
-void add_data_routes(Router& router, const ApiParts& parts) {
+void add_data_routes(Router& router, PrometheusContext& context) {
   router.add({"GET", "/api/v1/latest", Action::read, {"host", "name"}, [&](const Call& call) {
-                return latest(parts, call);
+                return latest(context.api, call);
               }});
   router.add({"GET",
               "/api/v1/series",
               Action::read,
               {"host", "name", "label.", "start", "end", "step", "max_points", "agg"},
-              [&](const Call& call) { return series(parts, call); }});
+              [&](const Call& call) { return series(context, call); }});
   router.add({"GET",
               "/api/v1/energy",
               Action::read,
               {"host", "start", "end", "utc_offset_minutes"},
-              [&](const Call& call) { return energy(parts, call); }});
+              [&](const Call& call) { return energy(context, call); }});
 }
 
 }  // namespace volta

@@ -59,6 +59,6 @@ std::variant<SeriesRequest, Declined> parse_series_request(const QueryParameters
 // `most_points` (>= 2) multiples of it; where even a year is too fine, the whole span.
 std::int64_t step_for(std::int64_t start_ms, std::int64_t end_ms, std::int64_t most_points);
 
-constexpr std::int64_t kMostPoints = 11'000;
+constexpr auto kMostPoints = static_cast<std::int64_t>(QueryLimits{}.most_points);
 
 }  // namespace volta

@@ -34,13 +34,35 @@ Reply in_turn(PrometheusContext& context, std::chrono::milliseconds patience,
   return work(patience - waited);
 }
 
-Reply in_turn(PrometheusContext& context, const std::function<Reply(const Deadline&)>& work) {
+Reply in_turn(PrometheusContext& context, const HttpRequest& request,
+              const std::function<Reply(const Deadline&)>& work) {
   return in_turn(context, context.parts.limits.timeout,
-                 [&](std::chrono::milliseconds left) { return work(Deadline(context, left)); });
+                 [&](std::chrono::milliseconds left) -> Reply {
+                   const Deadline deadline(context, request, left);
+                   try {
+                     return work(deadline);
+                   } catch (const QueryFailed& failed) {
+                     if (deadline.is_over()) return deadline.refusal();
+                     return query_refusal(failed.failure());
+                   }
+                 });
 }
 
+const std::atomic<bool>* cancel_of(const PrometheusContext& context, const HttpRequest& request) {
+  return request.cancelled != nullptr ? request.cancelled : &context.cancel;
+}
+
+Deadline::Deadline(const PrometheusContext& context, const HttpRequest& request,
+                   std::chrono::milliseconds left)
+    : context_(context),
+      cancel_(*cancel_of(context, request)),
+      until_(context.api.clock.boottime() + left),
+      bounded_(context.parts.source->bounded(left, &cancel_)) {}
+
 Declined Deadline::refusal() const {
-  if (context_.cancel) return decline(503, "canceled", "volta is shutting down");
+  if (cancel_) {
+    return decline(503, "canceled", "volta is shutting down, or nobody waits for the answer");
+  }
   return decline(503, "timeout",
                  "the request took longer than it may; ask for a shorter time or fewer series");
 }

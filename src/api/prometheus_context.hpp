@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstddef>
 #include <functional>
+#include <memory>
 #include <span>
 #include <string_view>
 #include <variant>
@@ -37,28 +38,39 @@ struct PrometheusContext {
   std::atomic<bool> cancel{false};
 };
 
-// When the work for one request has to end: after its time, or with the server.
+// What ends the work for this request early: its client has gone, or the server stops.
+const std::atomic<bool>* cancel_of(const PrometheusContext& context, const HttpRequest& request);
+
+// When the work for one request has to end: after its time, with its client, or with the server.
 class Deadline {
  public:
-  // `left`: from now on.
-  Deadline(const PrometheusContext& context, std::chrono::milliseconds left)
-      : context_(context), until_(context.api.clock.boottime() + left) {}
+  // `left`: from now on. Requires a source.
+  Deadline(const PrometheusContext& context, const HttpRequest& request,
+           std::chrono::milliseconds left);
   [[nodiscard]] bool is_over() const {
-    return context_.cancel.load() || context_.api.clock.boottime() >= until_;
+    return cancel_.load() || context_.api.clock.boottime() >= until_;
   }
   // Why, once it is.
   [[nodiscard]] Declined refusal() const;
+  // The series there are. What it asks of another machine ends with this deadline.
+  [[nodiscard]] const SeriesSource& source() const {
+    return bounded_ ? *bounded_ : *context_.parts.source;
+  }
 
  private:
   const PrometheusContext& context_;
+  const std::atomic<bool>& cancel_;
   std::chrono::nanoseconds until_;
+  std::unique_ptr<const SeriesSource> bounded_;
 };
 
 // Runs `work` with what is left of `patience` once it has a place among the queries; else 503.
 Reply in_turn(PrometheusContext& context, std::chrono::milliseconds patience,
               const std::function<Reply(std::chrono::milliseconds)>& work);
-// The same for what takes no time limit of its own.
-Reply in_turn(PrometheusContext& context, const std::function<Reply(const Deadline&)>& work);
+// The same for what takes no time limit of its own. A source that gives no answer is declined as a
+// query would be.
+Reply in_turn(PrometheusContext& context, const HttpRequest& request,
+              const std::function<Reply(const Deadline&)>& work);
 
 enum class Asked : std::uint8_t { by_get, by_get_and_form };
 void add_question(Router& router, std::string_view pattern, Asked how,

@@ -57,17 +57,17 @@ Reply evaluate(PrometheusContext& context, QueryLimits limits, std::size_t most,
   });
 }
 
-Reply instant(PrometheusContext& context, PrometheusParameters& given) {
+Reply instant(PrometheusContext& context, const HttpRequest& request, PrometheusParameters& given) {
   const std::size_t most = given.limit("limit");
   const InstantQuery query{given.text("query"), given.time("time", context.api.clock.wall_ms())};
   const QueryLimits limits = limits_of(context, given);
   if (given.declined()) return *given.declined();
   return evaluate(context, limits, most, [&](const QueryLimits& left) {
-    return context.parts.engine->instant(query, left, &context.cancel);
+    return context.parts.engine->instant(query, left, cancel_of(context, request));
   });
 }
 
-Reply range(PrometheusContext& context, PrometheusParameters& given) {
+Reply range(PrometheusContext& context, const HttpRequest& request, PrometheusParameters& given) {
   const std::size_t most = given.limit("limit");
   RangeQuery query;
   query.expression = given.text("query");
@@ -93,11 +93,12 @@ Reply range(PrometheusContext& context, PrometheusParameters& given) {
   }
   if (given.declined()) return *given.declined();
   return evaluate(context, limits, most, [&](const QueryLimits& left) {
-    return context.parts.engine->range(query, left, &context.cancel);
+    return context.parts.engine->range(query, left, cancel_of(context, request));
   });
 }
 
-Reply format(const PrometheusContext& context, const PrometheusParameters& given) {
+Reply format(const PrometheusContext& context, const HttpRequest& /*request*/,
+             const PrometheusParameters& given) {
   const auto text = context.parts.engine->format(given.text("query"));
   if (!text) {
     return query_refusal({QueryFailure::Kind::bad_data, text.error().text});
@@ -107,7 +108,8 @@ Reply format(const PrometheusContext& context, const PrometheusParameters& given
   return prometheus_success(data);
 }
 
-Reply exemplars(const PrometheusContext& context, PrometheusParameters& given) {
+Reply exemplars(const PrometheusContext& context, const HttpRequest& /*request*/,
+                PrometheusParameters& given) {
   given.span();
   if (given.declined()) return *given.declined();
   const auto text = context.parts.engine->format(given.text("query"));
@@ -120,11 +122,11 @@ Reply exemplars(const PrometheusContext& context, PrometheusParameters& given) {
 void add_prometheus_query_routes(Router& router, PrometheusContext& context) {
   const auto add = [&](std::string_view pattern, auto answer) {
     add_question(router, pattern, Asked::by_get_and_form,
-                 [&context, answer](const Call&, PrometheusParameters& given) -> Reply {
+                 [&context, answer](const Call& call, PrometheusParameters& given) -> Reply {
                    if (context.parts.engine == nullptr || context.parts.formats == nullptr) {
                      return not_here("query engine");
                    }
-                   return answer(context, given);
+                   return answer(context, call.request, given);
                  });
   };
   add("/prometheus/api/v1/query", &instant);

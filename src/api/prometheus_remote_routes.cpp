@@ -55,7 +55,7 @@ std::string refused_text(const RemoteWriteBatch& batch, const WriteOutcome& outc
 
 Reply store_batch(SampleSink& sink, const RemoteWriteBatch& batch) {
   WriteOutcome outcome;
-  if (!batch.series.empty()) outcome = sink.write(batch.series);
+  if (!batch.samples.series.empty()) outcome = sink.write_keyed(batch.samples);
   const bool in_part = batch.refused + outcome.refused > 0;
   const Headers headers = written_headers(batch, outcome.written, in_part);
   if (outcome.state == WriteState::busy) {
@@ -126,10 +126,10 @@ std::variant<std::vector<LabeledSamples>, Declined> read_one(const PrometheusCon
   if (span.end_ms < span.start_ms) return std::vector<LabeledSamples>();
   if (deadline.is_over()) return deadline.refusal();
   const auto found =
-      context.parts.source->select(query.matchers, span, context.parts.limits.most_series);
+      deadline.source().select(query.matchers, span, context.parts.limits.most_series);
   if (!found) return decline(400, "bad_data", found.error().text);
   std::vector<LabeledSamples> rows(found->size());
-  context.parts.source->read(*found, span, [&](std::size_t i, const SampleSlice& samples) {
+  deadline.source().read(*found, span, [&](std::size_t i, const SampleSlice& samples) {
     if (samples.times_ms.empty()) return !deadline.is_over();
     if (!budget.take(*(*found)[i].labels, samples.times_ms.size())) return false;
     rows[i] = {(*found)[i].labels,
@@ -149,7 +149,7 @@ std::variant<std::vector<LabeledSamples>, Declined> read_one(const PrometheusCon
 Reply remote_read(PrometheusContext& context, const Call& call) {
   const PrometheusParts& parts = context.parts;
   if (parts.source == nullptr || parts.formats == nullptr) return not_here("query engine");
-  return in_turn(context, [&](const Deadline& deadline) -> Reply {
+  return in_turn(context, call.request, [&](const Deadline& deadline) -> Reply {
     const auto decoded = parts.formats->decode_read(headers_of(call.request), call.request.body);
     if (const auto* refusal = std::get_if<FormatRefusal>(&decoded)) {
       return format_refusal(*refusal);

@@ -35,7 +35,7 @@ std::variant<std::vector<QuerySeries>, Declined> select_any(const PrometheusCont
   std::vector<QuerySeries> all;
   for (const Matchers& matchers : any_of) {
     if (deadline.is_over()) return deadline.refusal();
-    auto found = context.parts.source->select(matchers, span, most);
+    auto found = deadline.source().select(matchers, span, most);
     if (!found) return decline(422, "execution", found.error().text);
     all = merged(std::move(all), *std::move(found));
     if (all.size() > most) {
@@ -123,7 +123,7 @@ Reply label_names(PrometheusContext& context, PrometheusParameters& given,
   auto any_of = selectors(context, given, false);
   if (auto* declined = std::get_if<Declined>(&any_of)) return std::move(*declined);
   const auto ask = [&](std::span<const Matchers> selectors) {
-    return context.parts.source->label_names(selectors, span);
+    return deadline.source().label_names(selectors, span);
   };
   return text_list(texts_of_any(std::get<std::vector<Matchers>>(any_of), deadline, ask), most);
 }
@@ -140,19 +140,19 @@ Reply label_values(PrometheusContext& context, std::string_view asked, Prometheu
   auto any_of = selectors(context, given, false);
   if (auto* declined = std::get_if<Declined>(&any_of)) return std::move(*declined);
   const auto ask = [&](std::span<const Matchers> selectors) {
-    return context.parts.source->label_values(*name, selectors, span);
+    return deadline.source().label_values(*name, selectors, span);
   };
   return text_list(texts_of_any(std::get<std::vector<Matchers>>(any_of), deadline, ask), most);
 }
 
 // Without a limit Grafana says 0, which Prometheus itself would take for "none at all".
-Reply metadata(PrometheusContext& context, PrometheusParameters& given) {
+Reply metadata(PrometheusParameters& given, const Deadline& deadline) {
   const std::size_t most = given.limit("limit");
   const std::size_t most_each = given.limit("limit_per_metric");
   if (given.declined()) return *given.declined();
   std::map<std::string, std::string, std::less<>> by_name;
   std::map<std::string, std::size_t, std::less<>> counts;
-  for (const MetricMetadata& metric : context.parts.source->metadata(given.text("metric"))) {
+  for (const MetricMetadata& metric : deadline.source().metadata(given.text("metric"))) {
     if (!by_name.contains(metric.name) && most != 0 && by_name.size() == most) continue;
     std::size_t& count = counts[metric.name];
     if (most_each != 0 && count == most_each) continue;
@@ -188,7 +188,7 @@ Reply federate(PrometheusContext& context, PrometheusParameters& given, const De
     return label_value(*a.labels, kNameLabel) < label_value(*b.labels, kNameLabel);
   });
   std::vector<VectorValue::Element> newest(found.size());
-  context.parts.source->read(found, span, [&](std::size_t i, const SampleSlice& samples) {
+  deadline.source().read(found, span, [&](std::size_t i, const SampleSlice& samples) {
     if (!samples.times_ms.empty() && !is_stale(samples.values.back())) {
       newest[i] = {found[i].labels, samples.times_ms.back(), samples.values.back()};
     }
@@ -214,7 +214,7 @@ void add_prometheus_series_routes(Router& router, PrometheusContext& context) {
           if (parts.source == nullptr || parts.engine == nullptr || parts.formats == nullptr) {
             return not_here("query engine");
           }
-          return in_turn(context,
+          return in_turn(context, call.request,
                          [&](const Deadline& deadline) { return answer(call, given, deadline); });
         });
   };
@@ -231,8 +231,8 @@ void add_prometheus_series_routes(Router& router, PrometheusContext& context) {
         return label_values(context, call.id, given, deadline);
       });
   add("/prometheus/api/v1/metadata", Asked::by_get,
-      [&](const Call&, PrometheusParameters& given, const Deadline&) {
-        return metadata(context, given);
+      [&](const Call&, PrometheusParameters& given, const Deadline& deadline) {
+        return metadata(given, deadline);
       });
   add("/prometheus/federate", Asked::by_get,
       [&](const Call&, PrometheusParameters& given, const Deadline& deadline) {

@@ -12,7 +12,8 @@ void add_system_routes(Router& router, const ApiParts& parts, const ApiSettings&
                        const Access& access);
 void add_session_routes(Router& router, Access& access);
 void add_host_routes(Router& router, const ApiParts& parts);
-void add_data_routes(Router& router, const ApiParts& parts);
+// History takes its turn among the queries of `context`.
+void add_data_routes(Router& router, PrometheusContext& context);
 // /api/v1/ws and /api/v1/stream as they answer to plain requests; streams go through Api itself.
 void add_stream_routes(Router& router);
 

@@ -56,6 +56,7 @@ class OtherBackend final : public Backend {
                       "log says why";
              }}};
   }
+  void break_off() override { client_.stop(); }
   void stop() override { journal_.stop(); }
 
  private:

@@ -40,6 +40,9 @@ class Backend {
   [[nodiscard]] virtual const RangeQueries& ranges() const = 0;
   [[nodiscard]] virtual std::vector<const SelfMetrics*> self() const { return {}; }
   [[nodiscard]] virtual std::vector<ReadinessProbe> probes() const { return {}; }
+  // What is on its way to another engine ends unanswered: who wrote it is told to come again.
+  // Before HTTP stops, which waits for whoever asks or writes.
+  virtual void break_off() {}
   // Takes nothing more. Before the store closes. Again: nothing.
   virtual void stop() {}
 };

@@ -165,20 +165,27 @@ void add_host(CLI::App& app, Run& run) {
       "--json\n  volta host disable web-1");
 }
 
+// Whom a question goes to: a volta that serves, or a directory. `data` is put into the options by
+// the caller, since "" is no directory.
+template <typename Options>
+void add_door(CLI::App* command, Options& options, std::string& data) {
+  CLI::Option* server =
+      command->add_option("--server", options.server, "Whom to ask [http://127.0.0.1:8420]")
+          ->type_name("URL");
+  command->add_option("--data", data, "Ask this data directory, served or not")
+      ->type_name("DIR")
+      ->excludes(server);
+  command->add_option("--key-file", options.key_file, "File with the access key, mode 0600")
+      ->type_name("FILE");
+}
+
 void add_query(CLI::App& app, Run& run) {
   CLI::App* command =
       app.add_subcommand("query", "Asks PromQL of a running volta or of a data directory");
   auto options = std::make_shared<QueryOptions>();
   auto data = std::make_shared<std::string>();
   command->add_option("EXPR", options->expression, "A PromQL expression")->required();
-  CLI::Option* server =
-      command->add_option("--server", options->server, "Whom to ask [http://127.0.0.1:8420]")
-          ->type_name("URL");
-  command->add_option("--data", *data, "Ask this data directory, served or not")
-      ->type_name("DIR")
-      ->excludes(server);
-  command->add_option("--key-file", options->key_file, "File with the access key, mode 0600")
-      ->type_name("FILE");
+  add_door(command, *options, *data);
   command->add_option("--time", options->time, "When: RFC 3339, unix seconds, now-1h [now]")
       ->type_name("TIME");
   command->add_option("--range", options->range, "Evaluate over this long before the time")
@@ -219,14 +226,7 @@ void add_export(CLI::App& app, Run& run) {
   CLI::App* command = group->add_subcommand("metrics", "Samples with all their labels");
   auto options = std::make_shared<ExportOptions>();
   auto data = std::make_shared<std::string>();
-  CLI::Option* server =
-      command->add_option("--server", options->server, "Whom to ask [http://127.0.0.1:8420]")
-          ->type_name("URL");
-  command->add_option("--data", *data, "Ask this data directory, served or not")
-      ->type_name("DIR")
-      ->excludes(server);
-  command->add_option("--key-file", options->key_file, "File with the access key, mode 0600")
-      ->type_name("FILE");
+  add_door(command, *options, *data);
   command->add_option("--match", options->match, "A PromQL selector; several are joined [all]")
       ->type_name("SELECTOR")
       ->allow_extra_args(false);

@@ -199,6 +199,7 @@ void Hub::serve() {
 
 void Hub::stop() {
   if (api_) api_->cancel_queries();
+  backend_->break_off();
   if (server_) server_->stop();
   if (peers_) peers_->stop();
   backend_->stop();

@@ -1,6 +1,6 @@
 // Tables in double brackets: what there may be any number of ([[scrape]], [[remote_write]]), with
 // tables of their own inside ([[scrape.relabel_configs]]). Known by files alone, not by the
-// environment.
+// environment (names and texts of a section are: VOLTA_STORE_HEADERS='{ name = "text" }').
 #pragma once
 
 #include <map>

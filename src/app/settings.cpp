@@ -61,6 +61,12 @@ class SettingsReader {
   }
 
   Result<void> put(const SettingSpec& spec, const std::string& text, const std::string& origin) {
+    if (spec.type == SettingType::text_map || spec.type == SettingType::text_lists) {
+      Result<SettingValue> pairs = read_pairs(spec, text, origin);
+      if (!pairs) return pairs.error();
+      settings_.put(spec.key, *std::move(pairs));
+      return {};
+    }
     if (const auto problem = setting_problem(spec, text))
       return Error{origin + ": " + spec.key + " " + *problem};
     settings_.put(spec.key, {text, origin});
@@ -164,12 +170,22 @@ class SettingsReader {
   }
 
   // Those of other roles may well be set too.
+  [[nodiscard]] bool stands_in_files_alone(const std::string& variable) const {
+    return variable == environment_variable("labels") ||
+           std::any_of(tables_.begin(), tables_.end(), [&](const TableSpec& spec) {
+             return variable == environment_variable(spec.name);
+           });
+  }
   void warn_of_unknown_variables() {
     std::vector<std::string> known;
     for (const std::string& key : every_setting_key()) known.push_back(environment_variable(key));
     const std::vector<std::string_view> candidates(known.begin(), known.end());
     for (const auto& [name, text] : source_.environment) {
       if (!name.starts_with("VOLTA_") || std::count(known.begin(), known.end(), name) > 0) continue;
+      if (stands_in_files_alone(name)) {
+        settings_.warnings_.push_back(name + " is not read: its sections stand in the file alone");
+        continue;
+      }
       std::string warning = "unknown variable " + name;
       if (const auto near = nearest(name, candidates))
         warning += "; did you mean " + std::string(*near) + "?";

@@ -2,6 +2,9 @@
 
 #include <algorithm>
 
+#include "app/toml_guard.hpp"
+#include "base/text.hpp"
+
 namespace volta {
 namespace {
 
@@ -83,6 +86,22 @@ Result<SettingValue> read_setting(const SettingSpec& spec, const std::string& ke
   if (const auto problem = setting_problem(spec, *text))
     return Error{place + ": " + key + " " + *problem};
   return SettingValue{*text, place};
+}
+
+Result<SettingValue> read_pairs(const SettingSpec& spec, const std::string& text,
+                                const std::string& origin) {
+  const Error wrong{origin + ": " + spec.key + " must be " + setting_words(spec)};
+  if (trim(text).empty()) return SettingValue{"", origin};
+  const std::string document = "value = " + text;
+  if (unfit_for_toml_parser(document)) return wrong;
+  try {
+    const toml::table table = toml::parse(document, origin);
+    const toml::node* node = table.get("value");
+    if (table.size() != 1 || node == nullptr) return wrong;
+    return read_setting(spec, spec.key, *node, origin);
+  } catch (const toml::parse_error&) {
+    return wrong;  // without its words, which may hold a secret
+  }
 }
 
 std::span<const SettingTable> SettingTable::inner(const std::string& name) const {

@@ -21,6 +21,11 @@ std::string toml_place(const std::string& file, const toml::node& node);
 Result<SettingValue> read_setting(const SettingSpec& spec, const std::string& key,
                                   const toml::node& node, const std::string& place);
 
+// The same of a setting of names and texts that comes from outside of a file, written as it would
+// stand there: { name = "text" }; blank: none. `origin` names where it comes from.
+Result<SettingValue> read_pairs(const SettingSpec& spec, const std::string& text,
+                                const std::string& origin);
+
 // Reads the tables of one file, and gathers what is unknown but harmless.
 class TableReader {
  public:

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <cerrno>
 #include <chrono>
 #include <exception>
 #include <optional>
@@ -12,6 +13,7 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/write.hpp>
+#include <sys/socket.h>
 
 #include "base/log.hpp"
 #include "http/answer.hpp"
@@ -56,6 +58,7 @@ class Connection final : public Session, public std::enable_shared_from_this<Con
   void begin_stop() override {
     boost::asio::post(executor_, [self = shared_from_this()] {
       self->stopping_ = true;
+      self->cancelled_ = true;
       if (self->between_requests_) self->end();
     });
   }
@@ -227,8 +230,30 @@ class Connection final : public Session, public std::enable_shared_from_this<Con
     }
     // A stream owns its connection: bytes that came before the upgrade was granted are not for it.
     early_bytes_ = !buffer_.empty();
+    cancelled_ = stopping_;
+    request_.cancelled = &cancelled_;
     const bool accepted = state_.workers.try_run([self = shared_from_this()] { self->work(); });
-    if (!accepted) refuse({503, "busy", "too many requests are waiting"}, true);
+    if (!accepted) return refuse({503, "busy", "too many requests are waiting"}, true);
+    watch_client();
+  }
+
+  // While a worker answers, a client that closes its side waits for nothing any more: what it asked
+  // for may end early. What it sends meanwhile, a request ahead of its time, ends the watch.
+  void watch_client() {
+    transport_.async_wait(Transport::wait_read,
+                          [self = shared_from_this(), watch = ++watch_](const error_code& error) {
+                            if (error || self->ended_ || watch != self->watch_) return;
+                            char byte = 0;
+                            const auto got = ::recv(self->transport_.native_handle(), &byte,
+                                                    sizeof byte, MSG_PEEK | MSG_DONTWAIT);
+                            if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR))
+                              self->cancelled_ = true;
+                          });
+  }
+  void unwatch_client() {
+    ++watch_;
+    error_code ignored;  // nothing to cancel does no harm
+    transport_.cancel(ignored);
   }
 
   // On a worker's thread. The strand leaves request_, head_ and judged_ alone until it is answered.
@@ -255,7 +280,9 @@ class Connection final : public Session, public std::enable_shared_from_this<Con
     auto answer =
         std::make_shared<WireAnswer>(render_answer(std::move(response), answer_for(true)));
     boost::asio::post(executor_, [self = shared_from_this(), answer] {
-      if (!self->ended_) self->write(std::move(*answer));
+      if (self->ended_) return;
+      self->unwatch_client();
+      self->write(std::move(*answer));
     });
   }
 
@@ -300,6 +327,7 @@ class Connection final : public Session, public std::enable_shared_from_this<Con
     const bool web_socket = start.kind == StreamKind::web_socket;
     state_.counters->count_request(web_socket ? 101 : 200);
     // What the kernel holds for a client is old news for it and memory for us.
+    unwatch_client();
     error_code ignored;  // the default size does too
     transport_.set_option(Transport::send_buffer_size(128 << 10), ignored);
     slot_->become(web_socket ? ClientKind::web_socket : ClientKind::event_stream);
@@ -349,9 +377,7 @@ class Connection final : public Session, public std::enable_shared_from_this<Con
   void write(WireAnswer answer) {
     lease_.release();
     request_.body = {};
-    if (answer.body.size() > kSmallAnswer &&
-        !answer_lease_.hold_or_alone(state_.answer_bytes, answer.body.size(),
-                                     state_.options.most_answers_bytes)) {
+    if (answer.body.size() > kSmallAnswer && !take_answer_room(answer.body.size())) {
       const bool keep = answer.keep_alive;
       answer = render_answer(
           refusal_response({503, "busy", "too many large answers are being sent; ask again"}),
@@ -362,6 +388,24 @@ class Connection final : public Session, public std::enable_shared_from_this<Con
     written_ = 0;
     answer_until_ = std::chrono::steady_clock::now() + state_.options.answer_deadline;
     write_piece(true);
+  }
+
+  bool take_answer_room(std::size_t bytes) {
+    const auto now = std::chrono::steady_clock::now().time_since_epoch();
+    const auto give_way = [weak = weak_from_this(), answer = ++answers_] {
+      const auto self = weak.lock();
+      if (!self) return;
+      boost::asio::post(self->executor_, [self, answer] {
+        if (self->answer_place_ && answer == self->answers_) self->give_way();
+      });
+    };
+    answer_place_ = state_.answer_room.take(bytes, now, give_way);
+    return answer_place_ != nullptr;
+  }
+  void give_way() {
+    log::info("an answer that is read slowly gave way to others",
+              {{"path", request_.path}, {"client", ends_.peer.address}});
+    end();
   }
 
   void write_piece(bool with_head) {
@@ -378,6 +422,7 @@ class Connection final : public Session, public std::enable_shared_from_this<Con
                              [self = shared_from_this()](const error_code& error, std::size_t) {
                                if (self->ended_) return;
                                if (error) return self->end();
+                               if (self->answer_place_) self->answer_place_->sent(self->written_);
                                if (self->written_ < self->answer_.body.size())
                                  return self->write_piece(false);
                                self->on_answered();
@@ -386,7 +431,7 @@ class Connection final : public Session, public std::enable_shared_from_this<Con
 
   void on_answered() {
     answer_.body = {};
-    answer_lease_.release();
+    answer_place_.reset();
     if (stopping_ && buffer_.empty()) return end();
     if (!answer_.keep_alive || stopping_) return linger();
     ++pipelined_;
@@ -419,7 +464,7 @@ class Connection final : public Session, public std::enable_shared_from_this<Con
     transport_.close(ignored);
     slot_.reset();
     lease_.release();
-    answer_lease_.release();
+    answer_place_.reset();
     state_.sessions.remove(this);
   }
 
@@ -434,13 +479,16 @@ class Connection final : public Session, public std::enable_shared_from_this<Con
   HttpRequest request_;
   MemoryLease lease_;  // for the body
   WireAnswer answer_;
-  MemoryLease answer_lease_;
+  std::unique_ptr<AnswerRoom::Place> answer_place_;  // of a large one
+  std::uint64_t answers_ = 0;                        // large ones so far
   std::chrono::steady_clock::time_point answer_until_;
   std::size_t written_ = 0;  // of the body
   std::size_t lingered_ = 0;
   unsigned pipelined_ = 0;  // answered since the buffer was last empty
   std::uint64_t timer_round_ = 0;
-  std::uint64_t epoch_ = 0;  // counts up when what is being read is given up
+  std::uint64_t epoch_ = 0;             // counts up when what is being read is given up
+  std::uint64_t watch_ = 0;             // counts up when the client is watched, and no longer
+  std::atomic<bool> cancelled_{false};  // of request_, for its worker
   bool head_begun_ = false;
   bool between_requests_ = true;
   bool early_bytes_ = false;

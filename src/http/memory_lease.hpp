@@ -27,16 +27,6 @@ class MemoryLease {
     bytes_ = bytes;
     return true;
   }
-  // The same, but where nobody else holds anything it is never too much.
-  bool hold_or_alone(std::atomic<std::size_t>& used, std::size_t bytes, std::size_t most) {
-    std::size_t nobody = 0;
-    if (bytes_ == 0 && used.compare_exchange_strong(nobody, bytes)) {
-      used_ = &used;
-      bytes_ = bytes;
-      return true;
-    }
-    return hold(used, bytes, most);
-  }
   void release() {
     if (used_ != nullptr) *used_ -= bytes_;
     used_ = nullptr;

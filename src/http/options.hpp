@@ -12,6 +12,7 @@
 
 #include <sys/types.h>
 
+#include "http/answer_room.hpp"
 #include "http/request_rules.hpp"
 
 namespace volta {
@@ -38,9 +39,9 @@ struct HttpOptions {
   // take three quarters of the next: small requests get in while large ones arrive.
   std::vector<std::pair<std::string, std::size_t>> body_limits;
   std::size_t most_bodies_bytes = 64U << 20U;  // of all requests being read together
-  // Of all answers being sent together, without those of up to 64 KiB. What does not fit is
-  // answered with 503; the only one is always sent.
-  std::size_t most_answers_bytes = 256U << 20U;
+  // For all answers being sent together, without those of up to 64 KiB. What does not fit, though
+  // slow ones give way, is answered with 503; the only one is always sent.
+  AnswerRoom::Limits answers;
   unsigned most_pipelined = 64;
 
   std::chrono::milliseconds head_deadline{10'000};

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <memory>
 
+#include "http/answer_room.hpp"
 #include "http/assets.hpp"
 #include "http/connection_limits.hpp"
 #include "http/http_counters.hpp"
@@ -20,6 +21,7 @@ struct ServerState {
         handler(answering),
         assets(options.web_root.empty() ? Assets(embedded_assets()) : Assets(options.web_root)),
         limits(options.most_connections, options.most_per_address, counters),
+        answer_room(options.answers),
         workers(options.worker_threads, options.most_queued_requests) {}
 
   const HttpOptions options;
@@ -28,8 +30,8 @@ struct ServerState {
   const std::shared_ptr<HttpCounters> counters = std::make_shared<HttpCounters>();
   ConnectionLimits limits;
   SessionRegistry sessions;
-  std::atomic<std::size_t> body_bytes{0};    // of requests whose bodies are being held
-  std::atomic<std::size_t> answer_bytes{0};  // of large answers that are being sent
+  std::atomic<std::size_t> body_bytes{0};  // of requests whose bodies are being held
+  AnswerRoom answer_room;
   WorkerPool workers;
 };
 

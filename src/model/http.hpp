@@ -31,6 +31,9 @@ struct HttpRequest {
   std::string body;
   HttpPeer peer;
   std::string request_id;
+  // True once nobody waits for the answer: the client went away, or the server stops. Null: nobody
+  // can tell. Lives as long as the call that the request is handed to.
+  const std::atomic<bool>* cancelled = nullptr;
 
   [[nodiscard]] std::string_view header(
       std::string_view lower_name) const;  // "" if absent; the first if several

@@ -4,6 +4,8 @@
 
 #include <re2/re2.h>
 
+#include "model/names.hpp"
+
 namespace volta {
 namespace {
 
@@ -23,6 +25,19 @@ std::vector<std::string> words_of(std::string_view expression) {
   std::sort(words.begin(), words.end());
   words.erase(std::unique(words.begin(), words.end()), words.end());
   return words;
+}
+
+std::string quoted_text(std::string_view text) {
+  std::string out = "\"";
+  for (const char c : text) {
+    if (c == '\n') {
+      out += "\\n";
+      continue;
+    }
+    if (c == '"' || c == '\\') out += '\\';
+    out += c;
+  }
+  return out + '"';
 }
 
 std::string_view symbol(MatchOp op) {
@@ -79,18 +94,9 @@ bool LabelMatcher::matches(std::string_view label_value) const {
 }
 
 std::string LabelMatcher::text() const {
-  std::string out = name_;
+  std::string out = is_label_name(name_) ? name_ : quoted_text(name_);
   out += symbol(op_);
-  out += '"';
-  for (const char c : value_) {
-    if (c == '\n') {
-      out += "\\n";
-      continue;
-    }
-    if (c == '"' || c == '\\') out += '\\';
-    out += c;
-  }
-  return out + '"';
+  return out + quoted_text(value_);
 }
 
 }  // namespace volta

@@ -38,7 +38,7 @@ class LabelMatcher {
   // empty.
   [[nodiscard]] std::span<const std::string> exact_values() const { return exact_; }
 
-  // a="b", quoted as PromQL does.
+  // a="b", quoted as PromQL does, names beyond [a-zA-Z_][a-zA-Z0-9_]* too (Prometheus 3).
   [[nodiscard]] std::string text() const;
 
  private:

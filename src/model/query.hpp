@@ -2,6 +2,7 @@
 // thread-safe.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -26,9 +27,10 @@ struct MetricOfHost {
 struct RangeQuestion {
   MetricOfHost metric;
   std::int64_t start_ms = 0;
-  std::int64_t end_ms = 0;                 // not before the start
-  std::int64_t step_ms = 0;                // > 0
-  std::optional<Aggregation> aggregation;  // default: rate for counters, avg for gauges
+  std::int64_t end_ms = 0;                    // not before the start
+  std::int64_t step_ms = 0;                   // > 0
+  std::optional<Aggregation> aggregation;     // default: rate for counters, avg for gauges
+  const std::atomic<bool>* cancel = nullptr;  // looked at now and then, if given
 };
 
 // Each timestamp t stands for [t, t + step); where the step is whole minutes for (t, t + step], so
@@ -57,6 +59,7 @@ struct GrowthQuestion {
   MetricOfHost metric;
   std::int64_t start_ms = 0;  // both ends belong to it
   std::int64_t end_ms = 0;
+  const std::atomic<bool>* cancel = nullptr;  // as above
 };
 
 // How much a counter grew between its first and its last sample in the range. Unlike in a rate, a

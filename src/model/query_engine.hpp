@@ -8,9 +8,11 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <variant>
 #include <vector>
 
+#include "base/error.hpp"
 #include "model/time_series.hpp"
 
 namespace volta {
@@ -36,6 +38,17 @@ struct QueryFailure {
   };
   Kind kind = Kind::execution;
   std::string text;  // for the person who asked; says how to narrow a query that is too large
+};
+
+// The same for who has no way to return it.
+class QueryFailed final : public Failure {
+ public:
+  explicit QueryFailed(QueryFailure failure)
+      : Failure(failure.text), failure_(std::move(failure)) {}
+  [[nodiscard]] const QueryFailure& failure() const { return failure_; }
+
+ private:
+  QueryFailure failure_;
 };
 
 struct ScalarValue {

@@ -2,6 +2,8 @@
 // implements SeriesSource; PromQL, match[], federation and remote reads stand on it.
 #pragma once
 
+#include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -64,6 +66,21 @@ struct WindowColumn {
   [[nodiscard]] std::size_t size() const { return end_ms.size(); }
 };
 
+// What of windows is wanted; when they end, their first and last times, `count` and `ends_stale`
+// come always. A column that is not wanted is as long as the others and holds anything.
+struct WindowFields {
+  bool first_and_last = true;
+  bool min_and_max = true;
+  bool sum = true;
+  bool increase = true;
+};
+
+struct WindowsAsked {
+  Tier tier = Tier::minute;
+  TimeSpan ends;
+  WindowFields fields;
+};
+
 struct MetricMetadata {
   std::string name;
   std::string type;  // counter, gauge, histogram, summary, unknown ...: Prometheus' words
@@ -71,7 +88,8 @@ struct MetricMetadata {
   std::string unit;
 };
 
-// Thread-safe: many queries at once, while samples come in. Throws Failure where the disk fails.
+// Thread-safe: many queries at once, while samples come in. Throws Failure where the disk fails,
+// QueryFailed where another engine gives no answer.
 class SeriesSource {
  public:
   virtual ~SeriesSource() = default;
@@ -88,8 +106,12 @@ class SeriesSource {
   // The same for windows whose end lies in the span. Windows that were not rolled up yet are made
   // from samples; so the answer is complete wherever the tier's retention reaches.
   using VisitWindows = std::function<bool(std::size_t, const WindowColumn&)>;
-  virtual void read_windows(std::span<const QuerySeries> series, Tier tier, TimeSpan span,
-                            const VisitWindows& visit) const = 0;
+  virtual void visit_windows(std::span<const QuerySeries> series, const WindowsAsked& asked,
+                             const VisitWindows& visit) const = 0;
+  void read_windows(std::span<const QuerySeries> series, Tier tier, TimeSpan ends,
+                    const VisitWindows& visit) const {
+    visit_windows(series, {tier, ends, {}}, visit);
+  }
   // From when on the tier holds everything there is; empty: it holds nothing.
   [[nodiscard]] virtual std::optional<std::int64_t> oldest_ms(Tier tier) const = 0;
 
@@ -102,6 +124,14 @@ class SeriesSource {
                                                               TimeSpan span) const = 0;
   // By metric name; "": of all metrics.
   [[nodiscard]] virtual std::vector<MetricMetadata> metadata(std::string_view name) const = 0;
+
+  // The same series for one request: what it asks of another machine ends with a QueryFailed once
+  // `timeout` is over, counted from here, or `cancel` (may be null) is true. Must not outlive this
+  // one. Null: nothing is asked of another machine.
+  [[nodiscard]] virtual std::unique_ptr<SeriesSource> bounded(
+      std::chrono::milliseconds /*timeout*/, const std::atomic<bool>* /*cancel*/) const {
+    return nullptr;
+  }
 };
 
 }  // namespace volta

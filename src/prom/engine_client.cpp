@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <deque>
-#include <numeric>
 
 #include <boost/json.hpp>
 
@@ -11,6 +10,7 @@
 #include "base/error.hpp"
 #include "base/text.hpp"
 #include "model/query_string.hpp"
+#include "prom/refused_part.hpp"
 #include "prom/remote_write.hpp"
 #include "prom/sender_policy.hpp"
 #include "prom/snappy_block.hpp"
@@ -68,7 +68,13 @@ QueryFailure failure_of(const OutboundResponse& response, const json::value* bod
               printable(trim(response.body).substr(0, kMostQuotedBytes))};
 }
 
-EngineClient::Answer parse_answer(const OutboundResponse& response) {
+EngineClient::Answer parse_answer(const OutboundResponse& response, std::size_t most_bytes) {
+  if (response.body.size() > most_bytes) {
+    return QueryFailure{QueryFailure::Kind::execution,
+                        "the engine behind answers with more than " +
+                            std::to_string(most_bytes >> 20U) +
+                            " MiB; ask for fewer series, a shorter time or a longer step"};
+  }
   json::parse_options options;
   options.max_depth = 16;
   boost::system::error_code failed;
@@ -79,6 +85,13 @@ EngineClient::Answer parse_answer(const OutboundResponse& response) {
   json::value* data = object.if_contains("data");
   if (answer_text(object, "status") != "success" || data == nullptr)
     return failure_of(response, &body);
+  // A cluster of VictoriaMetrics of which a node is away: what it has is less than what there is.
+  const json::value* partial = object.if_contains("isPartial");
+  if (partial != nullptr && partial->is_bool() && partial->get_bool()) {
+    return QueryFailure{QueryFailure::Kind::unavailable,
+                        "the engine behind has only a part of the answer, since some of it is "
+                        "away; ask again later"};
+  }
   EngineAnswer answer;
   answer.data = std::move(*data);
   if (const json::value* warnings = object.if_contains("warnings");
@@ -98,14 +111,10 @@ Result<void> check_url(const char* field, std::string_view url) {
                " must be an http:// or https:// URL without user, password, query and fragment"};
 }
 
+QueryFailure cancelled_query() { return {QueryFailure::Kind::canceled, "the query was cancelled"}; }
+
 bool may_pass(int status) {
   return status == 0 || status == 408 || status == 425 || status == 429 || status / 100 == 5;
-}
-
-std::size_t samples_of(std::span<const LabeledSamples> series) {
-  return std::accumulate(
-      series.begin(), series.end(), std::size_t{0},
-      [](std::size_t sum, const LabeledSamples& one) { return sum + one.times_ms.size(); });
 }
 
 }  // namespace
@@ -119,6 +128,8 @@ Result<void> check_engine_target(const EngineTarget& target) {
 EngineClient::Answer EngineClient::ask(std::string_view path, const Form& form, bool post,
                                        std::chrono::milliseconds timeout,
                                        const std::atomic<bool>* cancel) const {
+  if (cancel == nullptr) cancel = &stopping_;
+  if (*cancel) return cancelled_query();
   OutboundRequest request;
   std::string url = target_.query_url;
   while (url.ends_with('/')) url.pop_back();
@@ -134,22 +145,23 @@ EngineClient::Answer EngineClient::ask(std::string_view path, const Form& form, 
   constexpr std::chrono::milliseconds kLongest = std::chrono::hours(24);
   request.timeout_ms =
       static_cast<int>(std::clamp(timeout, std::chrono::milliseconds(1), kLongest).count());
-  request.most_bytes = target_.most_answer_bytes;
+  request.most_bytes = target_.most_answer_bytes + 1;
+  request.cut_body = true;  // then it is longer than that, and known to be
   request.cancel = cancel;
   try {
-    return parse_answer(http_.perform(request));
+    return parse_answer(http_.perform(request), target_.most_answer_bytes);
   } catch (const Failure& failure) {
-    if (cancel != nullptr && *cancel) {
-      return QueryFailure{QueryFailure::Kind::canceled, "the query was cancelled"};
-    }
+    if (*cancel) return cancelled_query();
     return QueryFailure{QueryFailure::Kind::unavailable,
                         std::string("the engine behind gave no answer: ") + failure.what()};
   }
 }
 
-EngineAnswer EngineClient::demand(std::string_view path, const Form& form, bool post) const {
-  Answer answer = ask(path, form, post, target_.query_timeout, nullptr);
-  if (const auto* failure = std::get_if<QueryFailure>(&answer)) throw Failure(failure->text);
+EngineAnswer EngineClient::demand(std::string_view path, const Form& form, bool post,
+                                  std::chrono::milliseconds timeout,
+                                  const std::atomic<bool>* cancel) const {
+  Answer answer = ask(path, form, post, timeout, cancel);
+  if (auto* failure = std::get_if<QueryFailure>(&answer)) throw QueryFailed(std::move(*failure));
   return std::get<EngineAnswer>(std::move(answer));
 }
 
@@ -158,6 +170,8 @@ EngineClient::Attempt EngineClient::post(std::span<const LabeledSamples> series,
   WriteBatchLimits limits;
   limits.most_samples = SIZE_MAX;
   limits.most_bytes = SIZE_MAX;
+  if (cancel == nullptr) cancel = &stopping_;
+  if (*cancel) return {0, "volta is shutting down", {}};
   const auto encoded = encode_write_requests(WriteVersion::v1, series, {}, limits);
   if (encoded.empty()) return {204, "", {}};
   OutboundRequest request;
@@ -190,27 +204,46 @@ EngineClient::Attempt EngineClient::post(std::span<const LabeledSamples> series,
 EngineWrite EngineClient::write(std::span<const LabeledSamples> series,
                                 const std::atomic<bool>* cancel) const {
   EngineWrite outcome;
-  std::deque<std::span<const LabeledSamples>> parts;
-  if (!series.empty()) parts.push_back(series);
-  for (std::size_t requests = 0; !parts.empty(); ++requests) {
-    const auto part = parts.front();
-    parts.pop_front();
+  // True: it is through or refused. False: the outcome is "later".
+  const auto goes = [&](std::span<const LabeledSamples> part, bool& refused) {
     const Attempt attempt = post(part, cancel);
-    if (attempt.status / 100 == 2) continue;
-    if (may_pass(attempt.status)) {
-      return {EngineWrite::State::later, 0, attempt.said, attempt.retry_after};
-    }
+    refused = attempt.status / 100 != 2;
+    if (!refused) return true;
     // Wrong credentials or a wrong path refuse any half as well; they are for a person to mend.
-    if (attempt.status == 401 || attempt.status == 403 || attempt.status == 404) {
-      return {EngineWrite::State::later, 0, attempt.said, std::chrono::seconds(5)};
+    const bool person = attempt.status == 401 || attempt.status == 403 || attempt.status == 404;
+    if (person || may_pass(attempt.status)) {
+      outcome = {EngineWrite::State::later, 0, attempt.said,
+                 person ? std::chrono::seconds(5) : attempt.retry_after};
+      return false;
     }
     if (outcome.why.empty()) outcome.why = attempt.said;
-    if (part.size() == 1 || requests >= kMostHalvings) {
-      outcome.refused += samples_of(part);
+    return true;
+  };
+  bool refused = false;
+  if (series.empty() || !goes(series, refused) || !refused) return outcome;
+  std::deque<RefusedPart> parts;
+  parts.emplace_back(series);
+  std::size_t given_up = 0;
+  for (std::size_t halvings = 0; !parts.empty(); parts.pop_front()) {
+    auto halves = parts.front().halves();
+    if (!halves || halvings >= kMostHalvings) {
+      outcome.refused += parts.front().samples();
+      if (halves) given_up += parts.front().samples();
       continue;
     }
-    parts.push_back(part.first(part.size() / 2));
-    parts.push_back(part.subspan(part.size() / 2));
+    ++halvings;
+    bool second_refused = false;
+    if (!goes(halves->first.series(), refused) || !goes(halves->second.series(), second_refused)) {
+      return outcome;
+    }
+    halves->first.other_half(second_refused);
+    halves->second.other_half(refused);
+    if (refused) parts.push_back(std::move(halves->first));
+    if (second_refused) parts.push_back(std::move(halves->second));
+  }
+  if (given_up > 0) {
+    outcome.why += "; " + std::to_string(given_up) +
+                   " samples were not divided any further: send fewer at a time";
   }
   return outcome;
 }

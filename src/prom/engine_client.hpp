@@ -56,23 +56,28 @@ class EngineClient {
   using Form = std::vector<std::pair<std::string, std::string>>;
   using Answer = std::variant<EngineAnswer, QueryFailure>;
 
-  // Requests that halving a refused write may cost. Beyond that the rest of it is given up.
+  // How often a refused write is halved, two requests each. Beyond that what is left is given up.
   static constexpr std::size_t kMostHalvings = 128;
 
   // The target must pass check_engine_target(). Both must live longer.
   EngineClient(EngineTarget target, HttpClient& http) : target_(std::move(target)), http_(http) {}
 
   // A form posted to query_url + path (GET where `post` is false: not every path takes both).
-  // Never throws but for memory. `cancel` may be null.
+  // Never throws but for memory. `cancel` may be null: then stop() is what cancels.
   [[nodiscard]] Answer ask(std::string_view path, const Form& form, bool post,
                            std::chrono::milliseconds timeout,
                            const std::atomic<bool>* cancel) const;
-  // The same for who has no way to pass a failure on: throws it as a Failure.
-  [[nodiscard]] EngineAnswer demand(std::string_view path, const Form& form, bool post) const;
+  // The same for who has no way to pass a failure on: throws it as QueryFailed.
+  [[nodiscard]] EngineAnswer demand(std::string_view path, const Form& form, bool post,
+                                    std::chrono::milliseconds timeout,
+                                    const std::atomic<bool>* cancel) const;
 
-  // One request. If the engine refuses it for good, its halves are tried, down to single series:
-  // one sample that is out of bounds must not take all others with it. `cancel` may be null.
+  // One request. If the engine refuses it for good, its halves are tried (refused_part.hpp).
+  // `cancel` as above.
   EngineWrite write(std::span<const LabeledSamples> series, const std::atomic<bool>* cancel) const;
+
+  // Whatever is asked and written without a `cancel` of its own ends unanswered, from now on.
+  void stop() { stopping_ = true; }
 
   [[nodiscard]] const EngineTarget& target() const { return target_; }
 
@@ -86,6 +91,7 @@ class EngineClient {
 
   const EngineTarget target_;
   HttpClient& http_;
+  std::atomic<bool> stopping_{false};
 };
 
 }  // namespace volta

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "base/clock.hpp"
 #include "model/time_series.hpp"
 
 namespace volta {
@@ -11,6 +12,8 @@ namespace {
 
 constexpr std::int64_t kShortestRateMs = 60'000;
 constexpr std::int64_t kRateLeadMs = 15'000;
+// A range that is too much for the engine is asked for in parts, so many at most.
+constexpr std::size_t kMostStepParts = 32;
 // Times beyond these (about 31,000 years) are refused, so that sums of a few fit 64 bits.
 constexpr std::int64_t kFarthestEngineMs = 1'000'000'000'000'000;
 
@@ -79,33 +82,64 @@ std::variant<RangeAnswer, QueryFailure> EngineRange::range(const RangeQuestion& 
       known.empty() ? question.metric.name.ends_with("_total") : known[0].def.kind == Kind::counter;
   const Aggregation aggregation =
       question.aggregation.value_or(counter ? Aggregation::rate : Aggregation::avg);
-  // Each step is answered at its end.
-  const std::int64_t last = first + static_cast<std::int64_t>(steps - 1) * step;
-  auto outcome = engine_.range(
-      {expression_of(question, aggregation), first + step, last + step, step}, limits, nullptr);
-  if (auto* failure = std::get_if<QueryFailure>(&outcome)) return std::move(*failure);
-  const auto* matrix = std::get_if<MatrixValue>(&std::get<QueryAnswer>(outcome).value);
-  if (matrix == nullptr) return bad("the engine behind answers a range with no matrix");
-
   RangeAnswer answer;
   answer.step_ms = step;
   if (!known.empty()) answer.unit = known[0].def.unit;
   for (std::size_t i = 0; i < steps; ++i) {
     answer.timestamps_ms.push_back(first + static_cast<std::int64_t>(i) * step);
   }
+  Rows rows;
+  const StepsAsked asked{
+      expression_of(question, aggregation),       first, step, question.cancel, limits,
+      system_clock().monotonic() + limits.timeout};
+  if (auto failure = ask_steps(asked, {0, steps}, steps, rows)) return *std::move(failure);
+  for (auto& [labels, values] : rows) answer.rows.push_back({labels, std::move(values)});
+  return answer;
+}
+
+// What is too much at once, for the engine or for one answer, is asked for in halves of its time.
+std::optional<QueryFailure> EngineRange::ask_steps(const StepsAsked& asked, StepSpan span,
+                                                   std::size_t steps, Rows& rows) const {
+  // Each step is answered at its end.
+  const auto end_of = [&](std::size_t i) {
+    return asked.first_ms + static_cast<std::int64_t>(i + 1) * asked.step_ms;
+  };
+  QueryLimits limits = asked.limits;
+  limits.timeout = std::chrono::duration_cast<std::chrono::milliseconds>(
+      asked.until - system_clock().monotonic());
+  if (limits.timeout.count() <= 0) {
+    return QueryFailure{QueryFailure::Kind::timeout,
+                        "the engine behind took too long; ask for a shorter range"};
+  }
+  auto outcome = engine_.range(
+      {asked.expression, end_of(span.first), end_of(span.first + span.count - 1), asked.step_ms},
+      limits, asked.cancel);
+  if (auto* failure = std::get_if<QueryFailure>(&outcome)) {
+    if (failure->kind != QueryFailure::Kind::execution || span.count * kMostStepParts <= steps ||
+        span.count == 1) {
+      if (failure->kind == QueryFailure::Kind::execution) {
+        failure->text += " (ask for a longer step or a shorter range)";
+      }
+      return std::move(*failure);
+    }
+    const std::size_t half = span.count / 2;
+    auto failed = ask_steps(asked, {span.first, half}, steps, rows);
+    if (failed) return failed;
+    return ask_steps(asked, {span.first + half, span.count - half}, steps, rows);
+  }
+  const auto* matrix = std::get_if<MatrixValue>(&std::get<QueryAnswer>(outcome).value);
+  if (matrix == nullptr) return bad("the engine behind answers a range with no matrix");
   for (const MatrixValue::Row& row : matrix->rows) {
-    RangeAnswer::Row made;
-    made.labels = without_name_and_host(*row.labels);
-    made.values.assign(steps, std::numeric_limits<double>::quiet_NaN());
+    std::vector<double>& values = rows[without_name_and_host(*row.labels)];
+    values.resize(steps, std::numeric_limits<double>::quiet_NaN());
     for (std::size_t i = 0; i < row.times_ms.size(); ++i) {
-      const std::int64_t at = (row.times_ms[i] - step - first) / step;
+      const std::int64_t at = (row.times_ms[i] - asked.step_ms - asked.first_ms) / asked.step_ms;
       if (at >= 0 && static_cast<std::size_t>(at) < steps) {
-        made.values[static_cast<std::size_t>(at)] = row.values[i];
+        values[static_cast<std::size_t>(at)] = row.values[i];
       }
     }
-    answer.rows.push_back(std::move(made));
   }
-  return answer;
+  return std::nullopt;
 }
 
 std::variant<std::vector<Growth>, QueryFailure> EngineRange::growth(
@@ -117,7 +151,7 @@ std::variant<std::vector<Growth>, QueryFailure> EngineRange::growth(
   if (span <= 0) return std::vector<Growth>{};
   const std::string expression =
       "increase(" + selector_of_metric(question.metric) + "[" + std::to_string(span) + "ms])";
-  auto outcome = engine_.instant({expression, question.end_ms}, limits, nullptr);
+  auto outcome = engine_.instant({expression, question.end_ms}, limits, question.cancel);
   if (auto* failure = std::get_if<QueryFailure>(&outcome)) return std::move(*failure);
   const auto* vector = std::get_if<VectorValue>(&std::get<QueryAnswer>(outcome).value);
   if (vector == nullptr) return bad("the engine behind answers a sum with no vector");

@@ -8,8 +8,9 @@
 #include <boost/json.hpp>
 #include <re2/re2.h>
 
-#include "base/error.hpp"
+#include "base/clock.hpp"
 #include "base/text.hpp"
+#include "model/names.hpp"
 #include "model/query_string.hpp"
 #include "prom/engine_query.hpp"
 
@@ -25,6 +26,9 @@ constexpr std::int64_t kEarliestMs = 1'000;
 // Each part of a read is a request, and all of a series is in memory before it is passed on.
 constexpr std::int64_t kLongestReadMs = 30LL * 24 * 3'600'000;
 
+constexpr const char* kNoTimeLeft =
+    "the engine behind took longer than the request may; ask for a shorter time or fewer series";
+
 std::string selector_text(std::span<const LabelMatcher> matchers) {
   std::string text = "{";
   for (const LabelMatcher& matcher : matchers) {
@@ -32,6 +36,35 @@ std::string selector_text(std::span<const LabelMatcher> matchers) {
     text += matcher.text();
   }
   return text + "}";
+}
+
+bool is_odd(const LabelMatcher& matcher) { return !is_label_name(matcher.name()); }
+
+// A name that only engines of today understand; empty: none. It has to be quoted.
+std::optional<std::string> odd_name(std::span<const LabelMatcher> matchers) {
+  const auto found = std::find_if(matchers.begin(), matchers.end(), is_odd);
+  return found == matchers.end() ? std::nullopt : std::optional(found->name());
+}
+std::optional<std::string> odd_name(std::span<const Matchers> any_of) {
+  for (const Matchers& matchers : any_of) {
+    if (auto name = odd_name(std::span<const LabelMatcher>(matchers))) return name;
+  }
+  return std::nullopt;
+}
+
+// Asks, and says whose fault it is if a quoted name is what the engine does not read.
+template <typename Ask>
+auto with_odd_name(const std::optional<std::string>& name, const Ask& ask) {
+  try {
+    return ask();
+  } catch (const QueryFailed& failed) {
+    if (!name || failed.failure().kind != QueryFailure::Kind::bad_data) throw;
+    throw QueryFailed(
+        {QueryFailure::Kind::bad_data,
+         "the engine behind does not understand the label name \"" + printable(*name) +
+             "\": names beyond [a-zA-Z_][a-zA-Z0-9_]* are quoted, as Prometheus does since 3.0 (" +
+             failed.failure().text + ")"});
+  }
 }
 
 void add_span(EngineClient::Form& form, TimeSpan span) {
@@ -46,9 +79,13 @@ Kind kind_by_name(std::string_view name) {
   return Kind::gauge;
 }
 
+[[noreturn]] void no_answer(std::string text) {
+  throw QueryFailed({QueryFailure::Kind::unavailable, std::move(text)});
+}
+
 const json::array& list_of(const EngineAnswer& answer) {
   if (!answer.data.is_array())
-    throw Failure("the engine behind answers with something that is no list");
+    no_answer("the engine behind answers with something that is no list");
   return answer.data.get_array();
 }
 
@@ -71,8 +108,12 @@ std::string selector_of(std::span<const QuerySeries* const> series) {
     };
     if (std::any_of(series.begin(), series.end(), lacks)) of_key.insert("");
   }
+  // Names that not every engine understands only where there is no other.
+  const bool only_odd = std::none_of(values.begin(), values.end(),
+                                     [](const auto& item) { return is_label_name(item.first); });
   std::string text = "{";
   for (const auto& [key, of_key] : values) {
+    if (!only_odd && !is_label_name(key)) continue;
     if (text.size() > 1) text += ',';
     if (of_key.size() == 1) {
       text += LabelMatcher::equal(std::string(key), std::string(*of_key.begin())).text();
@@ -95,11 +136,27 @@ std::string selector_of(std::span<const QuerySeries* const> series) {
   return text + "}";
 }
 
+EngineSource::EngineSource(const EngineClient& client, std::chrono::milliseconds timeout,
+                           const std::atomic<bool>* cancel)
+    : client_(client), until_(system_clock().monotonic() + timeout), cancel_(cancel) {}
+
+EngineAnswer EngineSource::demand(std::string_view path, const EngineClient::Form& form,
+                                  bool post) const {
+  auto left = client_.target().query_timeout;
+  if (until_) {
+    left =
+        std::chrono::duration_cast<std::chrono::milliseconds>(*until_ - system_clock().monotonic());
+    if (left.count() <= 0) throw QueryFailed({QueryFailure::Kind::timeout, kNoTimeLeft});
+  }
+  return client_.demand(path, form, post, left, cancel_);
+}
+
 Result<std::vector<QuerySeries>> EngineSource::select(std::span<const LabelMatcher> matchers,
                                                       TimeSpan span, std::size_t most) const {
   EngineClient::Form form{{"match[]", selector_text(matchers)}};
   add_span(form, span);
-  const EngineAnswer answer = client_.demand("/api/v1/series", form, true);
+  const EngineAnswer answer =
+      with_odd_name(odd_name(matchers), [&] { return demand("/api/v1/series", form, true); });
   const json::array& list = list_of(answer);
   if (list.size() > most) {
     return Error{"more than " + std::to_string(most) +
@@ -109,7 +166,7 @@ Result<std::vector<QuerySeries>> EngineSource::select(std::span<const LabelMatch
   found.reserve(list.size());
   for (const json::value& one : list) {
     auto labels = parse_engine_labels(one);
-    if (!labels) throw Failure("the engine behind lists a series without labels");
+    if (!labels) no_answer("the engine behind lists a series without labels");
     QuerySeries series;
     series.ref = found.size();
     series.kind = kind_by_name(label_value(*labels, kNameLabel));
@@ -123,15 +180,15 @@ Result<std::vector<QuerySeries>> EngineSource::select(std::span<const LabelMatch
 
 // The samples of an instant query's range selector, which ends at the query's time. Whether the
 // sample at its very beginning belongs to it differs between engines: asked for one more.
-void EngineSource::read_part(std::span<const QuerySeries* const> series, TimeSpan span,
-                             std::span<Column> columns) const {
+void EngineSource::ask_part(std::span<const QuerySeries* const> series, TimeSpan span,
+                            std::span<Column> columns) const {
   const std::string range = "[" + std::to_string(span.end_ms - span.start_ms + 1) + "ms]";
-  const EngineAnswer answer = client_.demand(
-      "/api/v1/query", {{"query", selector_of(series) + range}, {"time", engine_time(span.end_ms)}},
-      true);
+  const EngineAnswer answer =
+      demand("/api/v1/query",
+             {{"query", selector_of(series) + range}, {"time", engine_time(span.end_ms)}}, true);
   auto parsed = parse_query_data(answer.data);
   const auto* matrix = parsed ? std::get_if<MatrixValue>(&parsed->value) : nullptr;
-  if (matrix == nullptr) throw Failure("the engine behind answers a range selector with no matrix");
+  if (matrix == nullptr) no_answer("the engine behind answers a range selector with no matrix");
   for (const MatrixValue::Row& row : matrix->rows) {
     const auto found = std::find_if(series.begin(), series.end(), [&](const QuerySeries* one) {
       return *one->labels == *row.labels;
@@ -146,6 +203,28 @@ void EngineSource::read_part(std::span<const QuerySeries* const> series, TimeSpa
   }
 }
 
+void EngineSource::read_part(std::span<const QuerySeries* const> series, TimeSpan span,
+                             std::span<Column> columns, std::size_t& splits) const {
+  try {
+    return ask_part(series, span, columns);
+  } catch (const QueryFailed& failed) {
+    if (failed.failure().kind != QueryFailure::Kind::execution) throw;
+    if (splits == kMostSplits || (series.size() == 1 && span.start_ms >= span.end_ms)) {
+      throw QueryFailed({QueryFailure::Kind::execution,
+                         failed.failure().text + " (ask for a shorter time or fewer series)"});
+    }
+  }
+  ++splits;
+  if (series.size() > 1) {
+    const std::size_t half = series.size() / 2;
+    read_part(series.first(half), span, columns.first(half), splits);
+    return read_part(series.subspan(half), span, columns.subspan(half), splits);
+  }
+  const std::int64_t middle = span.start_ms + (span.end_ms - span.start_ms) / 2;
+  read_part(series, {span.start_ms, middle}, columns, splits);
+  read_part(series, {middle + 1, span.end_ms}, columns, splits);
+}
+
 void EngineSource::read(std::span<const QuerySeries> series, TimeSpan span,
                         const VisitSamples& visit) const {
   // Of one name together: then the selectors are narrow.
@@ -156,6 +235,11 @@ void EngineSource::read(std::span<const QuerySeries> series, TimeSpan span,
   });
   span.start_ms = std::max(span.start_ms, std::int64_t{0});
   span.end_ms = std::min(span.end_ms, kFarthestMs);
+  if (!series.empty() && span.end_ms - span.start_ms > kLongestReadMs) {
+    throw QueryFailed({QueryFailure::Kind::execution,
+                       "another engine is asked for the samples of at most 30 days at a time; "
+                       "ask for a shorter time"});
+  }
   for (std::size_t first = 0; first < order.size();) {
     std::vector<const QuerySeries*> part;
     const std::size_t begin = first;
@@ -168,11 +252,9 @@ void EngineSource::read(std::span<const QuerySeries> series, TimeSpan span,
       part.push_back(&next);
     }
     std::vector<Column> columns(part.size());
-    if (span.end_ms - span.start_ms > kLongestReadMs) {
-      throw Failure("the engine behind is asked for samples of at most 30 days at a time");
-    }
     for (std::int64_t start = span.start_ms; start <= span.end_ms; start += kSpanAtOnceMs) {
-      read_part(part, {start, std::min(span.end_ms, start + kSpanAtOnceMs - 1)}, columns);
+      std::size_t splits = 0;
+      read_part(part, {start, std::min(span.end_ms, start + kSpanAtOnceMs - 1)}, columns, splits);
     }
     for (std::size_t i = 0; i < part.size(); ++i) {
       if (!visit(order[begin + i], {columns[i].times_ms, columns[i].values})) return;
@@ -180,8 +262,8 @@ void EngineSource::read(std::span<const QuerySeries> series, TimeSpan span,
   }
 }
 
-void EngineSource::read_windows(std::span<const QuerySeries> series, Tier /*tier*/,
-                                TimeSpan /*span*/, const VisitWindows& visit) const {
+void EngineSource::visit_windows(std::span<const QuerySeries> series, const WindowsAsked& /*asked*/,
+                                 const VisitWindows& visit) const {
   for (std::size_t i = 0; i < series.size(); ++i) {
     if (!visit(i, {})) return;
   }
@@ -198,7 +280,8 @@ std::vector<std::string> EngineSource::words(const std::string& path,
   EngineClient::Form form;
   for (const Matchers& matchers : any_of) form.emplace_back("match[]", selector_text(matchers));
   add_span(form, span);
-  const EngineAnswer answer = client_.demand(path, form, false);
+  const EngineAnswer answer =
+      with_odd_name(odd_name(any_of), [&] { return demand(path, form, false); });
   std::vector<std::string> found;
   for (const json::value& one : list_of(answer)) {
     if (one.is_string()) found.emplace_back(one.get_string());
@@ -206,6 +289,27 @@ std::vector<std::string> EngineSource::words(const std::string& path,
   std::sort(found.begin(), found.end());
   found.erase(std::unique(found.begin(), found.end()), found.end());
   return found;
+}
+
+// How a path says such a name differs between engines, and one that does not know the way answers
+// with nothing: so the series tell.
+std::vector<std::string> EngineSource::values_of_series(std::string_view name,
+                                                        std::span<const Matchers> any_of,
+                                                        TimeSpan span) const {
+  const Matchers has_it[] = {
+      {LabelMatcher::make(std::string(name), MatchOp::not_equal, "").value()}};
+  if (any_of.empty()) any_of = has_it;
+  EngineClient::Form form;
+  for (const Matchers& matchers : any_of) form.emplace_back("match[]", selector_text(matchers));
+  add_span(form, span);
+  const EngineAnswer answer =
+      with_odd_name(odd_name(any_of), [&] { return demand("/api/v1/series", form, true); });
+  std::set<std::string> found;
+  for (const json::value& one : list_of(answer)) {
+    std::string value = member_text(one, name);
+    if (!value.empty()) found.insert(std::move(value));
+  }
+  return {found.begin(), found.end()};
 }
 
 std::vector<std::string> EngineSource::label_names(std::span<const Matchers> any_of,
@@ -216,13 +320,14 @@ std::vector<std::string> EngineSource::label_names(std::span<const Matchers> any
 std::vector<std::string> EngineSource::label_values(std::string_view name,
                                                     std::span<const Matchers> any_of,
                                                     TimeSpan span) const {
+  if (!is_label_name(name)) return values_of_series(name, any_of, span);
   return words("/api/v1/label/" + percent_encode(name) + "/values", any_of, span);
 }
 
 std::vector<MetricMetadata> EngineSource::metadata(std::string_view name) const {
   EngineClient::Form form;
   if (!name.empty()) form.emplace_back("metric", std::string(name));
-  const EngineAnswer answer = client_.demand("/api/v1/metadata", form, false);
+  const EngineAnswer answer = demand("/api/v1/metadata", form, false);
   std::vector<MetricMetadata> found;
   if (!answer.data.is_object()) return found;
   for (const auto& [metric, entries] : answer.data.get_object()) {

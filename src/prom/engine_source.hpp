@@ -7,7 +7,7 @@
 
 namespace volta {
 
-// Thread-safe. Everything throws Failure where the engine gives no answer. What such an engine
+// Thread-safe. Everything throws QueryFailed where the engine gives no answer. What such an engine
 // cannot say: stale markers (it leaves them out), kinds (a name that ends in _total, _bucket, _sum
 // or _count is taken for a counter), and tiers, of which it has none: oldest_ms() of them is empty.
 class EngineSource final : public SeriesSource {
@@ -16,8 +16,13 @@ class EngineSource final : public SeriesSource {
   // More than 30 days at a time are refused.
   static constexpr std::size_t kSeriesAtOnce = 32;
   static constexpr std::int64_t kSpanAtOnceMs = 7'200'000;
+  // What of that is too much for the engine, or an answer too large for volta, is asked for in
+  // halves, so often at most.
+  static constexpr std::size_t kMostSplits = 128;
 
   explicit EngineSource(const EngineClient& client) : client_(client) {}  // must live longer
+  EngineSource(const EngineClient& client, std::chrono::milliseconds timeout,
+               const std::atomic<bool>* cancel);
 
   [[nodiscard]] Result<std::vector<QuerySeries>> select(std::span<const LabelMatcher> matchers,
                                                         TimeSpan span,
@@ -25,8 +30,8 @@ class EngineSource final : public SeriesSource {
   void read(std::span<const QuerySeries> series, TimeSpan span,
             const VisitSamples& visit) const override;
   // Of no window: there are no tiers.
-  void read_windows(std::span<const QuerySeries> series, Tier tier, TimeSpan span,
-                    const VisitWindows& visit) const override;
+  void visit_windows(std::span<const QuerySeries> series, const WindowsAsked& asked,
+                     const VisitWindows& visit) const override;
   // raw: since 1970, whatever the engine still has of it.
   [[nodiscard]] std::optional<std::int64_t> oldest_ms(Tier tier) const override;
   [[nodiscard]] std::vector<std::string> label_names(std::span<const Matchers> any_of,
@@ -35,6 +40,10 @@ class EngineSource final : public SeriesSource {
                                                       std::span<const Matchers> any_of,
                                                       TimeSpan span) const override;
   [[nodiscard]] std::vector<MetricMetadata> metadata(std::string_view name) const override;
+  [[nodiscard]] std::unique_ptr<SeriesSource> bounded(
+      std::chrono::milliseconds timeout, const std::atomic<bool>* cancel) const override {
+    return std::make_unique<EngineSource>(client_, timeout, cancel);
+  }
 
  private:
   struct Column {
@@ -44,10 +53,20 @@ class EngineSource final : public SeriesSource {
   [[nodiscard]] std::vector<std::string> words(const std::string& path,
                                                std::span<const Matchers> any_of,
                                                TimeSpan span) const;
+  [[nodiscard]] std::vector<std::string> values_of_series(std::string_view name,
+                                                          std::span<const Matchers> any_of,
+                                                          TimeSpan span) const;
   void read_part(std::span<const QuerySeries* const> series, TimeSpan span,
-                 std::span<Column> columns) const;
+                 std::span<Column> columns, std::size_t& splits) const;
+  void ask_part(std::span<const QuerySeries* const> series, TimeSpan span,
+                std::span<Column> columns) const;
+
+  [[nodiscard]] EngineAnswer demand(std::string_view path, const EngineClient::Form& form,
+                                    bool post) const;
 
   const EngineClient& client_;
+  std::optional<std::chrono::nanoseconds> until_;  // of the monotonic clock; empty: each its time
+  const std::atomic<bool>* cancel_ = nullptr;
 };
 
 // A selector that matches each of the series, and as few others as their labels allow. Not empty.

@@ -38,15 +38,23 @@ std::variant<RemoteWriteBatch, FormatRefusal> PrometheusWireFormats::decode_writ
   }
   auto message = unpacked(body, write_limits_.most_bytes);
   if (auto* refusal = std::get_if<FormatRefusal>(&message)) return std::move(*refusal);
-  auto request =
-      decode_write_request(*version, std::get<std::string>(message), write_limits_, &labels_);
-  if (!request) return FormatRefusal{RefusalKind::malformed, request.error().text};
+  // Keys lie in the message, so it goes with them.
+  struct Held {
+    std::string message;
+    std::shared_ptr<const void> keys;
+  };
+  const auto held = std::make_shared<Held>();
+  held->message = std::get<std::string>(std::move(message));
+  auto columns = decode_write_columns(*version, held->message, write_limits_);
+  if (!columns) return FormatRefusal{RefusalKind::malformed, columns.error().text};
+  held->keys = std::move(columns->keys);
   RemoteWriteBatch batch;
   batch.version_2 = *version == WriteVersion::v2;
-  batch.series = std::move(request->series);
-  batch.metadata = std::move(request->metadata);
-  batch.refused = request->refused_samples;
-  batch.why = std::move(request->why);
+  batch.samples = std::move(columns->samples);
+  batch.keys = held;
+  batch.metadata = std::move(columns->metadata);
+  batch.refused = columns->refused_samples;
+  batch.why = std::move(columns->why);
   return batch;
 }
 

@@ -6,13 +6,12 @@
 #include <vector>
 
 #include "model/prometheus_formats.hpp"
-#include "prom/label_cache.hpp"
 #include "prom/remote_read.hpp"
 #include "prom/remote_write.hpp"
 
 namespace volta {
 
-// Thread-safe. Remembers the labels that senders repeat (LabelCache), nothing else.
+// Thread-safe. Remembers nothing.
 class PrometheusWireFormats final : public PrometheusFormats {
  public:
   explicit PrometheusWireFormats(const WriteLimits& write = {}, const ReadLimits& read = {})
@@ -33,7 +32,6 @@ class PrometheusWireFormats final : public PrometheusFormats {
  private:
   const WriteLimits write_limits_;
   const ReadLimits read_limits_;
-  mutable LabelCache labels_;  // locks itself
 };
 
 }  // namespace volta

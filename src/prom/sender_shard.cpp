@@ -3,11 +3,11 @@
 #include <algorithm>
 #include <limits>
 #include <map>
-#include <numeric>
 #include <span>
 #include <utility>
 
 #include "base/assert.hpp"
+#include "model/sample_order.hpp"
 #include "prom/snappy_block.hpp"
 
 namespace volta {
@@ -15,23 +15,12 @@ namespace {
 
 // Rows of the same series become one, in rising time; of two samples for one time the later row's.
 LabeledSamples joined_rows(const std::vector<const LabeledSamples*>& rows) {
-  std::vector<std::pair<std::int64_t, double>> samples;
-  for (const LabeledSamples* row : rows) {
-    for (std::size_t i = 0; i < row->times_ms.size(); ++i) {
-      samples.emplace_back(row->times_ms[i], row->values[i]);
-    }
-  }
-  std::stable_sort(samples.begin(), samples.end(),
-                   [](const auto& a, const auto& b) { return a.first < b.first; });
   LabeledSamples out{rows.front()->labels, {}, {}};
-  for (const auto& [time_ms, value] : samples) {
-    if (!out.times_ms.empty() && out.times_ms.back() == time_ms) {
-      out.values.back() = value;
-      continue;
-    }
-    out.times_ms.push_back(time_ms);
-    out.values.push_back(value);
+  for (const LabeledSamples* row : rows) {
+    out.times_ms.insert(out.times_ms.end(), row->times_ms.begin(), row->times_ms.end());
+    out.values.insert(out.values.end(), row->values.begin(), row->values.end());
   }
+  put_in_order(out);
   return out;
 }
 

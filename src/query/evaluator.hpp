@@ -68,12 +68,12 @@ class Evaluator {
   void read(std::span<const QuerySeries> series, TimeSpan span, const VisitSeries& visit);
   void read_raw(std::span<const QuerySeries> series, TimeSpan span, const VisitSeries& visit);
   using VisitColumn = std::function<void(std::size_t, const WindowColumn&)>;
-  void read_tier(std::span<const QuerySeries> series, Tier tier, TimeSpan span,
+  void read_tier(std::span<const QuerySeries> series, const WindowsAsked& asked,
                  const VisitColumn& visit);
-  // Fills the rows of `out` from the windows of the tier that answers exactly, if there is one. The
-  // rows that remain for samples.
+  // Fills the rows of `out` from the windows of the tier that answers the function exactly, if
+  // there is one. The rows that remain for samples.
   using FromWindows = std::function<bool(const TierInput&, std::span<double>)>;
-  std::vector<std::size_t> fill_from_tier(std::span<const QuerySeries> series, Tier tier,
+  std::vector<std::size_t> fill_from_tier(std::span<const QuerySeries> series, FunctionId function,
                                           const WindowTimes& windows, const FromWindows& fill,
                                           SeriesMatrix& out);
   // Fills these rows from samples.

@@ -100,9 +100,8 @@ SeriesMatrix Evaluator::vector_selector(const VectorSelector& node, const Grid& 
   const std::vector<QuerySeries> series = select(node, windows.span());
   SeriesMatrix out = rows_for(node, series, grid);
   const bool shows_time = shows == Shows::time;
-  const Tier tier = exact_tier(source_, FunctionId::last_over_time, windows);
   const auto rows = fill_from_tier(
-      series, tier, windows,
+      series, FunctionId::last_over_time, windows,
       [&](const TierInput& input, std::span<double> row) {
         return instants_of_windows(input, shows_time, row);
       },
@@ -135,9 +134,8 @@ SeriesMatrix Evaluator::over_selector(FunctionId function, const MatrixSelector&
   const WindowTimes windows = windows_of(node.selector.time, node.range_ms, grid);
   const std::vector<QuerySeries> series = select(node.selector, windows.span());
   SeriesMatrix out = rows_for(node.selector, series, grid);
-  const Tier tier = exact_tier(source_, function, windows);
   const auto rows = fill_from_tier(
-      series, tier, windows,
+      series, function, windows,
       [&](const TierInput& input, std::span<double> row) {
         return function_of_windows(function, input, row);
       },

@@ -39,13 +39,13 @@ void Evaluator::read_raw(std::span<const QuerySeries> series, TimeSpan span,
   if (stopped) std::rethrow_exception(stopped);
 }
 
-void Evaluator::read_tier(std::span<const QuerySeries> series, Tier tier, TimeSpan span,
+void Evaluator::read_tier(std::span<const QuerySeries> series, const WindowsAsked& asked,
                           const VisitColumn& visit) {
-  coarsest_ = std::max(coarsest_, tier);
+  coarsest_ = std::max(coarsest_, asked.tier);
   std::exception_ptr stopped;
-  source_.read_windows(series, tier, span,
-                       stopping<WindowColumn>(stopped, budget_, visit,
-                                              [](const WindowColumn& c) { return c.size(); }));
+  source_.visit_windows(series, asked,
+                        stopping<WindowColumn>(stopped, budget_, visit,
+                                               [](const WindowColumn& c) { return c.size(); }));
   if (stopped) std::rethrow_exception(stopped);
 }
 
@@ -58,10 +58,11 @@ void Evaluator::read(std::span<const QuerySeries> series, TimeSpan span, const V
   const auto add = [&](Tier tier, std::int64_t from_ms, std::int64_t to_ms) {
     if (to_ms == INT64_MIN || to_ms < from_ms) return;
     const TimeSpan visible{std::max(span.start_ms, from_ms), std::min(span.end_ms, to_ms)};
-    read_tier(series, tier, {from_ms, to_ms}, [&](std::size_t r, const WindowColumn& column) {
-      charge.add(column.size() * 48);
-      samples[r].add(column, visible);
-    });
+    read_tier(series, {tier, {from_ms, to_ms}, fields_of(FunctionId::first_over_time)},
+              [&](std::size_t r, const WindowColumn& column) {
+                charge.add(column.size() * 48);
+                samples[r].add(column, visible);
+              });
   };
   add(Tier::hour, span.start_ms, gone.hours_to_ms);
   add(Tier::minute, std::max(span.start_ms, gone.hours_to_ms + 1), gone.minutes_to_ms);
@@ -78,22 +79,24 @@ void Evaluator::read(std::span<const QuerySeries> series, TimeSpan span, const V
   });
 }
 
-std::vector<std::size_t> Evaluator::fill_from_tier(std::span<const QuerySeries> series, Tier tier,
-                                                   const WindowTimes& windows,
+std::vector<std::size_t> Evaluator::fill_from_tier(std::span<const QuerySeries> series,
+                                                   FunctionId function, const WindowTimes& windows,
                                                    const FromWindows& fill, SeriesMatrix& out) {
   std::vector<std::size_t> rest;
+  const Tier tier = exact_tier(source_, function, windows);
   if (tier == Tier::raw) {
     rest.resize(series.size());
     std::iota(rest.begin(), rest.end(), std::size_t{0});
     return rest;
   }
   const std::int64_t samples_from_ms = source_.oldest_ms(Tier::raw).value_or(INT64_MAX);
-  read_tier(series, tier, windows.span(), [&](std::size_t r, const WindowColumn& column) {
-    const auto row = out.row(r);
-    if (fill({column, windows, samples_from_ms}, row)) return;
-    std::fill(row.begin(), row.end(), kAbsent);
-    rest.push_back(r);
-  });
+  read_tier(series, {tier, windows.span(), fields_of(function)},
+            [&](std::size_t r, const WindowColumn& column) {
+              const auto row = out.row(r);
+              if (fill({column, windows, samples_from_ms}, row)) return;
+              std::fill(row.begin(), row.end(), kAbsent);
+              rest.push_back(r);
+            });
   return rest;
 }
 

@@ -50,8 +50,8 @@ class ForeignReader {
     return begin(span).read(series, span);
   }
   // As StoreReader::read_windows.
-  [[nodiscard]] std::vector<WindowColumn> read_windows(std::span<const SeriesId> series, Tier tier,
-                                                       TimeSpan ends) const;
+  [[nodiscard]] std::vector<WindowColumn> read_windows(std::span<const SeriesId> series,
+                                                       const WindowsAsked& asked) const;
   // About how many samples all series have there: at least as many as there are.
   [[nodiscard]] std::uint64_t samples_at_most(TimeSpan span) const;
   // From when on nothing is gone of what is in no pack yet.

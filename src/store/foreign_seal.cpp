@@ -1,6 +1,8 @@
 #include "store/foreign_seal.hpp"
 
 #include <algorithm>
+#include <optional>
+#include <set>
 #include <unordered_set>
 
 #include "base/log.hpp"
@@ -43,6 +45,61 @@ bool ends_before(std::int64_t time, std::int64_t end_ms) {
   return window_end_ms(time, kWindowMs) < end_ms;
 }
 
+// Of many lists of series, all that is in them. A sender's requests repeat a few lists.
+class SeriesUnion {
+ public:
+  void add(const std::vector<SeriesId>& series) {
+    if (lists_.contains(series)) return;
+    all_.insert(series.begin(), series.end());
+    if (listed_ + series.size() > kMostListed) return;
+    listed_ += series.size();
+    lists_.insert(series);
+  }
+  // Rising.
+  [[nodiscard]] std::vector<SeriesId> all() const {
+    std::vector<SeriesId> sorted(all_.begin(), all_.end());
+    std::sort(sorted.begin(), sorted.end());
+    return sorted;
+  }
+
+ private:
+  static constexpr std::size_t kMostListed = 2'000'000;
+  std::unordered_set<SeriesId> all_;
+  std::set<std::vector<SeriesId>> lists_;
+  std::size_t listed_ = 0;
+};
+
+// The series of a table by rising id, each with its column.
+class ColumnFinder {
+ public:
+  ColumnFinder(const SampleTable& table, std::span<const SeriesId> candidates) {
+    for (const SeriesId id : candidates) {
+      if (const auto column = table.find(id)) columns_.emplace_back(id, *column);
+    }
+  }
+  [[nodiscard]] bool empty() const { return columns_.empty(); }
+  [[nodiscard]] SeriesId first() const { return columns_.front().first; }
+  [[nodiscard]] SeriesId last() const { return columns_.back().first; }
+  // Begins anew: the ids that are asked for from here on rise.
+  void rewind() { at_ = 0; }
+  // Mostly the next one.
+  std::optional<std::uint32_t> find(SeriesId id) {
+    if (at_ < columns_.size() && columns_[at_].first < id) ++at_;
+    if (at_ < columns_.size() && columns_[at_].first < id) {
+      const auto from = columns_.begin() + static_cast<std::ptrdiff_t>(at_);
+      const auto before = [](const auto& column, SeriesId wanted) { return column.first < wanted; };
+      at_ = static_cast<std::size_t>(std::lower_bound(from, columns_.end(), id, before) -
+                                     columns_.begin());
+    }
+    if (at_ == columns_.size() || columns_[at_].first != id) return std::nullopt;
+    return columns_[at_].second;
+  }
+
+ private:
+  std::vector<std::pair<SeriesId, std::uint32_t>> columns_;
+  std::size_t at_ = 0;
+};
+
 }  // namespace
 
 // The rows of one window.
@@ -55,13 +112,17 @@ class ForeignSource final : public SealSource {
 
  private:
   void find_rows(Found& found);
-  void gather_row(std::int64_t id, const ForeignRow& row, SampleTable& table) const;
+  void gather_row(std::int64_t id, const ForeignRow& row, ColumnFinder& finder,
+                  SampleTable& table) const;
   void keep_wide(std::int64_t id, ForeignRow& row);
 
   ForeignSealer& sealer_;
   const SealWindow window_;
   ForeignRowReader reader_;
   std::vector<std::int64_t> rows_;  // rising
+  // [row] The first and the last of its series; of a row without samples to read SeriesId{}.
+  std::vector<std::pair<SeriesId, SeriesId>> reach_;
+  std::vector<SeriesId> series_;  // of all rows; rising
 };
 
 void ForeignSource::find_rows(Found& found) {
@@ -91,21 +152,21 @@ SealSource::Found ForeignSource::find() {
   Found found;
   found.accepted = sealer_.looked_to_;
   find_rows(found);
-  std::unordered_set<SeriesId> seen;
+  SeriesUnion seen;
   std::vector<SeriesId> series;
-  std::vector<SeriesId> before;  // of one sender most requests are of the same
   for (const std::int64_t id : rows_) {
     series.clear();
     if (reader_.read_series(id, series) == ForeignRowReader::Found::damaged) {
       sealer_.damaged_.insert(id);
-    } else if (series != before) {
-      seen.insert(series.begin(), series.end());
-      series.swap(before);
+      series.clear();
     }
+    reach_.emplace_back();
+    if (series.empty()) continue;
+    reach_.back() = {series.front(), series.back()};
+    seen.add(series);
   }
-  std::vector<SeriesId> all(seen.begin(), seen.end());
-  std::sort(all.begin(), all.end());
-  for (const SeriesId id : all) {
+  series_ = seen.all();
+  for (const SeriesId id : series_) {
     const auto record = sealer_.parts_.series.record(id);
     if (record != nullptr && record->host == kNoHost) {
       found.series.push_back({record, static_cast<std::uint32_t>(id)});
@@ -115,26 +176,33 @@ SealSource::Found ForeignSource::find() {
 }
 
 void ForeignSource::gather(SampleTable& table) {
+  ColumnFinder finder(table, series_);
+  if (finder.empty()) return;
   const auto wants = [&](std::span<const SeriesId> series) {
+    finder.rewind();
     return std::any_of(series.begin(), series.end(),
-                       [&](SeriesId id) { return table.find(id).has_value(); });
+                       [&](SeriesId id) { return finder.find(id).has_value(); });
   };
   ForeignRow row;
-  for (const std::int64_t id : rows_) {
+  for (std::size_t at = 0; at < rows_.size(); ++at) {
+    const auto [first, last] = reach_[at];
+    if (last < finder.first() || first > finder.last()) continue;
+    const std::int64_t id = rows_[at];
     const auto known = sealer_.wide_.decoded.find(id);
     if (known != sealer_.wide_.decoded.end()) {
-      gather_row(id, *known->second, table);
+      gather_row(id, *known->second, finder, table);
       continue;
     }
     const auto read = reader_.read(id, wants, row);
     if (read == ForeignRowReader::Found::damaged) sealer_.damaged_.insert(id);
     if (read != ForeignRowReader::Found::samples) continue;
-    gather_row(id, row, table);
+    gather_row(id, row, finder, table);
     keep_wide(id, row);
   }
 }
 
-void ForeignSource::gather_row(std::int64_t id, const ForeignRow& row, SampleTable& table) const {
+void ForeignSource::gather_row(std::int64_t id, const ForeignRow& row, ColumnFinder& finder,
+                               SampleTable& table) const {
   // Of each time column that was met: its first time inside, how many there are, and the first of
   // their ticks, which follow one another.
   struct Ticks {
@@ -143,8 +211,11 @@ void ForeignSource::gather_row(std::int64_t id, const ForeignRow& row, SampleTab
     bool made = false;
   };
   std::vector<Ticks> columns(row.column_first.size());
-  for (std::size_t place = 0; place < row.series.size(); ++place) {
-    const auto column = table.find(row.series[place]);
+  finder.rewind();
+  const auto begin = std::lower_bound(row.series.begin(), row.series.end(), finder.first());
+  for (auto place = static_cast<std::size_t>(begin - row.series.begin());
+       place < row.series.size() && row.series[place] <= finder.last(); ++place) {
+    const auto column = finder.find(row.series[place]);
     if (!column) continue;
     const auto times = row.times(place);
     Ticks& ticks = columns[row.column[place]];

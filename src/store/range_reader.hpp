@@ -47,8 +47,8 @@ class StoreReader final : public RangeReader {
   // those of hours that are not sealed are made from samples. `increase` of a gauge may be NaN: it
   // is kept of counters only.
   [[nodiscard]] std::vector<WindowColumn> read_windows(HostId host,
-                                                       std::span<const SeriesId> series, Tier tier,
-                                                       TimeSpan ends) const;
+                                                       std::span<const SeriesId> series,
+                                                       const WindowsAsked& asked) const;
 
  private:
   const SeriesTable& series_;

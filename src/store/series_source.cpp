@@ -87,9 +87,9 @@ bool StoreSeriesSource::read_host(HostId host, std::span<const QuerySeries> seri
   return true;
 }
 
-void StoreSeriesSource::read_windows(std::span<const QuerySeries> series, Tier tier, TimeSpan span,
-                                     const VisitWindows& visit) const {
-  VOLTA_ASSERT(tier != Tier::raw);
+void StoreSeriesSource::visit_windows(std::span<const QuerySeries> series,
+                                      const WindowsAsked& asked, const VisitWindows& visit) const {
+  VOLTA_ASSERT(asked.tier != Tier::raw);
   std::map<HostId, Places> by_host;
   Places gone;
   for (std::size_t place = 0; place < series.size(); ++place) {
@@ -97,7 +97,7 @@ void StoreSeriesSource::read_windows(std::span<const QuerySeries> series, Tier t
     (record == nullptr ? gone : by_host[record->host]).push_back(place);
   }
   for (const auto& [host, places] : by_host) {
-    if (!read_windows_of_host(host, series, places, tier, span, visit)) return;
+    if (!read_windows_of_host(host, series, places, asked, visit)) return;
   }
   for (const std::size_t place : gone) {
     if (!visit(place, {})) return;
@@ -105,10 +105,11 @@ void StoreSeriesSource::read_windows(std::span<const QuerySeries> series, Tier t
 }
 
 bool StoreSeriesSource::read_windows_of_host(HostId host, std::span<const QuerySeries> series,
-                                             const Places& places, Tier tier, TimeSpan span,
+                                             const Places& places, const WindowsAsked& asked,
                                              const VisitWindows& visit) const {
-  const std::int64_t step = tier_step_ms(tier);
-  const double windows = (static_cast<double>(span.end_ms) - static_cast<double>(span.start_ms)) /
+  const std::int64_t step = tier_step_ms(asked.tier);
+  const TimeSpan ends = asked.ends;
+  const double windows = (static_cast<double>(ends.end_ms) - static_cast<double>(ends.start_ms)) /
                              static_cast<double>(step) +
                          1;
   const auto at_once = static_cast<std::size_t>(std::max(1.0, kWindowsAtOnce / windows));
@@ -118,8 +119,8 @@ bool StoreSeriesSource::read_windows_of_host(HostId host, std::span<const QueryS
     ids.reserve(part.size());
     for (const std::size_t place : part) ids.push_back(id_of(series[place]));
     const std::vector<WindowColumn> columns = host == kNoHost
-                                                  ? foreign_.read_windows(ids, tier, span)
-                                                  : reader_.read_windows(host, ids, tier, span);
+                                                  ? foreign_.read_windows(ids, asked)
+                                                  : reader_.read_windows(host, ids, asked);
     for (std::size_t i = 0; i < part.size(); ++i) {
       if (!visit(part[i], columns[i])) return false;
     }

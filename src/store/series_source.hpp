@@ -35,8 +35,8 @@ class StoreSeriesSource final : public SeriesSource {
   // what is held at once does not depend on how much is asked for.
   void read(std::span<const QuerySeries> series, TimeSpan span,
             const VisitSamples& visit) const override;
-  void read_windows(std::span<const QuerySeries> series, Tier tier, TimeSpan span,
-                    const VisitWindows& visit) const override;
+  void visit_windows(std::span<const QuerySeries> series, const WindowsAsked& asked,
+                     const VisitWindows& visit) const override;
   [[nodiscard]] std::optional<std::int64_t> oldest_ms(Tier tier) const override;
   [[nodiscard]] std::vector<std::string> label_names(std::span<const Matchers> any_of,
                                                      TimeSpan span) const override;
@@ -54,7 +54,7 @@ class StoreSeriesSource final : public SeriesSource {
                                const VisitSamples& visit) const;
 
   [[nodiscard]] bool read_windows_of_host(HostId host, std::span<const QuerySeries> series,
-                                          const Places& places, Tier tier, TimeSpan span,
+                                          const Places& places, const WindowsAsked& asked,
                                           const VisitWindows& visit) const;
 
   const HostTable& hosts_;

@@ -107,9 +107,8 @@ struct Store::Parts {
     sealer.emplace(Sealer::Parts{clock, series, runs, bad, ages, hold, foreign_head}, *writer,
                    std::make_unique<Connection>((directory.path() / kDatabaseName).string(),
                                                 Connection::Mode::reader, options.reader_cache_kib),
-                   Sealer::Limits{options.seal_grace.count(), options.raw_age.count(),
-                                  options.seal_in_background, options.seal_slice_samples,
-                                  options.seal_slice_bytes});
+                   Sealer::Limits{options.seal_grace.count(), options.seal_in_background,
+                                  options.seal_slice_samples, options.seal_slice_bytes});
   }
 
   [[nodiscard]] std::string file() const { return (directory.path() / kDatabaseName).string(); }

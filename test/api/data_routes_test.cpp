@@ -5,6 +5,7 @@
 #include "api/energy_range.hpp"
 #include "api/fakes.hpp"
 #include "api/parameters.hpp"
+#include "api/prometheus_fakes.hpp"
 #include "model/query_string.hpp"
 
 namespace volta::test {
@@ -47,6 +48,39 @@ TEST_CASE("a range") {
   CHECK(house.api.handle(request("GET", "/api/v1/series?host=nobody&name=x")).status == 404);
   CHECK(house.api.handle(request("GET", "/api/v1/series?host=alpha&name=refused")).status == 400);
   CHECK(house.api.handle(request("GET", "/api/v1/series?host=alpha&name=huge")).status == 422);
+}
+
+TEST_CASE("questions about history take their turn among the queries, and end with their client") {
+  PrometheusHouse house([](PrometheusParts& parts) {
+    parts.most_queries = 1;
+    parts.most_waiting_queries = 0;
+    parts.limits.timeout = std::chrono::seconds(9);
+  });
+  const std::string range = "/api/v1/series?host=alpha&name=volta_power_watts&step=10";
+  std::vector<HttpResponse> meanwhile;
+  house.world.on_range = [&] {
+    for (const std::string& target :
+         {std::string("/api/v1/energy?host=alpha"), std::string("/prometheus/api/v1/query?query=1"),
+          std::string("/api/v1/latest?host=alpha")}) {
+      meanwhile.push_back(house.api.handle(request("GET", target)));
+    }
+  };
+  std::atomic<bool> gone{false};
+  HttpRequest asked = request("GET", range);
+  asked.cancelled = &gone;
+  CHECK(house.api.handle(asked).status == 200);
+  CHECK(house.world.asked.cancel == &gone);
+  REQUIRE(meanwhile.size() == 3);
+  CHECK(meanwhile[0].status == 503);
+  CHECK(meanwhile[0].content_type == "application/problem+json");
+  CHECK(header_of(meanwhile[0], "Retry-After") == "1");
+  CHECK(meanwhile[1].status == 503);
+  CHECK(meanwhile[2].status == 200);
+  house.world.on_range = {};
+  CHECK(house.api.handle(request("GET", range)).status == 200);
+  CHECK(house.world.asked.cancel != nullptr);
+  CHECK(house.api.handle(request("GET", "/api/v1/energy?host=alpha")).status == 200);
+  CHECK(house.world.asked_growth.cancel != nullptr);
 }
 
 TEST_CASE("times") {

@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <map>
 #include <mutex>
 #include <sstream>
@@ -161,6 +162,7 @@ class FakeWorld final : public HostDirectory,
   // RangeQueries: remembers the question, answers two points of which one is a gap.
   std::variant<RangeAnswer, QueryFailure> range(const RangeQuestion& question,
                                                 const QueryLimits&) const override {
+    if (on_range) on_range();
     const std::lock_guard lock(mutex_);
     asked = question;
     if (question.metric.name == "refused") {
@@ -186,6 +188,7 @@ class FakeWorld final : public HostDirectory,
 
   mutable RangeQuestion asked;
   mutable GrowthQuestion asked_growth;
+  std::function<void()> on_range;  // called by each range()
   std::map<HostId, std::vector<Growth>> grown;
   bool failing = false;
 

@@ -141,7 +141,7 @@ class FakeSource final : public SeriesSource {
   Result<std::vector<QuerySeries>> select(std::span<const LabelMatcher> matchers, TimeSpan span,
                                           std::size_t most) const override {
     if (failing) throw Failure("the disk is gone");
-    if (on_ask) on_ask();
+    answer_or_not();
     asked = span;
     std::vector<QuerySeries> found;
     for (std::size_t i = 0; i < rows.size(); ++i) {
@@ -166,12 +166,12 @@ class FakeSource final : public SeriesSource {
       if (!visit(i, {times, values})) return;
     }
   }
-  void read_windows(std::span<const QuerySeries>, Tier, TimeSpan,
-                    const VisitWindows&) const override {}
+  void visit_windows(std::span<const QuerySeries>, const WindowsAsked&,
+                     const VisitWindows&) const override {}
   std::optional<std::int64_t> oldest_ms(Tier) const override { return std::nullopt; }
   std::vector<std::string> label_names(std::span<const Matchers> any_of,
                                        TimeSpan span) const override {
-    if (on_ask) on_ask();
+    answer_or_not();
     asked = span;
     std::set<std::string> names;
     for (const Row& row : rows) {
@@ -182,7 +182,7 @@ class FakeSource final : public SeriesSource {
   }
   std::vector<std::string> label_values(std::string_view name, std::span<const Matchers> any_of,
                                         TimeSpan span) const override {
-    if (on_ask) on_ask();
+    answer_or_not();
     asked = span;
     std::set<std::string> values;
     for (const Row& row : rows) {
@@ -192,6 +192,7 @@ class FakeSource final : public SeriesSource {
     return {values.begin(), values.end()};
   }
   std::vector<MetricMetadata> metadata(std::string_view name) const override {
+    answer_or_not();
     std::vector<MetricMetadata> found;
     for (const MetricMetadata& metric : metrics) {
       if (name.empty() || metric.name == name) found.push_back(metric);
@@ -199,13 +200,26 @@ class FakeSource final : public SeriesSource {
     return found;
   }
 
+  // Remembers what it is bounded by, and asks no other machine.
+  std::unique_ptr<SeriesSource> bounded(std::chrono::milliseconds timeout,
+                                        const std::atomic<bool>* cancel) const override {
+    bounds = {timeout, cancel};
+    return nullptr;
+  }
+
   std::vector<Row> rows;
   std::vector<MetricMetadata> metrics;
+  mutable std::pair<std::chrono::milliseconds, const std::atomic<bool>*> bounds;
+  std::optional<QueryFailure> away;  // each question fails so
   mutable TimeSpan asked;
   bool failing = false;
-  std::function<void()> on_ask;  // called by each select, label_names and label_values
+  std::function<void()> on_ask;  // called by each question but read()
 
  private:
+  void answer_or_not() const {
+    if (away) throw QueryFailed(*away);
+    if (on_ask) on_ask();
+  }
   static bool fits(const Labels& labels, std::span<const LabelMatcher> matchers) {
     return std::all_of(matchers.begin(), matchers.end(), [&](const LabelMatcher& matcher) {
       return matcher.matches(label_value(labels, matcher.name()));
@@ -265,12 +279,15 @@ class FakeFormats final : public PrometheusFormats {
     batch.version_2 = headers.content_type.find("v2") != std::string_view::npos;
     if (batch.refused > 0) batch.why = "a label name is empty";
     if (samples > 0) {
-      LabeledSamples row{some_labels({{"__name__", "m"}}), {}, {}};
+      KeyedSamples& columns = batch.samples;
+      columns.series.push_back({"m", 0, static_cast<std::uint32_t>(samples)});
       for (std::size_t i = 0; i < samples; ++i) {
-        row.times_ms.push_back(static_cast<std::int64_t>(i));
-        row.values.push_back(1);
+        columns.times_ms.push_back(static_cast<std::int64_t>(i));
+        columns.values.push_back(1);
       }
-      batch.series.push_back(std::move(row));
+      columns.labels = [](std::string_view key) -> Result<std::shared_ptr<const Labels>> {
+        return some_labels({{"__name__", std::string(key)}});
+      };
     }
     batch.metadata.push_back({"m", "counter", "", ""});
     return batch;

@@ -178,6 +178,16 @@ TEST_CASE("a stop ends what runs") {
   CHECK(first.status == 200);
 }
 
+TEST_CASE("a client that has gone ends its own query, and no other") {
+  PrometheusHouse house;
+  std::atomic<bool> gone{true};
+  HttpRequest asked = request("GET", "/prometheus/api/v1/query?query=wait&time=1");
+  asked.cancelled = &gone;
+  CHECK(house.api.handle(asked).status == 200);  // the fake's answer, once it stopped waiting
+  CHECK(house.engine.inside == 1);
+  CHECK(house.api.handle(request("GET", "/prometheus/api/v1/labels")).status == 200);
+}
+
 TEST_CASE("a role without an engine says so") {
   House house;
   for (const char* target : {"query?query=1", "query_range?query=1&start=0&end=1&step=1", "labels",

@@ -107,6 +107,44 @@ TEST_CASE("too many series are no bad request, and a failing disk is internal") 
               failure("internal", "volta failed here; its log has the reason"));
 }
 
+TEST_CASE("an engine that gives no answer is said as a query says it") {
+  SeriesHouse house([](PrometheusParts& parts) { parts.limits.timeout = std::chrono::seconds(7); });
+  house.fill();
+  std::atomic<bool> gone{false};
+  const auto ask = [&](const std::string& path) {
+    HttpRequest asked = request("GET", "/prometheus/" + path);
+    asked.cancelled = &gone;
+    return house.api.handle(asked);
+  };
+  using Kind = QueryFailure::Kind;
+  struct Case {
+    Kind kind;
+    int status;
+    const char* type;
+  };
+  for (const Case& item :
+       {Case{Kind::unavailable, 503, "unavailable"}, Case{Kind::timeout, 503, "timeout"},
+        Case{Kind::execution, 422, "execution"}, Case{Kind::bad_data, 400, "bad_data"}}) {
+    house.source.away = QueryFailure{item.kind, "the engine says no"};
+    for (const char* path : {"api/v1/series?match[]=up", "api/v1/labels", "api/v1/metadata",
+                             "api/v1/label/host/values", "federate?match[]=up"}) {
+      CAPTURE(path, item.type);
+      const HttpResponse response = ask(path);
+      CHECK(response.status == item.status);
+      CHECK(response.body == failure(item.type, "the engine says no"));
+      CHECK(house.source.bounds.first == std::chrono::seconds(7));
+      CHECK(house.source.bounds.second == &gone);
+    }
+  }
+  gone = true;
+  CHECK(ask("api/v1/labels").body ==
+        failure("canceled", "volta is shutting down, or nobody waits for the answer"));
+  HttpRequest read = request("POST", "/prometheus/api/v1/read");
+  read.body = "read up 1 2";
+  house.source.away = QueryFailure{Kind::unavailable, "the engine is away"};
+  CHECK(house.api.handle(read).body == failure("unavailable", "the engine is away"));
+}
+
 TEST_CASE("series of several selectors count together, each once") {
   SeriesHouse house([](PrometheusParts& parts) { parts.limits.most_series = 3; });
   house.fill();

@@ -34,6 +34,46 @@ TEST_CASE("flags win over the environment, that over the file, that over default
   CHECK(settings->all().at("http.listen").origin == "--listen");
 }
 
+TEST_CASE("names and texts come from the environment as they stand in a file") {
+  Given given;
+  given.file = "[store]\nheaders = { a = \"of the file\" }\n";
+  using Pairs = std::vector<std::pair<std::string, std::string>>;
+  const auto headers = [&](const std::string& text) {
+    given.environment = {{"VOLTA_STORE_HEADERS", text}};
+    const auto settings = read(given);
+    REQUIRE(settings);
+    return settings->pairs("store.headers");
+  };
+  CHECK(headers(R"({ X-Scope-OrgID = "team,a=b", other = "" })") ==
+        Pairs{{"X-Scope-OrgID", "team,a=b"}, {"other", ""}});
+  CHECK(headers(" ").empty());
+  CHECK(headers("{}").empty());
+  given.environment.clear();
+  CHECK(read(given)->pairs("store.headers") == Pairs{{"a", "of the file"}});
+  for (const char* text :
+       {"X-Scope-OrgID: s3cret", "a=s3cret", R"({ a = ["s3cret"] })", "{ a = 5 }", "\"s3cret\"",
+        "{}\nb = 1", "{ a = \"s3cret\"", "[", "\xc3\xa4 = 1"}) {
+    CAPTURE(text);
+    given.environment = {{"VOLTA_STORE_HEADERS", text}};
+    const auto settings = read(given);
+    REQUIRE_FALSE(settings);
+    CHECK(settings.error().text ==
+          "VOLTA_STORE_HEADERS: store.headers must be names and texts such as { name = \"text\" }");
+  }
+}
+
+TEST_CASE("sections that only a file has are not taken from the environment in silence") {
+  Given given;
+  given.environment = {{"VOLTA_LABELS", "{}"}, {"VOLTA_SCRAPE", "[]"}};
+  const auto settings = read(given);
+  REQUIRE(settings);
+  REQUIRE(settings->warnings().size() == 2);
+  CHECK(settings->warnings()[0] ==
+        "VOLTA_LABELS is not read: its sections stand in the file alone");
+  CHECK(settings->warnings()[1] ==
+        "VOLTA_SCRAPE is not read: its sections stand in the file alone");
+}
+
 TEST_CASE("what is refused names its place and what is allowed") {
   const auto refusal = [](const std::string& file) {
     Given given;

@@ -10,6 +10,7 @@
 #include <optional>
 #include <stdexcept>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "model/http.hpp"
@@ -19,8 +20,8 @@ namespace volta::test {
 class FakeHandler final : public HttpHandler {
  public:
   // "/api/echo": what arrived, a line each. "/api/big": 100 KB. "/api/wait": after release().
-  // "/api/throw": throws. "/api/huge": 3 MB, "/api/vast": 16 MB, neither compressible. Else
-  // 404.
+  // "/api/until-cancelled": 503 once nobody waits. "/api/throw": throws. "/api/huge": 3 MB,
+  // "/api/vast": 16 MB, neither compressible. Else 404.
   HttpResponse handle(const HttpRequest& request) override {
     ++handled;
     HttpResponse response;
@@ -38,6 +39,10 @@ class FakeHandler final : public HttpHandler {
     } else if (request.path == "/api/wait") {
       std::unique_lock lock(mutex_);
       changed_.wait(lock, [&] { return released_; });
+    } else if (request.path == "/api/until-cancelled") {
+      while (!*request.cancelled) std::this_thread::yield();
+      ++cancelled;
+      response.status = 503;
     } else if (request.path == "/api/throw") {
       throw std::runtime_error("on purpose");
     } else {
@@ -98,6 +103,7 @@ class FakeHandler final : public HttpHandler {
   }
 
   std::atomic<int> handled{0};
+  std::atomic<int> cancelled{0};
   std::atomic<int> open{0};
 
  private:

@@ -354,7 +354,7 @@ TEST_CASE("who may not send a long body is told before he does") {
 
 TEST_CASE("large answers on their way are bounded together") {
   HttpOptions options = on_loopback();
-  options.most_answers_bytes = 1'000'000;
+  options.answers.most_bytes = 1'000'000;
   LiveServer live(options);
   auto slow = std::make_unique<RawClient>(live.address(), 4096);
   slow->send(get("/api/vast"));  // alone it may be larger
@@ -371,6 +371,45 @@ TEST_CASE("large answers on their way are bounded together") {
     second.send(get("/api/huge"));
     return second.read_answer().status == 200;
   }));
+}
+
+TEST_CASE("an answer that is read slowly gives way to others where there is no room for both") {
+  HttpOptions options = on_loopback();
+  options.answers = {1'000'000, milliseconds(50), milliseconds(20)};
+  LiveServer live(options);
+  RawClient slow(live.address(), 4096);
+  slow.send(get("/api/vast"));
+  CHECK(in_time([&] { return live.metric("volta_http_requests_total", "200") == 1; }));
+  RawClient other(live.address());
+  CHECK(in_time([&] {
+    other.send(get("/api/huge"));
+    return other.read_answer().status == 200;
+  }));
+  CHECK(in_time([&] { return live.metric("volta_http_clients", "http") == 1; }));
+}
+
+TEST_CASE("a request knows when its client has gone, or the server stops") {
+  LiveServer live;
+  {
+    RawClient client(live.address());
+    client.send(get("/api/until-cancelled"));
+    while (live.handler.handled == 0) std::this_thread::yield();
+    CHECK(live.handler.cancelled == 0);
+  }
+  CHECK(in_time([&] { return live.handler.cancelled == 1; }));
+  // The next request ahead of its time is no end of anything.
+  RawClient eager(live.address());
+  eager.send(get("/api/wait") + get("/api/echo"));
+  while (live.handler.handled < 2) std::this_thread::yield();
+  live.handler.release();
+  CHECK(eager.read_answer().status == 200);
+  CHECK(eager.read_answer().status == 200);
+  RawClient patient(live.address());
+  patient.send(get("/api/until-cancelled"));
+  while (live.handler.handled < 4) std::this_thread::yield();
+  live.server.stop();
+  CHECK(live.handler.cancelled == 2);
+  CHECK(patient.read_answer().status == 503);
 }
 
 TEST_CASE("an answer that is not taken as a whole in time ends its connection") {

@@ -52,4 +52,7 @@ TEST_CASE("a broken or enormous expression is refused") {
 TEST_CASE("a label matcher is printed as PromQL has it") {
   CHECK(make(MatchOp::equal, "a\"b\\c\nd").text() == R"(l="a\"b\\c\nd")");
   CHECK(make(MatchOp::not_regex, "a|b").text() == R"(l!~"a|b")");
+  CHECK(LabelMatcher::equal("http.status", "2").text() == R"("http.status"="2")");
+  CHECK(LabelMatcher::equal("a\"b", "").text() == R"("a\"b"="")");
+  CHECK(LabelMatcher::equal("", "x").text() == R"(""="x")");
 }

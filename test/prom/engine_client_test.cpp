@@ -1,5 +1,9 @@
 #include "prom/engine_client.hpp"
 
+#include <algorithm>
+#include <functional>
+#include <set>
+
 #include <catch2/catch.hpp>
 
 #include "fake_http.hpp"
@@ -32,7 +36,7 @@ LabeledSamples series_named(const std::string& name, std::size_t samples) {
 std::vector<std::string> names_in(const OutboundRequest& request) {
   const auto message = snappy_uncompress(request.body, 1U << 20U);
   REQUIRE(message);
-  const auto decoded = decode_write_request(WriteVersion::v1, message.value(), {}, nullptr);
+  const auto decoded = decode_write_request(WriteVersion::v1, message.value(), {});
   REQUIRE(decoded);
   std::vector<std::string> names;
   for (const LabeledSamples& one : decoded->series) {
@@ -118,7 +122,29 @@ TEST_CASE("an engine that is away is unavailable, and a query that was cancelled
   CHECK(kind() == QueryFailure::Kind::unavailable);
   cancel = true;
   CHECK(kind() == QueryFailure::Kind::canceled);
-  CHECK_THROWS_AS(client.demand("/q", {}, false), Failure);
+  CHECK_THROWS_AS(client.demand("/q", {}, false, std::chrono::seconds(1), nullptr), QueryFailed);
+}
+
+TEST_CASE("a stop ends what has no end of its own, and nothing more is asked or written") {
+  FakeHttp http;
+  EngineClient client(engine_at("http://x"), http);
+  bool stopped_in_between = false;
+  http.next([&](const OutboundRequest& request) -> OutboundResponse {
+    REQUIRE(request.cancel != nullptr);
+    CHECK_FALSE(*request.cancel);
+    client.stop();
+    stopped_in_between = request.cancel->load();
+    throw Failure("the request was cancelled");
+  });
+  const std::vector<LabeledSamples> series = {series_named("a", 1)};
+  CHECK(client.write(series, nullptr).state == State::later);
+  CHECK(stopped_in_between);
+  CHECK(client.write(series, nullptr).state == State::later);
+  const auto answer = client.ask("/q", {}, false, std::chrono::seconds(1), nullptr);
+  CHECK(std::get<QueryFailure>(answer).kind == QueryFailure::Kind::canceled);
+  CHECK(http.requests().size() == 1);
+  const std::atomic<bool> go_on{false};  // whoever has an end of his own is not touched
+  CHECK(client.write(series, &go_on).state == State::taken);
 }
 
 TEST_CASE("one refused series does not take the others of its request with it") {
@@ -143,6 +169,91 @@ TEST_CASE("one refused series does not take the others of its request with it") 
   }
   std::sort(taken.begin(), taken.end());
   CHECK(taken == std::vector<std::string>{"a", "b", "c", "d"});
+}
+
+// Refuses requests that hold one of the samples that `bad` knows, as a whole; keeps the others.
+struct PickyEngine {
+  using Sample = std::pair<std::string, std::int64_t>;
+  explicit PickyEngine(std::function<bool(const Sample&)> is_bad) : bad(std::move(is_bad)) {
+    http.otherwise = [this](const OutboundRequest& request) {
+      const auto message = snappy_uncompress(request.body, 1U << 24U);
+      const auto decoded = decode_write_request(WriteVersion::v1, message.value(), {}, nullptr);
+      std::vector<Sample> samples;
+      for (const LabeledSamples& one : decoded->series) {
+        for (const std::int64_t time : one.times_ms) {
+          samples.emplace_back(label_value(*one.labels, "__name__"), time);
+        }
+      }
+      const bool refused = std::any_of(samples.begin(), samples.end(), bad);
+      if (!refused) kept.insert(samples.begin(), samples.end());
+      return FakeHttp::status(refused ? 400 : 204, {}, "out of bounds")(request);
+    };
+  }
+  std::function<bool(const Sample&)> bad;
+  FakeHttp http;
+  std::set<Sample> kept;
+};
+
+TEST_CASE("only what is refused is lost, whatever it is that is wrong with it") {
+  struct Case {
+    const char* what;
+    std::function<bool(const PickyEngine::Sample&)> bad;
+    std::size_t refused;
+  };
+  const Case cases[] = {
+      {"one sample", [](const auto& one) { return one.first == "s17" && one.second == 23; }, 1},
+      {"the last sample", [](const auto& one) { return one.first == "s49" && one.second == 39; },
+       1},
+      {"one series", [](const auto& one) { return one.first == "s31"; }, 40},
+      {"all that is too old", [](const auto& one) { return one.second < 20; }, 50 * 20},
+      {"all that is ahead", [](const auto& one) { return one.second == 39; }, 50}};
+  std::vector<LabeledSamples> series;
+  for (int i = 0; i < 50; ++i) series.push_back(series_named("s" + std::to_string(i), 40));
+  for (const Case& item : cases) {
+    CAPTURE(item.what);
+    PickyEngine engine(item.bad);
+    const EngineClient client(engine_at("http://x"), engine.http);
+    const EngineWrite written = client.write(series, nullptr);
+    CHECK(written.state == State::taken);
+    CHECK(written.refused == item.refused);
+    CHECK(engine.kept.size() == 50 * 40 - item.refused);
+    CHECK(engine.http.requests().size() <= 2 * EngineClient::kMostHalvings + 1);
+  }
+}
+
+TEST_CASE("what is given up after too many halvings is said with what to do") {
+  PickyEngine engine([](const auto& one) { return one.second % 2 == 0; });
+  const EngineClient client(engine_at("http://x"), engine.http);
+  std::vector<LabeledSamples> series;
+  for (int i = 0; i < 500; ++i) series.push_back(series_named("s" + std::to_string(i), 40));
+  const EngineWrite written = client.write(series, nullptr);
+  CHECK(written.refused + engine.kept.size() == 500 * 40);
+  CHECK(written.why.find("samples were not divided any further: send fewer at a time") !=
+        std::string::npos);
+}
+
+TEST_CASE("an answer that is not whole is none") {
+  FakeHttp http;
+  EngineTarget target = engine_at("http://x");
+  target.most_answer_bytes = 2U << 20U;
+  const EngineClient client(target, http);
+  http.next([](const OutboundRequest& request) -> OutboundResponse {
+    CHECK(request.cut_body);
+    OutboundResponse response;
+    response.status = 200;
+    response.body = std::string(request.most_bytes, ' ');
+    return response;
+  });
+  const auto ask = [&] { return client.ask("/q", {}, true, std::chrono::seconds(1), nullptr); };
+  const auto large = std::get<QueryFailure>(ask());
+  CHECK(large.kind == QueryFailure::Kind::execution);
+  CHECK(large.text ==
+        "the engine behind answers with more than 2 MiB; ask for fewer series, a shorter time or a "
+        "longer step");
+  http.next(FakeHttp::status(200, {}, R"({"status":"success","isPartial":true,"data":[1]})"));
+  CHECK(std::get<QueryFailure>(ask()).kind == QueryFailure::Kind::unavailable);
+  http.next(FakeHttp::status(200, {}, R"({"status":"success","isPartial":false,"data":[1]})"));
+  CHECK(std::holds_alternative<EngineAnswer>(ask()));
 }
 
 TEST_CASE("every other refusal is for good") {

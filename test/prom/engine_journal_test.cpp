@@ -106,7 +106,7 @@ struct Writing {
 WriteRequest written(const OutboundRequest& request) {
   const auto message = snappy_uncompress(request.body, 1U << 20U);
   REQUIRE(message);
-  auto decoded = decode_write_request(WriteVersion::v1, message.value(), {}, nullptr);
+  auto decoded = decode_write_request(WriteVersion::v1, message.value(), {});
   REQUIRE(decoded);
   return std::move(decoded).value();
 }

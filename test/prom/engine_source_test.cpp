@@ -1,5 +1,7 @@
 #include "prom/engine_source.hpp"
 
+#include <functional>
+
 #include <boost/json.hpp>
 #include <catch2/catch.hpp>
 
@@ -95,15 +97,65 @@ TEST_CASE("samples are read in parts, and only those that were asked for come ou
   CHECK(reading.asked(2, "query") == R"({__name__="y"}[7200000ms])");
 }
 
+TEST_CASE("samples that are too many at once are asked for in halves, or refused as a whole") {
+  EngineReading reading;
+  // Takes a quarter of an hour of one series at most. A sample every 100 s.
+  bool takes_any = true;
+  reading.http.otherwise = [&](const OutboundRequest& request) {
+    const auto pairs = parse_query_pairs(request.body);
+    const std::string query(pairs->first("query").value_or(""));
+    const std::int64_t range = std::stoll(query.substr(query.find('[') + 1));
+    const auto end = static_cast<std::int64_t>(
+        std::stod(std::string(pairs->first("time").value_or("0"))) * 1000 + 0.5);
+    if (!takes_any || range > 900'001 || query.find('|') != std::string::npos) {
+      return FakeHttp::status(422, {},
+                              R"({"status":"error","errorType":"execution","error":"x"})")(request);
+    }
+    std::string values;
+    for (std::int64_t time = 0; time <= end; time += 100'000) {
+      if (time < end - range + 1) continue;
+      values += (values.empty() ? "[" : ",[") + std::to_string(time / 1000) + ",\"1\"]";
+    }
+    const std::string i = query.find("i=\"1\"") != std::string::npos ? "1" : "2";
+    return data(R"({"resultType":"matrix","result":[{"metric":{"__name__":"x","i":")" + i +
+                R"("},"values":[)" + values + "]}]}")(request);
+  };
+  const std::vector<QuerySeries> series = {source_series_of({{"__name__", "x"}, {"i", "1"}}),
+                                           source_series_of({{"__name__", "x"}, {"i", "2"}})};
+  std::vector<std::vector<std::int64_t>> got(2);
+  const auto keep = [&](std::size_t i, const SampleSlice& slice) {
+    got[i].assign(slice.times_ms.begin(), slice.times_ms.end());
+    return true;
+  };
+  reading.source.read(series, {0, 9'000'000}, keep);
+  std::vector<std::int64_t> want;
+  for (std::int64_t time = 0; time <= 9'000'000; time += 100'000) want.push_back(time);
+  CHECK(got[0] == want);
+  CHECK(got[1] == want);
+
+  takes_any = false;
+  const std::size_t before = reading.http.requests().size();
+  try {
+    reading.source.read(series, {0, 9'000'000}, keep);
+    FAIL("an answer that is less than was asked for");
+  } catch (const QueryFailed& failed) {
+    CHECK(failed.failure().kind == QueryFailure::Kind::execution);
+    CHECK(failed.failure().text == "x (ask for a shorter time or fewer series)");
+  }
+  CHECK(reading.http.requests().size() - before <= 2 * EngineSource::kMostSplits + 1);
+  CHECK_THROWS_AS(reading.source.read(series, {0, 31LL * 86'400'000}, keep), QueryFailed);
+  reading.source.read({}, {0, 31LL * 86'400'000}, keep);
+}
+
 TEST_CASE("names, values and metadata of another engine") {
   EngineReading reading;
   reading.http.next(data(R"(["b","a","b",7])"));
   CHECK(reading.source.label_names({}, {0, 1000}) == std::vector<std::string>{"a", "b"});
   reading.http.next(data(R"(["v"])"));
   const Matchers any[] = {{LabelMatcher::equal("a", "1")}, {LabelMatcher::equal("b", "2")}};
-  CHECK(reading.source.label_values("j/b", any, {0, 1000}) == std::vector<std::string>{"v"});
+  CHECK(reading.source.label_values("job", any, {0, 1000}) == std::vector<std::string>{"v"});
   CHECK(reading.http.requests()[1].url ==
-        "http://x/api/v1/label/j%2Fb/values?match%5B%5D=%7Ba%3D%221%22%7D&"
+        "http://x/api/v1/label/job/values?match%5B%5D=%7Ba%3D%221%22%7D&"
         "match%5B%5D=%7Bb%3D%222%22%7D&start=1&end=1");
   reading.http.next(data(R"({"up":[{"type":"gauge","help":"h","unit":""}],"x":[],"y":7})"));
   const auto metadata = reading.source.metadata("");
@@ -113,6 +165,92 @@ TEST_CASE("names, values and metadata of another engine") {
   CHECK(metadata[0].help == "h");
   reading.http.otherwise = FakeHttp::status(500, {}, "oops");
   CHECK_THROWS_AS(reading.source.label_names({}, {0, 1}), Failure);
+}
+
+TEST_CASE("label names beyond the old rule are quoted, or refused in clear words") {
+  EngineReading reading;
+  const Matchers odd{LabelMatcher::equal("http.status", "2")};
+  reading.http.next(data(R"([{"__name__":"x","http.status":"2"}])"));
+  const auto found = reading.source.select(odd, {1000, 2000}, 10);
+  REQUIRE(found);
+  CHECK(reading.asked(0, "match[]") == R"({"http.status"="2"})");
+  // Its samples need no quoted name: the others, and the comparison afterwards, will do.
+  const QuerySeries* const series[] = {&found->front()};
+  CHECK(selector_of(series) == R"({__name__="x"})");
+  const auto nameless = source_series_of({{"a.b", "1"}});
+  const QuerySeries* const only_odd[] = {&nameless};
+  CHECK(selector_of(only_odd) == R"({"a.b"="1"})");
+
+  reading.http.next(data(R"([{"a.b":"2"},{"a.b":"1"},{"c":"3"},{"a.b":"2"}])"));
+  CHECK(reading.source.label_values("a.b", {}, {1000, 2000}) == std::vector<std::string>{"1", "2"});
+  CHECK(reading.http.requests()[1].url == "http://x/api/v1/series");
+  CHECK(reading.asked(1, "match[]") == R"({"a.b"!=""})");
+  reading.http.next(data(R"([{"a.b":"2"}])"));
+  const Matchers any[] = {{LabelMatcher::equal("c", "3")}};
+  CHECK(reading.source.label_values("a.b", any, {1000, 2000}) == std::vector<std::string>{"2"});
+  CHECK(reading.asked(2, "match[]") == R"({c="3"})");
+
+  reading.http.otherwise = FakeHttp::status(
+      400, {}, R"({"status":"error","errorType":"bad_data","error":"1:2: unexpected string"})");
+  const std::string want =
+      "the engine behind does not understand the label name \"http.status\": names beyond "
+      "[a-zA-Z_][a-zA-Z0-9_]* are quoted, as Prometheus does since 3.0 (1:2: unexpected string)";
+  const Matchers many[] = {{LabelMatcher::equal("c", "3")}, odd};
+  const std::function<void()> questions[] = {
+      [&] {
+        (void)reading.source.select(odd, {1000, 2000}, 10);
+      },
+      [&] {
+        (void)reading.source.label_names(many, {1000, 2000});
+      },
+      [&] {
+        (void)reading.source.label_values("c", many, {1000, 2000});
+      },
+      [&] {
+        (void)reading.source.label_values("http.status", {}, {1000, 2000});
+      }};
+  for (const auto& question : questions) {
+    try {
+      question();
+      FAIL("a name that is not understood");
+    } catch (const QueryFailed& failed) {
+      CHECK(failed.failure().kind == QueryFailure::Kind::bad_data);
+      CHECK(failed.failure().text == want);
+    }
+  }
+  // Others' mistakes stay as they are.
+  try {
+    (void)reading.source.label_names(any, {1000, 2000});
+    FAIL("a refusal");
+  } catch (const QueryFailed& failed) {
+    CHECK(failed.failure().text == "1:2: unexpected string");
+  }
+}
+
+TEST_CASE("what one request may ask ends with its time and its client") {
+  EngineReading reading;
+  reading.http.otherwise = data("[]");
+  const auto failure_of = [](const SeriesSource& source) -> std::optional<QueryFailure::Kind> {
+    try {
+      (void)source.label_names({}, {0, 1000});
+    } catch (const QueryFailed& failed) {
+      return failed.failure().kind;
+    }
+    return std::nullopt;
+  };
+  std::atomic<bool> gone{false};
+  const auto bounded = reading.source.bounded(std::chrono::seconds(5), &gone);
+  REQUIRE(bounded);
+  CHECK_FALSE(failure_of(*bounded));
+  const OutboundRequest asked = reading.http.requests().at(0);
+  CHECK(asked.cancel == &gone);
+  CHECK(asked.timeout_ms <= 5000);
+  CHECK(asked.timeout_ms > 0);
+  gone = true;
+  CHECK(failure_of(*bounded) == QueryFailure::Kind::canceled);
+  const auto late = reading.source.bounded(std::chrono::milliseconds(-1), nullptr);
+  CHECK(failure_of(*late) == QueryFailure::Kind::timeout);
+  CHECK(reading.http.requests().size() == 1);
 }
 
 TEST_CASE("another engine has no tiers") {

@@ -74,6 +74,20 @@ class WindowBuilder {
   WindowColumn column_;
 };
 
+// As a store does it that does not read what is not wanted.
+inline WindowColumn with_only(WindowColumn column, const WindowFields& fields) {
+  const auto spoil = [](bool wanted, std::vector<double>& values) {
+    if (!wanted) std::fill(values.begin(), values.end(), -4.2e42);
+  };
+  spoil(fields.first_and_last, column.first);
+  spoil(fields.first_and_last, column.last);
+  spoil(fields.min_and_max, column.min);
+  spoil(fields.min_and_max, column.max);
+  spoil(fields.sum, column.sum);
+  spoil(fields.increase, column.increase);
+  return column;
+}
+
 class MemorySource final : public SeriesSource {
  public:
   Kind kind = Kind::gauge;  // of all series
@@ -128,21 +142,21 @@ class MemorySource final : public SeriesSource {
     }
   }
 
-  void read_windows(std::span<const QuerySeries> series, Tier tier, TimeSpan span,
-                    const VisitWindows& visit) const override {
+  void visit_windows(std::span<const QuerySeries> series, const WindowsAsked& asked,
+                     const VisitWindows& visit) const override {
     ++window_reads;
-    const std::int64_t step_ms = tier_step_ms(tier);
-    const std::int64_t from_ms = tier == Tier::hour ? hours_from_ms : minutes_from_ms;
+    const std::int64_t step_ms = tier_step_ms(asked.tier);
+    const std::int64_t from_ms = asked.tier == Tier::hour ? hours_from_ms : minutes_from_ms;
     for (std::size_t i = 0; i < series.size(); ++i) {
       const MemorySeries& stored = series_[series[i].ref];
       WindowBuilder windows(step_ms);
       for (std::size_t s = 0; s < stored.times_ms.size(); ++s) {
         const std::int64_t time_ms = stored.times_ms[s];
         const std::int64_t end_ms = (time_ms + step_ms - 1) / step_ms * step_ms;
-        if (time_ms >= from_ms && end_ms >= span.start_ms && end_ms <= span.end_ms)
+        if (time_ms >= from_ms && end_ms >= asked.ends.start_ms && end_ms <= asked.ends.end_ms)
           windows.add(time_ms, stored.values[s]);
       }
-      if (!visit(i, windows.column())) return;
+      if (!visit(i, with_only(windows.column(), asked.fields))) return;
     }
   }
 
