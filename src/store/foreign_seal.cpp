@@ -5,6 +5,7 @@
 #include <set>
 #include <unordered_set>
 
+#include "base/log.hpp"
 #include "store/series_index.hpp"
 #include "store/window_builder.hpp"
 
@@ -27,6 +28,18 @@ constexpr nanoseconds kForeignQuiet = std::chrono::seconds(60);
 constexpr nanoseconds kForeignLongestWait = std::chrono::minutes(10);
 // Further ahead than the sink lets in: the clock was wrong when they came.
 constexpr std::int64_t kForeignFarAheadMs = 48 * kWindowMs;
+
+bool wants_all(std::span<const SeriesId> /*series*/) { return true; }
+
+// Nothing of a row that is gone; whether it can be read is found out later.
+std::size_t points_at_most(Connection& connection, std::int64_t id) {
+  try {
+    Query query = connection.query("SELECT points FROM foreign_row WHERE id=?");
+    return query.with(id).step() ? static_cast<std::size_t>(query.integer(0)) : 0;
+  } catch (const SqliteFailure&) {
+    return kMostRowPoints;
+  }
+}
 
 bool ends_before(std::int64_t time, std::int64_t end_ms) {
   return window_end_ms(time, kWindowMs) < end_ms;
@@ -93,7 +106,7 @@ class ColumnFinder {
 class ForeignSource final : public SealSource {
  public:
   ForeignSource(ForeignSealer& sealer, const SealWindow& window)
-      : sealer_(sealer), window_(window), reader_(sealer.parts_.connection) {}
+      : sealer_(sealer), window_(window), reader_(sealer.parts_.connection, &sealer.patience_) {}
   Found find() override;
   void gather(SampleTable& table) override;
 
@@ -126,10 +139,9 @@ void ForeignSource::find_rows(Found& found) {
   const auto news = sealer_.news_.find(window_.end_ms);
   if (news != sealer_.news_.end()) {
     for (const std::int64_t id : news->second.reaching) {
-      Query query = connection.query("SELECT points FROM foreign_row WHERE id=?");
-      if (!query.with(id).step()) continue;
+      if (id <= window_.after) continue;
       rows_.push_back(id);
-      found.points += static_cast<std::size_t>(query.integer(0));
+      found.points += points_at_most(connection, id);
     }
   }
   std::sort(rows_.begin(), rows_.end());
@@ -249,7 +261,17 @@ std::unique_ptr<SealSource> ForeignSealer::source(const SealWindow& window) {
 }
 
 std::vector<SealWindow> ForeignSealer::find_due(bool everything) {
-  look_at_new_rows();
+  const bool failed_before = look_failure_ != nullptr;
+  look_failure_ = nullptr;
+  try {
+    look_at_new_rows();
+  } catch (const SqliteFailure& failure) {
+    look_failure_ = std::current_exception();
+    if (!failed_before) {
+      log::error("a row of foreign samples cannot be read now; it and later ones are sealed later",
+                 {{"after_row", looked_to_}, {"error", std::string_view(failure.what())}});
+    }
+  }
   sealed_some_ = false;
   const std::int64_t cutoff = parts_.ages.cutoff_ms(Tier::raw);
   std::vector<SealWindow> due;
@@ -264,6 +286,7 @@ std::vector<SealWindow> ForeignSealer::find_due(bool everything) {
 bool ForeignSealer::is_due(std::int64_t end, const News& news) const {
   const nanoseconds now = parts_.clock.monotonic();
   const std::int64_t wall = parts_.clock.wall_ms();
+  if (news.retry.waits(now)) return false;
   const bool waited = now - news.since >= kForeignLongestWait;
   if (end > wall && end - wall > kForeignFarAheadMs) return waited;
   if (end > wall - limits_.grace_ms - kForeignStaggerMs) return false;
@@ -274,13 +297,7 @@ void ForeignSealer::look_at_new_rows() {
   const std::int64_t last = parts_.connection.number("SELECT max(id) FROM foreign_row");
   full_ = false;
   while (looked_to_ < last) {
-    std::vector<ForeignRowSpan> rows;
-    {
-      Query query = parts_.connection.query(
-          "SELECT id, min_ms, max_ms FROM foreign_row WHERE id>? AND id<=? ORDER BY id LIMIT ?");
-      query.with(looked_to_, last, kRowsOfLook);
-      while (query.step()) rows.push_back({query.integer(0), query.integer(1), query.integer(2)});
-    }
+    const std::vector<ForeignRowSpan> rows = next_rows(last);
     if (rows.empty()) break;
     for (const ForeignRowSpan& row : rows) {
       full_ = known_ >= kMostNews;
@@ -292,6 +309,21 @@ void ForeignSealer::look_at_new_rows() {
   looked_to_ = std::max(looked_to_, last);
 }
 
+std::vector<ForeignRowSpan> ForeignSealer::next_rows(std::int64_t last) const {
+  std::vector<ForeignRowSpan> rows;
+  try {
+    Query query = parts_.connection.query(
+        "SELECT id, min_ms, max_ms FROM foreign_row WHERE id>? AND id<=? ORDER BY id LIMIT ?");
+    query.with(looked_to_, last, kRowsOfLook);
+    while (query.step()) rows.push_back({query.integer(0), query.integer(1), query.integer(2)});
+  } catch (const SqliteFailure&) {
+    // A page of small rows is broken. The index has all that is asked for here.
+    rows = find_foreign_rows(parts_.connection, {INT64_MIN, INT64_MAX}, last);
+    std::erase_if(rows, [&](const ForeignRowSpan& row) { return row.id <= looked_to_; });
+  }
+  return rows;
+}
+
 void ForeignSealer::look_at(const ForeignRowSpan& row) {
   bool is_news = false;
   for (const std::int64_t end : windows_of(row)) is_news = note(row, end) || is_news;
@@ -299,9 +331,8 @@ void ForeignSealer::look_at(const ForeignRowSpan& row) {
   // Sealed before we began. If it does not decode, packs do not have what it held.
   may_sweep_ = true;
   ForeignRow decoded;
-  ForeignRowReader reader(parts_.connection);
-  const auto all = [](std::span<const SeriesId>) { return true; };
-  if (reader.read(row.id, all, decoded) == ForeignRowReader::Found::damaged) {
+  ForeignRowReader reader(parts_.connection, &patience_);
+  if (reader.read(row.id, wants_all, decoded) == ForeignRowReader::Found::damaged) {
     damaged_.insert(row.id);
   }
 }
@@ -312,9 +343,8 @@ std::vector<std::int64_t> ForeignSealer::windows_of(const ForeignRowSpan& row) {
   if (first == last) return {first};
   if (!is_wide(row)) return {first, last};
   ForeignRow decoded;
-  ForeignRowReader reader(parts_.connection);
-  const auto all = [](std::span<const SeriesId>) { return true; };
-  switch (reader.read(row.id, all, decoded)) {
+  ForeignRowReader reader(parts_.connection, &patience_);
+  switch (reader.read(row.id, wants_all, decoded)) {
     case ForeignRowReader::Found::samples:
       return windows_of_row(decoded);
     case ForeignRowReader::Found::damaged:
@@ -355,34 +385,48 @@ void ForeignSealer::note_sealed(const SealWindow& window, std::int64_t accepted)
   const auto found = news_.find(window.end_ms);
   if (found == news_.end()) return;
   found->second.sealed_to = std::max(found->second.sealed_to, accepted);
+  found->second.retry = {};
   if (found->second.newest > accepted) return;
   known_ -= 1 + found->second.reaching.size();
   news_.erase(found);
 }
 
+int ForeignSealer::failed(const SealWindow& window) {
+  const auto found = news_.find(window.end_ms);
+  return found == news_.end() ? 1 : found->second.retry.failed(parts_.clock.monotonic());
+}
+
 // Of a wide row that asks more than it must: between its windows may be others that have news, and
 // then it waits for these.
-bool ForeignSealer::may_go(const ForeignRowSpan& row) const {
-  const std::int64_t last = window_end_ms(row.max_ms, kWindowMs);
+bool ForeignSealer::is_copy(const ForeignRowSpan& row) const {
+  if (damaged_.contains(row.id)) return false;
   for (auto at = news_.lower_bound(window_end_ms(row.min_ms, kWindowMs));
-       at != news_.end() && at->first <= last; ++at) {
+       at != news_.end() && at->first <= window_end_ms(row.max_ms, kWindowMs); ++at) {
     if (at->second.sealed_to < row.id) return false;
   }
-  return !damaged_.contains(row.id);
+  return true;
+}
+
+bool ForeignSealer::is_lost(const ForeignRowSpan& row, std::int64_t cutoff_ms) const {
+  return damaged_.contains(row.id) && window_end_ms(row.max_ms, kWindowMs) <= cutoff_ms;
 }
 
 void ForeignSealer::sweep(const std::function<bool()>& stop) {
   wide_ = {};
-  if (!may_sweep_) return;
+  const std::int64_t cutoff = parts_.ages.cutoff_ms(Tier::raw);
+  if (!may_sweep_ && damaged_.empty()) return;
   std::vector<std::int64_t> rows;
+  std::size_t lost = 0;
   bool held = false;
   for (const ForeignRowSpan& row :
        find_foreign_rows(parts_.connection, {INT64_MIN, INT64_MAX}, looked_to_)) {
-    if (!may_go(row)) continue;
+    const bool copy = is_copy(row);
+    if (stuck_.contains(row.id) || (!copy && !is_lost(row, cutoff))) continue;
     if (!parts_.hold.lets_go(row.id)) {
       held = true;
       continue;
     }
+    if (!copy) ++lost;
     rows.push_back(row.id);
     if (rows.size() < kRowsOfSweep) continue;
     if (stop()) return;
@@ -391,9 +435,30 @@ void ForeignSealer::sweep(const std::function<bool()>& stop) {
   }
   if (!rows.empty()) remove(rows);
   may_sweep_ = held;
+  if (lost > 0) {
+    log::error("damaged rows of foreign samples are older than samples are kept and are let go",
+               {{"rows", lost}});
+  }
 }
 
-void ForeignSealer::remove(const std::vector<std::int64_t>& rows) {
+// Deleting a row reads the pages that it lies in.
+void ForeignSealer::remove(std::span<const std::int64_t> rows) {
+  try {
+    remove_all(rows);
+  } catch (const SqliteFailure& failure) {
+    if (!failure.damaged()) throw;
+    if (rows.size() > 1) {
+      for (std::size_t i = 0; i < rows.size(); ++i) remove(rows.subspan(i, 1));
+      return;
+    }
+    stuck_.insert(rows.front());
+    damaged_gone_ += damaged_.erase(rows.front());
+    log::error("a row of foreign samples lies under a broken page and cannot be deleted",
+               {{"row", rows.front()}, {"error", std::string_view(failure.what())}});
+  }
+}
+
+void ForeignSealer::remove_all(std::span<const std::int64_t> rows) {
   parts_.writer.call([&](Connection& connection) {
     for (const std::int64_t id : rows) {
       connection.query("DELETE FROM foreign_row WHERE id=?").with(id).run();
@@ -401,6 +466,7 @@ void ForeignSealer::remove(const std::vector<std::int64_t>& rows) {
     note_forgotten(connection, *std::max_element(rows.begin(), rows.end()));
   });
   parts_.head.forget(rows);
+  for (const std::int64_t id : rows) damaged_gone_ += damaged_.erase(id);
 }
 
 }  // namespace volta

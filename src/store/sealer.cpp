@@ -127,6 +127,11 @@ std::exception_ptr Sealer::seal_foreign(bool everything) {
   do {
     first = seal_windows(foreign_.find_due(everything));
   } while (!first && everything && !stopping() && foreign_.has_more());
+  if (const auto failure = foreign_.look_failure()) {
+    ++counters_.failures;
+    if (!first) first = failure;
+  }
+  counters_.damaged_rows = foreign_.damaged_rows();
   foreign_.sweep([this] { return stopping(); });
   return first;
 }
@@ -155,9 +160,8 @@ std::exception_ptr Sealer::seal_windows(const std::vector<SealWindow>& windows) 
 
 void Sealer::note_failure(const SealWindow& window, const std::exception& failure) {
   ++counters_.failures;
-  const bool known = window.host == kNoHost ? !failed_foreign_.insert(window.end_ms).second
-                                            : backlog_.failed(window) > 1;
-  if (known) return;
+  const int times = window.host == kNoHost ? foreign_.failed(window) : backlog_.failed(window);
+  if (times > 1) return;
   log::error("an hour of a host could not be sealed; it stays readable and is tried again",
              {{"host", static_cast<std::uint32_t>(window.host)},
               {"end_ms", window.end_ms},
@@ -209,7 +213,6 @@ void Sealer::seal(const SealWindow& due) {
   troubles_.erase({window.host, window.end_ms});
   if (window.host == kNoHost) {
     foreign_.note_sealed(window, sealed->accepted);
-    failed_foreign_.erase(window.end_ms);
   } else {
     backlog_.sealed(window, sealed->visited);
   }

@@ -42,7 +42,8 @@ struct SealCounters {
   std::atomic<std::uint64_t> samples{0};
   std::atomic<std::uint64_t> bytes{0};  // of packs written
   std::atomic<std::uint64_t> failures{0};
-  std::atomic<std::uint64_t> us{0};  // spent
+  std::atomic<std::uint64_t> damaged_rows{0};  // of foreign samples, left out
+  std::atomic<std::uint64_t> us{0};            // spent
 };
 
 // Thread-safe.
@@ -113,7 +114,6 @@ class Sealer {
   PackMerger merger_;
   SealBacklog backlog_;
   ForeignSealer foreign_;
-  std::unordered_set<std::int64_t> failed_foreign_;  // ends of windows that were logged
   struct Trouble {
     std::chrono::nanoseconds since{0};  // monotonic
     int failures = 0;

@@ -85,7 +85,7 @@ struct Store::Parts {
         foreign_head(options.head_bytes),
         hold(clock, ages, hold_limits(options), options.forward_readers),
         reader({series, head, readers, bad, ages}),
-        foreign_reader(foreign_head, foreign_readers, bad),
+        foreign_reader(foreign_head, foreign_readers, bad, ages),
         source({hosts, series, notes, reader, foreign_reader}) {
     load(clock.wall_ms() - options.head_span.count());
     if (const auto& forwarded = options.forward_readers) {
@@ -246,6 +246,7 @@ void Store::append_to(std::vector<MetricFamily>& families) const {
   add(metrics::store_seal_seconds_total, {{{}, count(seals.us) / 1e6}});
   add(metrics::store_sealed_bytes_total, {{{}, count(seals.bytes)}});
   add(metrics::store_seal_failures_total, {{{}, count(seals.failures)}});
+  add(metrics::store_damaged_rows_total, {{{}, count(seals.damaged_rows)}});
   add(metrics::store_bad_packs_total, {{{}, static_cast<double>(parts_->bad.met())}});
   add(metrics::store_readonly, {{{}, writable() ? 0.0 : 1.0}});
 }
