@@ -1,6 +1,7 @@
 // The formats of src/prom as Prometheus' HTTP API (api/) wants them: one object over its functions.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <variant>
 #include <vector>
@@ -11,11 +12,12 @@
 
 namespace volta {
 
-// Thread-safe. Remembers nothing.
+class MessageBuffers;
+
+// Thread-safe. Keeps a few buffers for messages, nothing else.
 class PrometheusWireFormats final : public PrometheusFormats {
  public:
-  explicit PrometheusWireFormats(const WriteLimits& write = {}, const ReadLimits& read = {})
-      : write_limits_(write), read_limits_(read) {}
+  explicit PrometheusWireFormats(const WriteLimits& write = {}, const ReadLimits& read = {});
 
   [[nodiscard]] std::string query_answer(const QueryAnswer& answer) const override;
   // Content types as remote_write.hpp has them; what a block declares beyond the limits is
@@ -32,6 +34,7 @@ class PrometheusWireFormats final : public PrometheusFormats {
  private:
   const WriteLimits write_limits_;
   const ReadLimits read_limits_;
+  const std::shared_ptr<MessageBuffers> buffers_;  // what is decoded may outlive this
 };
 
 }  // namespace volta

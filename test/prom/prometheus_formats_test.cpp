@@ -71,6 +71,30 @@ TEST_CASE("remote writes of both versions arrive alike") {
   }
 }
 
+// Buffers serve again once nobody has keys that lie in them, and not before.
+TEST_CASE("what was decoded stays while others are decoded, and longer than who decoded it") {
+  auto formats = std::make_unique<PrometheusWireFormats>();
+  const RemoteBodyHeaders headers{kV1, "snappy", ""};
+  const auto decoded = [&](const std::string& name) {
+    const std::vector<LabeledSamples> series{
+        {labels_of({{"__name__", name + std::string(100, 'x')}}), {1}, {1}}};
+    const auto requests = encode_write_requests(WriteVersion::v1, series, {}, {});
+    return std::get<RemoteWriteBatch>(
+        formats->decode_write(headers, snappy_compress(requests.at(0).message)));
+  };
+  const auto name_of = [](const RemoteWriteBatch& batch) {
+    return batch.samples.labels(batch.samples.series.at(0).key).value()->at(0).second.substr(0, 1);
+  };
+  RemoteWriteBatch first = decoded("a");
+  RemoteWriteBatch second = decoded("b");
+  second = decoded("c");
+  const RemoteWriteBatch third = decoded("d");
+  CHECK(std::holds_alternative<FormatRefusal>(
+      formats->decode_write(headers, snappy_compress("nonsense"))));
+  formats.reset();
+  CHECK(name_of(first) + name_of(second) + name_of(third) == "acd");
+}
+
 TEST_CASE("bodies that are no remote write") {
   const std::string good = write_body(WriteVersion::v1, false);
   check_write_refused({"text/plain", "snappy", ""}, good, RefusalKind::unsupported_type,
