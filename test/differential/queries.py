@@ -268,6 +268,28 @@ def of_dashboards():
             yield filled_in(expression, {"$host": host, "$__rate_interval": rate, "$__range": "1h", "$__interval": "1m"})
 
 
+def of_ends():
+    """Of series with stale markers."""
+    for selector in ("stopping", "stopping_total", 'stopping{case="once"}'):
+        yield from [
+            selector, f"{selector} offset 3m", f"{selector} @ 1700003700.5", f"count({selector})", f"sum by (case) ({selector})", f"timestamp({selector})", f"absent({selector})",
+            f"{selector} or vector(1)", f"{selector} > 25", f"-{selector}", f"absent({selector} offset 2m)", f"count_over_time({selector}[10m:20s])", f"last_over_time({selector}[4m:30s])",
+        ]
+        for function in RANGE_FUNCTIONS:
+            # What is no counter falls; of the growth that few samples then make, Prometheus 3 extrapolates less than 2.42 does.
+            if selector == "stopping_total" or function not in ("rate", "increase"):
+                yield from (f"{function}({selector}[{window}])" for window in ("1m", "3m", "20m"))
+        yield f"quantile_over_time(0.5, {selector}[5m])"
+
+
+def of_ends_in_windows():
+    for function in WINDOW_FUNCTIONS:
+        for window in ("1m", "3m", "1h"):
+            yield f"{function}(stopping_total[{window}])"
+            if function not in ("rate", "increase"):
+                yield f"{function}(stopping[{window}])"
+
+
 SORTED = [
     "sort(workers + room_less)", "sort(room_celsius)", "sort_desc(room_celsius)", "sort_desc(steady_total)", "sort(rate(steady_total[5m]))", "sort_desc(sum by (room) (room_celsius))",
 ]
@@ -296,3 +318,5 @@ QUERIES = [
 ]
 WINDOWS = list(of_windows())
 DASHBOARDS = list(of_dashboards())
+ENDS = list(of_ends())
+ENDS_IN_WINDOWS = list(of_ends_in_windows())

@@ -1,14 +1,18 @@
 """The samples of the differential test, made from a seed: series with resets, holes, odd values and histograms, and those that a fleet of two hosts
 sends, of every metric that the Grafana dashboards name."""
 import itertools
+import json
 import math
 import pathlib
 import random
+import re
+import struct
 import tomllib
 
 START = 1_700_000_000
 SPAN = 7200
 INTERVAL = 15
+STALE = struct.unpack("<d", struct.pack("<Q", 0x7FF0000000000002))[0]
 CATALOGUE = pathlib.Path(__file__).resolve().parents[2] / "schema/metrics.toml"
 # What hosts say in the catalogue's labels; zones have theirs together.
 LABELS = {
@@ -66,11 +70,31 @@ class Data:
         return first, second
 
 
+def is_stale(value):
+    return struct.pack("<d", value) == struct.pack("<d", STALE)
+
+
 def openmetrics(series):
+    """Without the series that have stale markers, which this text cannot say."""
     lines = []
     for name, samples in sorted(series.items()):
-        lines += [f"{name} {spelled(value)} {at:.3f}" for at, value in samples]
+        if not any(is_stale(value) for _, value in samples):
+            lines += [f"{name} {spelled(value)} {at:.3f}" for at, value in samples]
     return "\n".join([*lines, "# EOF", ""])
+
+
+def labels_in(text):
+    name, _, labels = text.partition("{")
+    return {"__name__": name, **dict(re.findall(r'(\w+)="([^"]*)"', labels))}
+
+
+def json_lines(series):
+    """For volta import."""
+    lines = []
+    for text, samples in sorted(series.items()):
+        values = ["NaN:7ff0000000000002" if is_stale(value) else value if math.isfinite(value) else spelled(value) for _, value in samples]
+        lines.append(json.dumps({"metric": labels_in(text), "values": values, "timestamps": [round(at * 1000) for at, _ in samples]}))
+    return "\n".join([*lines, ""])
 
 
 def spelled(value):
@@ -141,6 +165,16 @@ def generate(seed):
     data.counter('begins_total{job="api"}', 2, begin=3210)
     data.counter('stops_total{job="api"}', 2, end=4200)
     return data
+
+
+def add_ends(data):
+    """Series that end with a stale marker and begin again: for long, every few minutes, after a gap and as the only thing in its minute."""
+    endings = {"once": [(3000, 4800)], "often": [(at, at + 120) for at in range(700, 7000, 300)], "after": [(at, at + 200) for at in range(1000, 7000, 450)]}
+    for (case, holes), name in itertools.product(endings.items(), ("stopping", "stopping_total")):
+        make = data.counter if name.endswith("_total") else data.gauge
+        make(f'{name}{{case="{case}"}}', *((5,) if make == data.counter else (30, 9)), holes=holes)
+        markers = [(START + begin + (80 if case == "after" else 5) + 0.25, STALE) for begin, _ in holes]
+        data.series[f'{name}{{case="{case}"}}'] = sorted(data.series[f'{name}{{case="{case}"}}'] + markers, key=lambda sample: sample[0])
 
 
 def labels_of(metric, host):

@@ -7,14 +7,21 @@ import re
 import socket
 import sqlite3
 import subprocess
+import sys
 import threading
 import time
 import urllib.parse
+from pathlib import Path
 
 from compare import answer_of
+from samples import labels_in
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "e2e"))
+import remote_write  # noqa: E402
 
 ASKERS = 3  # at a time, of one server
 TIMEOUT_S = 120
+SLICE_MS = 600_000
 
 
 class Server:
@@ -74,18 +81,15 @@ class Server:
 
 
 class Prometheus(Server):
-    """Of the samples of an OpenMetrics text."""
-
-    def __init__(self, program, promtool, folder, samples):
+    def __init__(self, program, folder):
         tsdb = folder / "tsdb"
-        subprocess.run([promtool, "tsdb", "create-blocks-from", "openmetrics", str(samples), str(tsdb)], check=True, stdout=subprocess.DEVNULL)
         config = folder / "prometheus.yml"
         config.write_text("global: {}\n")
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
         super().__init__([program, f"--config.file={config}", f"--storage.tsdb.path={tsdb}", f"--web.listen-address=127.0.0.1:{self.port}",
-                          "--storage.tsdb.retention.time=100y", "--log.level=warn"], folder / "prometheus.log", "")
+                          "--storage.tsdb.retention.time=100y", "--web.enable-remote-write-receiver", "--log.level=warn"], folder / "prometheus.log", "")
 
     def __enter__(self):
         self.wait_until(self.is_ready)
@@ -93,6 +97,21 @@ class Prometheus(Server):
 
     def __exit__(self, *_):
         self.end()
+
+    def write(self, series):
+        """By remote write, for stale markers; from the oldest samples on, as those of more than an hour before the newest are refused."""
+        samples = [(labels_in(text), [(round(at * 1000), value) for at, value in points]) for text, points in series.items()]
+        begin = min(points[0][0] for _, points in samples)
+        end = max(points[-1][0] for _, points in samples)
+        for slice_begin in range(begin, end + 1, SLICE_MS):
+            part = [(labels, [sample for sample in points if slice_begin <= sample[0] < slice_begin + SLICE_MS]) for labels, points in samples]
+            link = http.client.HTTPConnection("127.0.0.1", self.port, timeout=TIMEOUT_S)
+            link.request("POST", "/api/v1/write", remote_write.snappy(remote_write.write_request([each for each in part if each[1]])), remote_write.HEADERS)
+            answer = link.getresponse()
+            text = answer.read()
+            link.close()
+            if answer.status != 204:
+                raise RuntimeError(f"Prometheus does not take the samples: {answer.status} {text[:300]}")
 
     def is_ready(self):
         link = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
