@@ -20,6 +20,8 @@ struct IngestOptions {
   // Per host. An agent sends one batch a second at most, but may have some minutes to make up for.
   double batches_per_second = 100;
   double batch_burst = 400;
+  // Agents come from other servers and go to them: what a run lacks when its link opens is there.
+  bool of_group = false;
 };
 
 // Safe from any thread.

@@ -172,6 +172,7 @@ Store::Store(const StoreOptions& options, const Clock& clock) {
 Store::~Store() { close(); }
 
 HostDirectory& Store::hosts() { return parts_->hosts; }
+HostList& Store::host_list() { return parts_->hosts; }
 Journal& Store::journal() { return *parts_->writer; }
 SeriesIndex& Store::series() { return parts_->series; }
 RangeReader& Store::reader() { return parts_->reader; }
