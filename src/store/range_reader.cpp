@@ -1,6 +1,7 @@
 #include "store/range_reader.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <numeric>
 #include <set>
@@ -88,13 +89,13 @@ void RangeRead::add(const HeadBlock& block) {
     if (inside(time) && !marks_.covers(time, block.accepted[tick])) continue;
     skip |= std::uint64_t{1} << tick;
   }
+  std::array<std::uint64_t, kBlockTicks> values{};
   for (const auto& [slot, target] : wanted(*block.series)) {
-    if (slot >= block.columns.size()) break;
-    const HeadBlock::Column& column = block.columns[slot];
+    const std::uint64_t present = block.read(slot, values) & ~skip;
     for (std::size_t tick = 0; tick < block.times_ms.size(); ++tick) {
-      if ((column.present >> tick & 1U) == 0 || (skip >> tick & 1U) != 0) continue;
+      if ((present >> tick & 1U) == 0) continue;
       columns_[target.column].add(block.times_ms[tick],
-                                  to_double(target.type, target.scale, block.value(column, tick)),
+                                  to_double(target.type, target.scale, values[tick]),
                                   block.accepted[tick]);
     }
   }
