@@ -306,7 +306,10 @@ void add_archive(CLI::App& app, Run& run) {
       ->type_name("FILE");
   command->add_flag("--json", options->json, "JSON on stdout");
   command->footer(
-      "The windows of minutes and hours stay in the store. volta import reads the file.\n"
+      "The windows of minutes and hours stay in the store. volta import brings the file back, into "
+      "another store or into the same: samples that come for archived hours are kept if they are "
+      "no "
+      "older than [retention] raw, and windows count none of them twice.\n"
       "Example:\n  volta archive --data /var/lib/volta/server --before 2026-10-01 --output "
       "2026-09.jsonl.zst");
   command->callback([&run, options] { run = [options] { return run_archive(*options); }; });

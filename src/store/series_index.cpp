@@ -231,6 +231,33 @@ void LabelIndex::make_labels(const Ids& ids, const HostNames& hosts) const {
   }
 }
 
+namespace {
+
+std::uint64_t beside_ref(std::uint32_t foreign) {
+  return std::uint64_t{foreign} << LabelIndex::kBesideBits;
+}
+
+// Sorted by labels, foreign ones behind hosts'. What has the same labels as the one before it
+// stands beside that.
+std::vector<QuerySeries> put_together(std::vector<QuerySeries> found) {
+  std::size_t kept = 0;
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    if (kept > 0 && *found[kept - 1].labels == *found[i].labels) {
+      found[kept - 1].ref |= found[i].ref;
+    } else {
+      if (kept != i) found[kept] = std::move(found[i]);
+      ++kept;
+    }
+  }
+  found.resize(kept);
+  for (QuerySeries& series : found) {
+    if (static_cast<std::uint32_t>(series.ref) == 0) series.ref >>= LabelIndex::kBesideBits;
+  }
+  return found;
+}
+
+}  // namespace
+
 Result<std::vector<QuerySeries>> LabelIndex::select(std::span<const LabelMatcher> matchers,
                                                     const HostNames& hosts,
                                                     std::size_t most) const {
@@ -259,19 +286,16 @@ Result<std::vector<QuerySeries>> LabelIndex::select(std::span<const LabelMatcher
     for (const std::uint32_t id : ids) {
       const Entry* entry = entries_.find(id);  // it may have been forgotten in between
       if (entry == nullptr || entry->labels == nullptr) continue;
-      auto& series = entry->host == kNoHost ? foreign : found;
-      series.push_back({id, entry->labels, entry->def->kind});
+      const bool is_foreign = entry->host == kNoHost;
+      auto& series = is_foreign ? foreign : found;
+      series.push_back({is_foreign ? beside_ref(id) : id, entry->labels, entry->def->kind});
     }
   }
   std::move(foreign.begin(), foreign.end(), std::back_inserter(found));
   std::stable_sort(found.begin(), found.end(), [](const QuerySeries& a, const QuerySeries& b) {
     return *a.labels < *b.labels;
   });
-  const auto same = [](const QuerySeries& a, const QuerySeries& b) {
-    return *a.labels == *b.labels;
-  };
-  found.erase(std::unique(found.begin(), found.end(), same), found.end());
-  return found;
+  return put_together(std::move(found));
 }
 
 std::vector<std::string> LabelIndex::label_names(const HostNames& hosts) const {

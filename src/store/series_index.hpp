@@ -40,9 +40,10 @@ class LabelIndex {
   // `shown`: the newest variants that remain of what is removed.
   void remove(std::vector<SeriesRecord> records, std::vector<SeriesId> shown);
 
-  // Series that fit all matchers, ordered by labels. No two have the same labels: of a host's
-  // series and a foreign one that was sent with just these, the host's is shown. An Error: more
-  // than `most`.
+  // Series that fit all matchers, ordered by labels. No two have the same labels: a foreign one
+  // that was sent with just those of a host's series stands beside that, with its id in the upper
+  // half of the ref. An Error: more than `most`.
+  static constexpr int kBesideBits = 32;
   [[nodiscard]] Result<std::vector<QuerySeries>> select(std::span<const LabelMatcher> matchers,
                                                         const HostNames& hosts,
                                                         std::size_t most) const;

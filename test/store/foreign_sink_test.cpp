@@ -129,16 +129,28 @@ TEST_CASE("foreign series keep their own labels and belong to no host") {
   CHECK(one.store->source().oldest_ms(Tier::raw) == kStart);
 }
 
-TEST_CASE("a host's series and a foreign one of the same labels are one to a query, the host's") {
+TEST_CASE("a host's series and a foreign one of the same labels are one to a query") {
   ForeignStore one;
   const HostId host = one.store->hosts().add("a", test::token(1)).value().id;
   test::Agent agent(one.store->journal(), host, test::run_id(1));
   const Slot slot = agent.define(test::gauge("m"));
   REQUIRE(test::commit(one.store->journal(), agent.finish_one(slot, kStart, 7)));
-  one.write({labeled({{"__name__", "m"}, {"host", "a"}}, {kStart}, {9})});
-  const ForeignModel found = read_foreign(one.store->source());
-  REQUIRE(found.size() == 1);
-  CHECK(found.begin()->second.at(kStart) == std::bit_cast<std::uint64_t>(7.0));
+  one.write({labeled({{"__name__", "m"}, {"host", "a"}}, {kStart - 5000, kStart, kStart + 90'000},
+                     {8, 9, 10})});
+  one.write({labeled({{"__name__", "m"}, {"host", "b"}}, {kStart}, {11})});
+  const auto bits = [](double value) { return std::bit_cast<std::uint64_t>(value); };
+  const auto check = [&] {
+    const ForeignModel found = read_foreign(one.store->source());
+    REQUIRE(found.size() == 2);
+    // The host's own sample counts; the others fill what it lacks.
+    CHECK(found.begin()->second ==
+          std::map<std::int64_t, std::uint64_t>{
+              {kStart - 5000, bits(8)}, {kStart, bits(7)}, {kStart + 90'000, bits(10)}});
+    CHECK(found.rbegin()->second.at(kStart) == bits(11));
+  };
+  check();
+  one.store->seal_all();
+  check();
 }
 
 TEST_CASE("labels that break a rule are refused with the reason, the rest is written") {
