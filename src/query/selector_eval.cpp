@@ -3,6 +3,7 @@
 
 #include "query/answer_weight.hpp"
 #include "query/evaluator.hpp"
+#include "query/numeric.hpp"
 #include "query/tier_choice.hpp"
 
 namespace volta::promql {
@@ -26,7 +27,10 @@ class Living {
  public:
   explicit Living(Budget& budget) : times_(&budget), values_(&budget) {}
   SampleSlice of(const SampleSlice& all) {
-    if (std::none_of(all.values.begin(), all.values.end(), is_stale_marker)) return all;
+    if (!has_nan(all.values) ||
+        std::none_of(all.values.begin(), all.values.end(), is_stale_marker)) {
+      return all;
+    }
     times_.clear();
     values_.clear();
     for (std::size_t i = 0; i < all.values.size(); ++i) {
