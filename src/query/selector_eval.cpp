@@ -113,8 +113,10 @@ SeriesMatrix Evaluator::vector_selector(const VectorSelector& node, const Grid& 
       out);
   fill_from_samples(
       series, rows, windows.span(),
-      [&](const SampleSlice& samples, std::span<double> row) {
-        fill_instants(samples, windows, shows_time, row);
+      [&] {
+        return [&](const SampleSlice& samples, std::span<double> row) {
+          fill_instants(samples, windows, shows_time, row);
+        };
       },
       out);
   out.drop_empty_rows();
@@ -146,11 +148,13 @@ SeriesMatrix Evaluator::over_selector(FunctionId function, const MatrixSelector&
         return function_of_windows(function, input, row);
       },
       out);
-  Living living(budget_);
   fill_from_samples(
       series, rows, windows.span(),
-      [&](const SampleSlice& samples, std::span<double> row) {
-        range_function(function, {living.of(samples), windows, parameters, &budget_}, row);
+      [&] {
+        return [&, living = std::make_shared<Living>(budget_)](const SampleSlice& samples,
+                                                               std::span<double> row) {
+          range_function(function, {living->of(samples), windows, parameters, &budget_}, row);
+        };
       },
       out);
   return out;
