@@ -3,6 +3,7 @@
 
 #include "query/answer_weight.hpp"
 #include "query/evaluator.hpp"
+#include "query/numeric.hpp"
 #include "query/tier_choice.hpp"
 
 namespace volta::promql {
@@ -26,7 +27,10 @@ class Living {
  public:
   explicit Living(Budget& budget) : times_(&budget), values_(&budget) {}
   SampleSlice of(const SampleSlice& all) {
-    if (std::none_of(all.values.begin(), all.values.end(), is_stale_marker)) return all;
+    if (!has_nan(all.values) ||
+        std::none_of(all.values.begin(), all.values.end(), is_stale_marker)) {
+      return all;
+    }
     times_.clear();
     values_.clear();
     for (std::size_t i = 0; i < all.values.size(); ++i) {
@@ -108,8 +112,10 @@ SeriesMatrix Evaluator::vector_selector(const VectorSelector& node, const Grid& 
       out);
   fill_from_samples(
       series, rows, windows.span(),
-      [&](const SampleSlice& samples, std::span<double> row) {
-        fill_instants(samples, windows, shows_time, row);
+      [&] {
+        return [&](const SampleSlice& samples, std::span<double> row) {
+          fill_instants(samples, windows, shows_time, row);
+        };
       },
       out);
   out.drop_empty_rows();
@@ -140,11 +146,13 @@ SeriesMatrix Evaluator::over_selector(FunctionId function, const MatrixSelector&
         return function_of_windows(function, input, row);
       },
       out);
-  Living living(budget_);
   fill_from_samples(
       series, rows, windows.span(),
-      [&](const SampleSlice& samples, std::span<double> row) {
-        range_function(function, {living.of(samples), windows, parameters, &budget_}, row);
+      [&] {
+        return [&, living = std::make_shared<Living>(budget_)](const SampleSlice& samples,
+                                                               std::span<double> row) {
+          range_function(function, {living->of(samples), windows, parameters, &budget_}, row);
+        };
       },
       out);
   return out;

@@ -10,7 +10,7 @@
 namespace volta {
 namespace {
 
-// Raw columns in the making take 24 bytes a sample: about 50 MB.
+// Raw columns in the making take 24 bytes a sample at most: about 50 MB.
 constexpr std::uint64_t kSamplesAtOnce = 2'000'000;
 // Of windows, about 250 bytes each while they are put together.
 constexpr double kWindowsAtOnce = 200'000;
@@ -140,8 +140,14 @@ bool StoreSeriesSource::read_host(HostId host, std::span<const QuerySeries> seri
     std::vector<SeriesId> ids;
     ids.reserve(part.size());
     for (const std::size_t place : part) ids.push_back(id_of(series[place]));
-    std::vector<SampleColumn> columns =
-        foreign ? foreign->read(ids, span) : reader_.read(host, ids, span.start_ms, span.end_ms);
+    if (!foreign) {
+      const auto visit_part = [&](std::size_t i, const SampleSlice& samples) {
+        return visit(part[i], samples);
+      };
+      if (!reader_.visit(host, ids, span, visit_part)) return false;
+      continue;
+    }
+    std::vector<SampleColumn> columns = foreign->read(ids, span);
     for (std::size_t i = 0; i < part.size(); ++i) {
       if (!visit(part[i], {columns[i].times_ms, columns[i].values})) return false;
       columns[i] = {};

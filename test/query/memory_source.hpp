@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <atomic>
 #include <bit>
 #include <cmath>
 #include <limits>
@@ -88,6 +89,20 @@ inline WindowColumn with_only(WindowColumn column, const WindowFields& fields) {
   return column;
 }
 
+// Copied with the source, counted by any thread.
+class ReadCount {
+ public:
+  ReadCount() = default;
+  ReadCount(const ReadCount& other) : count_(other.count_.load()) {}
+  ReadCount& operator=(const ReadCount&) = delete;
+  ~ReadCount() = default;
+  void operator++() { ++count_; }
+  operator std::size_t() const { return count_; }  // NOLINT: it is one
+
+ private:
+  std::atomic<std::size_t> count_{0};
+};
+
 class MemorySource final : public SeriesSource {
  public:
   Kind kind = Kind::gauge;  // of all series
@@ -97,8 +112,8 @@ class MemorySource final : public SeriesSource {
   std::int64_t minutes_from_ms = INT64_MAX;
   std::int64_t hours_from_ms = INT64_MAX;
   // What was asked of it.
-  mutable std::size_t raw_reads = 0;
-  mutable std::size_t window_reads = 0;
+  mutable ReadCount raw_reads;
+  mutable ReadCount window_reads;
 
   void add(Labels labels, std::vector<std::int64_t> times_ms, std::vector<double> values) {
     MemorySeries series{std::make_shared<const Labels>(std::move(labels)), std::move(times_ms),
