@@ -170,48 +170,6 @@ TEST_CASE_METHOD(ForeignFaults, "a broken page under a wide row costs that row a
   CHECK(count("foreign_row") == 1);
 }
 
-// Some thirty rows on several pages, of which one breaks; answers how many lay on it.
-std::int64_t break_page_of_many(ForeignFaults& test) {
-  std::mt19937_64 random(3);
-  for (int row = 0; row < 30; ++row) {
-    FaultySamples samples;
-    for (int i = 0; i < 50; ++i) {
-      samples[kFaultEnd - (5 + row) * kWindowMs - i * 1000] = static_cast<double>(random());
-    }
-    test.write("m" + std::to_string(row), samples);
-  }
-  test.break_page_of_row(15);
-  std::int64_t gone = 0;
-  for (int row = 0; row < 30; ++row) {
-    const auto left = test.read("m" + std::to_string(row)).size();
-    REQUIRE((left == 0 || left == 50));
-    if (left == 0) ++gone;
-  }
-  REQUIRE(gone > 1);
-  REQUIRE(gone < 15);
-  return gone;
-}
-
-TEST_CASE_METHOD(ForeignFaults, "a broken page of many rows costs these and nothing else") {
-  options.head_bytes = 10'000;
-  open();
-  const std::int64_t gone = break_page_of_many(*this);
-  clock.advance(hours(2));
-  seal_late();
-  CHECK(count("foreign_row") == gone);
-  CHECK(count("pack WHERE tier=0") == 30 - gone);
-  // They cannot even be deleted, and keep no others from going.
-  options.raw_age = hours(24);
-  options.seal_in_background = true;  // else the journal's rows go by their age
-  open();
-  clock.advance(hours(100));
-  write("new", {{clock.wall_ms() - 3 * kWindowMs, 1}});
-  seal_late();
-  CHECK(count("foreign_row") == gone);
-  store->seal_all();
-  CHECK(count("foreign_row") == gone);
-}
-
 TEST_CASE_METHOD(ForeignFaults, "who passes samples on gets past a broken page") {
   open();
   write("before", {{kFaultEnd - 2000, 1}});
@@ -362,22 +320,6 @@ TEST_CASE_METHOD(ForeignFaults, "what the store's size takes is not claimed to b
   check();
   open();
   check();
-}
-
-TEST_CASE_METHOD(ForeignFaults, "the size takes what lies behind rows that cannot be deleted") {
-  options.size_bytes = 500'000;
-  open();
-  const std::int64_t gone = break_page_of_many(*this);
-  std::mt19937_64 random(1);
-  for (int i = 0; i < 80; ++i) {
-    FaultySamples some;
-    for (int at = 0; at < 1'000; ++at) some[kFaultEnd + at] = static_cast<double>(random());
-    write("b" + std::to_string(i), some);
-  }
-  CHECK_NOTHROW(store->maintain());
-  CHECK(count("foreign_row") < 70);
-  CHECK(count("foreign_row WHERE max_ms < " + std::to_string(kFaultEnd)) == gone);
-  CHECK(read("b79").size() == 1000);
 }
 
 TEST_CASE_METHOD(ForeignFaults, "rows that packs have as well take nothing along") {
