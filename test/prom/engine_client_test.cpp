@@ -177,7 +177,7 @@ struct PickyEngine {
   explicit PickyEngine(std::function<bool(const Sample&)> is_bad) : bad(std::move(is_bad)) {
     http.otherwise = [this](const OutboundRequest& request) {
       const auto message = snappy_uncompress(request.body, 1U << 24U);
-      const auto decoded = decode_write_request(WriteVersion::v1, message.value(), {}, nullptr);
+      const auto decoded = decode_write_request(WriteVersion::v1, message.value(), {});
       std::vector<Sample> samples;
       for (const LabeledSamples& one : decoded->series) {
         for (const std::int64_t time : one.times_ms) {

@@ -400,11 +400,11 @@ TEST_CASE_METHOD(ForeignSealTest, "foreign packs go by their tier's age, series 
   open();
   write_run("a", kForeignEnd - 600'000, 60);
   store->seal_all();
-  const auto check_packs = [&](int raw, int minutes, int hours) {
+  const auto check_packs = [&](int of_raw, int of_minutes, int of_hours) {
     store->maintain();
-    CHECK(count("pack WHERE tier=0") == raw);
-    CHECK(count("pack WHERE tier=1") == minutes);
-    CHECK(count("pack WHERE tier=2") == hours);
+    CHECK(count("pack WHERE tier=0") == of_raw);
+    CHECK(count("pack WHERE tier=1") == of_minutes);
+    CHECK(count("pack WHERE tier=2") == of_hours);
   };
   check_packs(1, 1, 1);
   clock.advance(std::chrono::hours(25));
