@@ -57,7 +57,7 @@ if wants web; then install_packages chromium; suite web "$TOP/test/web/run.sh" "
 if wants e2e; then suite e2e "${E2E[@]}" "$TOP/build/release/volta"; fi
 if wants asan || wants differential || wants e2e-asan; then sanitized asan address,undefined; fi
 if wants asan; then suite asan python3 "$TOP/test/run_units.py" "$TOP/build/asan"; fi
-if wants differential; then suite differential python3 "$TOP/test/differential/check.py" --eval "$TOP/build/asan/promql_eval"; fi
+if wants differential; then suite differential python3 "$TOP/test/differential/check.py" --eval "$TOP/build/asan/promql_eval" --volta "$TOP/build/asan/volta"; fi
 if wants e2e-asan; then suite e2e-asan "${E2E[@]}" "$TOP/build/asan/volta"; fi
 if wants tsan || wants e2e-tsan; then sanitized tsan thread; fi
 if wants tsan; then suite tsan python3 "$TOP/test/run_units.py" "$TOP/build/tsan"; fi

@@ -27,6 +27,8 @@ struct Power {
 // that does not report draws an unknown power, whatever it last drew.
 std::optional<Power> power_of(const ApiParts& parts, const HostStatus& host) {
   if (host.state != HostState::live && host.state != HostState::late) return std::nullopt;
+  if (host.power_elsewhere)
+    return Power{host.power_elsewhere->watts, host.power_elsewhere->quality, 0};
   auto records = parts.index.find(host.record.id, metric(metrics::power_watts).name);
   std::erase_if(records, [](const SeriesRecord& record) {
     return label_value(record.def.labels, "zone") != "host";

@@ -55,7 +55,7 @@ std::string refused_text(const RemoteWriteBatch& batch, const WriteOutcome& outc
 
 Reply store_batch(SampleSink& sink, const RemoteWriteBatch& batch) {
   WriteOutcome outcome;
-  if (!batch.series.empty()) outcome = sink.write(batch.series);
+  if (!batch.samples.series.empty()) outcome = sink.write_keyed(batch.samples);
   const bool in_part = batch.refused + outcome.refused > 0;
   const Headers headers = written_headers(batch, outcome.written, in_part);
   if (outcome.state == WriteState::busy) {

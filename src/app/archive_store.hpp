@@ -23,7 +23,8 @@ struct ArchiveReport {
 //
 // An Error, with nothing let go: there is nothing to archive, or a part of it cannot be read.
 // Throws Failure, with nothing let go, where the file cannot be written; a crash before the file
-// has its name leaves the store as it was, one after it leaves the samples in both.
+// has its name leaves the store as it was, one after it leaves the samples in both. What of the
+// file is imported into the same store counts once (store/window_intake.hpp).
 Result<ArchiveReport> archive_store(Store& store, std::int64_t before_ms,
                                     const std::filesystem::path& file);
 

@@ -86,6 +86,8 @@ void add_server(CLI::App& app, Run& run) {
                      "Serve plain HTTP beyond loopback too");
   flags->bind_switch(command, "--insecure-plaintext", "rpc.insecure_plaintext",
                      "Accept unencrypted agents beyond loopback");
+  flags->bind(command, "--hosts-file", "hosts.file", "The hosts, shared with other servers",
+              "FILE");
   command->add_flag("--show-access-key", *show_key, "Print the page's access key and exit");
   flags->common(command);
   command->footer(
@@ -143,8 +145,14 @@ void add_host(CLI::App& app, Run& run) {
   const auto add = [&](const std::string& name, const std::string& help, bool needs_name) {
     CLI::App* action = command->add_subcommand(name, help);
     if (needs_name) action->add_option("NAME", options->name, "The host's name")->required();
-    action->add_option("--data", *data, "The server's data directory")->type_name("DIR");
-    action->add_flag("--json", options->json, "JSON on stdout");
+    CLI::Option* where =
+        action->add_option("--data", *data, "The server's data directory")->type_name("DIR");
+    if (name != "export") {
+      action->add_option("--hosts-file", options->hosts_file, "A file that several servers share")
+          ->type_name("FILE")
+          ->excludes(where);
+      action->add_flag("--json", options->json, "JSON on stdout");
+    }
     if (name == "add" || name == "rotate")
       action->add_flag("--token", options->token, "Print the token alone");
     action->callback([&run, options, data, name] {
@@ -159,10 +167,13 @@ void add_host(CLI::App& app, Run& run) {
   add("enable", "Lets the host's agent in again", true);
   add("remove", "Removes the host with all its data", true);
   add("rotate", "Makes a new token; the old one is void", true);
+  add("export", "The hosts as a file for several servers, on stdout; without their tokens", false);
   command->require_subcommand(1);
   command->footer(
       "Examples:\n  volta host add web-1 --token > token && chmod 600 token\n  volta host list "
-      "--json\n  volta host disable web-1");
+      "--json\n  volta host disable web-1\n  volta host add web-2 --hosts-file "
+      "/etc/volta/hosts.json "
+      "--token > token");
 }
 
 // Whom a question goes to: a volta that serves, or a directory. `data` is put into the options by
@@ -295,7 +306,10 @@ void add_archive(CLI::App& app, Run& run) {
       ->type_name("FILE");
   command->add_flag("--json", options->json, "JSON on stdout");
   command->footer(
-      "The windows of minutes and hours stay in the store. volta import reads the file.\n"
+      "The windows of minutes and hours stay in the store. volta import brings the file back, into "
+      "another store or into the same: samples that come for archived hours are kept if they are "
+      "no "
+      "older than [retention] raw, and windows count none of them twice.\n"
       "Example:\n  volta archive --data /var/lib/volta/server --before 2026-10-01 --output "
       "2026-09.jsonl.zst");
   command->callback([&run, options] { run = [options] { return run_archive(*options); }; });

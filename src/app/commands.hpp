@@ -37,13 +37,15 @@ struct ReadingsOptions {
 int run_readings(const ReadingsOptions& options);
 
 struct HostOptions {
-  std::string action;  // add, list, disable, enable, remove, rotate
+  std::string action;  // add, list, disable, enable, remove, rotate, export
   std::string name;
   std::optional<std::string> data;
+  std::string hosts_file;  // in place of a server; "": none
   bool json = false;
   bool token = false;  // print the token alone
 };
 int run_host(const HostOptions& options);
+int run_hosts_file(const HostOptions& options);
 
 struct QueryOptions {
   std::string expression;

@@ -7,8 +7,11 @@
 
 #include "app/admin_door.hpp"
 #include "app/commands.hpp"
+#include "app/group.hpp"
 #include "app/process.hpp"
 #include "base/json_writer.hpp"
+#include "fleet/hosts_file.hpp"
+#include "store/inspect.hpp"
 #include "store/store.hpp"
 
 namespace volta {
@@ -117,12 +120,24 @@ std::string id_of(AdminDoor& door, const std::string& name) {
 }  // namespace
 
 int run_host(const HostOptions& options) {
+  if (!options.hosts_file.empty()) return run_hosts_file(options);
   const std::filesystem::path data =
       options.data ? std::filesystem::path(*options.data) : default_data_dir("server");
   if (options.action != "add" && !holds_store(data))
     throw StartFailure(Exit::failed, "there is no store in " + data.string() +
                                          "; name the server's with --data, or begin one with: "
                                          "volta host add NAME");
+  if (options.action == "export") {
+    std::cout << hosts_file_text(hosts_of_served(data));
+    return code(Exit::done);
+  }
+  // A server that runs says so itself.
+  const auto followed = lock_holder(data) ? std::nullopt : followed_hosts_file(data);
+  if (followed && options.action != "list")
+    throw StartFailure(Exit::failed, "the hosts of " + data.string() +
+                                         " stand in a file that several servers share; change "
+                                         "them there, with --hosts-file " +
+                                         *followed);
   AdminDoor door("server", data);
   if (options.action == "list") return list(door, options);
   if (options.action == "add") {

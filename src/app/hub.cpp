@@ -100,6 +100,18 @@ void refuse_kept_samples(const std::filesystem::path& directory) {
                          "with volta export metrics first");
 }
 
+std::unique_ptr<Group> join_group(const HubOptions& options, Store& store, LinkTable& links,
+                                  const QueryEngine& engine, const Clock& clock) {
+  if (options.hosts_file.empty()) return nullptr;
+  return std::make_unique<Group>(options.hosts_file, store, links, engine, clock);
+}
+
+IngestOptions ingest_options(const HubOptions& options) {
+  IngestOptions ingest;
+  ingest.of_group = !options.hosts_file.empty();
+  return ingest;
+}
+
 std::unique_ptr<Store> open_hub_store(const HubOptions& options, const Clock& clock) {
   if (options.engine) refuse_kept_samples(options.store.directory);
   return open_store(options.store, clock);
@@ -113,10 +125,12 @@ Hub::Hub(const HubOptions& options, const Clock& clock)
       store_(open_hub_store(options, clock)),
       backend_(make_backend(*store_, options.engine)),
       links_(clock),
-      hosts_(store_->hosts(), links_),
+      group_(join_group(options, *store_, links_, backend_->engine(), clock)),
+      hosts_(store_->hosts(), links_, clock, group_ ? group_->fleet() : SharedFleet{}),
       live_({store_->hosts(), store_->series(), store_->reader(), clock,
              [this](HostId host, bool begin) { hosts_.watch(host, begin); }}),
-      ingest_(store_->hosts(), backend_->journal(), links_, clock, {&live_}, {}, &store_->series()),
+      ingest_(store_->hosts(), backend_->journal(), links_, clock, {&live_},
+              ingest_options(options), &store_->series()),
       http_metrics_(std::make_unique<LateMetrics>()) {
   self_ = {store_.get(), &hosts_, &ingest_, &live_, http_metrics_.get()};
   for (const SelfMetrics* part : backend_->self()) self_.push_back(part);
@@ -194,6 +208,7 @@ void Hub::listen(const ListenOptions& options) {
 
 void Hub::serve() {
   server_->start();
+  if (group_) group_->start();
   if (peers_) peers_->start();
 }
 
@@ -202,6 +217,7 @@ void Hub::stop() {
   backend_->break_off();
   if (server_) server_->stop();
   if (peers_) peers_->stop();
+  if (group_) group_->stop();
   backend_->stop();
   store_->close();
 }

@@ -13,6 +13,7 @@
 
 #include "api/api.hpp"
 #include "app/backend.hpp"
+#include "app/group.hpp"
 #include "app/peers.hpp"
 #include "base/clock.hpp"
 #include "fleet/hosts.hpp"
@@ -32,6 +33,7 @@ struct HubOptions {
   QueryLimits query_limits = {};
   std::size_t most_queries = PrometheusParts().most_queries;  // that run at once
   std::optional<EngineOptions> engine = {};  // who keeps the samples; empty: the store
+  std::filesystem::path hosts_file = {};  // shared with other servers; empty: none. With `engine`
 };
 
 struct ListenOptions {
@@ -80,6 +82,7 @@ class Hub {
   std::unique_ptr<Store> store_;
   std::unique_ptr<Backend> backend_;
   LinkTable links_;
+  std::unique_ptr<Group> group_;  // null: the only server
   Hosts hosts_;
   LiveHub live_;
   Ingest ingest_;

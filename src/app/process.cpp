@@ -1,5 +1,6 @@
 #include "app/process.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
@@ -81,7 +82,11 @@ void limit_malloc_arenas(int arenas) {
 }
 
 void keep_freed_memory(int bytes) {
-  mallopt(M_TRIM_THRESHOLD, bytes);  // NOLINT(concurrency-mt-unsafe): before any thread starts
+  // NOLINTBEGIN(concurrency-mt-unsafe): before any thread starts
+  mallopt(M_TRIM_THRESHOLD, bytes);
+  // Setting one stops glibc from adapting the other: what is larger would be mapped each time.
+  mallopt(M_MMAP_THRESHOLD, std::min(bytes, 32 << 20));  // the most it takes
+  // NOLINTEND(concurrency-mt-unsafe)
 }
 
 }  // namespace volta

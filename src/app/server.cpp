@@ -9,6 +9,7 @@
 
 #include "app/commands.hpp"
 #include "app/exposure.hpp"
+#include "app/group.hpp"
 #include "app/hub.hpp"
 #include "app/process.hpp"
 #include "app/ready_line.hpp"
@@ -62,6 +63,17 @@ std::unique_ptr<RpcServer> listen_for_agents(const Settings& settings, BatchSink
   }
 }
 
+// Of a server of several. Where volta itself keeps the samples there is only one.
+std::filesystem::path shared_hosts_file(const Settings& settings) {
+  const std::string& file = settings.text("hosts.file");
+  if (!file.empty() && settings.text("store.engine") == "volta")
+    throw StartFailure(Exit::configuration,
+                       settings.value("hosts.file").origin +
+                           ": hosts.file is for several servers in front of another engine; it "
+                           "needs store.engine = \"prometheus\"");
+  return file;
+}
+
 void check_rpc_exposure(const Settings& settings) {
   const std::string& listen = settings.text("rpc.listen");
   if (only_loopback(listen) || settings.boolean("rpc.insecure_plaintext")) return;
@@ -99,8 +111,10 @@ int run_server(const RoleOptions& options, bool show_access_key) {
   Hub hub(
       {"server", server_store_options(settings, peers),
        !only_loopback(settings.text("http.listen")), !only_loopback(settings.text("rpc.listen")),
-       query_limits(settings), settings.count("query.max_concurrency"), engine_options(settings)},
+       query_limits(settings), settings.count("query.max_concurrency"), engine_options(settings),
+       shared_hosts_file(settings)},
       clock);
+  if (settings.text("hosts.file").empty()) follow_no_hosts_file(hub.data());
   hub.add_self_metrics(own);
   hub.add_peers(std::move(peers));
   AccessSettings access;

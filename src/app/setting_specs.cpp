@@ -161,6 +161,9 @@ std::vector<SettingSpec> every_setting() {
       {"rpc.listen", T::listen, "127.0.0.1:8421", "server", "Where agents arrive"},
       {"rpc.insecure_plaintext", T::boolean, "false", "server agent",
        "Speak to the other end without encryption beyond loopback"},
+      {"hosts.file", T::text, "", "server",
+       "The hosts, in a file that several servers share (volta host --hosts-file); needs another "
+       "engine; empty: they are this server's own"},
       {"agent.server", T::address, "", "agent", "The server's HOST:PORT"},
       {"agent.token_file", T::text, "", "agent", "File with the host token (mode 0600)"},
       {"agent.flush", T::duration, "10s", "agent",

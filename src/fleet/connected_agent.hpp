@@ -46,6 +46,7 @@ struct SessionParts {
   const std::vector<BatchListener*>& listeners;
   IngestCounters& counters;
   FeedSource feeds;
+  bool of_group = false;  // IngestOptions
 };
 
 struct HelloFacts {

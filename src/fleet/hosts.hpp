@@ -11,6 +11,7 @@
 
 #include "base/clock.hpp"
 #include "fleet/links.hpp"
+#include "fleet/sightings.hpp"
 #include "model/exposition.hpp"
 #include "model/fleet_view.hpp"
 #include "model/store.hpp"
@@ -20,10 +21,25 @@ namespace volta {
 // live: newest data at most 15 s old, or 3 batches; offline: none for 60 s, or no link for 15 s.
 HostState host_state(bool disabled, const LinkStatus& link);
 
+// 256 random bits as 64 hex digits, and what is kept of them.
+struct HostSecret {
+  std::string text;
+  Sha256 hash{};
+};
+HostSecret new_host_secret();
+
+// Where this server is one of several.
+struct SharedFleet {
+  std::string file;                      // that holds the hosts; "": they are this server's own
+  const Sightings* sightings = nullptr;  // of hosts that send to the others; may be null
+};
+
 class Hosts final : public FleetView, public SelfMetrics {
  public:
-  // Both must live longer.
-  Hosts(HostDirectory& directory, LinkTable& links) : directory_(directory), links_(links) {}
+  // All must live longer. Hosts that stand in a shared file are not changed here: whoever asks for
+  // that is told the file and the command.
+  Hosts(HostDirectory& directory, LinkTable& links, const Clock& clock, SharedFleet shared = {})
+      : directory_(directory), links_(links), clock_(clock), shared_(std::move(shared)) {}
 
   [[nodiscard]] std::vector<HostStatus> hosts() const override;
   Result<NewToken> add_host(const std::string& name) override;
@@ -36,8 +52,13 @@ class Hosts final : public FleetView, public SelfMetrics {
   void append_to(std::vector<MetricFamily>& families) const override;
 
  private:
+  [[nodiscard]] Result<void> may_change(const std::string& command) const;
+  void add_sighting(HostStatus& status) const;
+
   HostDirectory& directory_;
   LinkTable& links_;
+  const Clock& clock_;
+  const SharedFleet shared_;
 };
 
 }  // namespace volta

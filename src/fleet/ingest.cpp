@@ -92,7 +92,8 @@ std::variant<OpenedSession, Refusal> Ingest::admit(const Hello& hello, const std
     auto session = std::make_unique<HostSession>(
         std::make_shared<ConnectedAgent>(
             SessionParts{directory_, journal_, links_, clock_, listeners_, *counters_,
-                         [this](HostId id, const RunId& run) { return feed(id, run); }},
+                         [this](HostId id, const RunId& run) { return feed(id, run); },
+                         options_.of_group},
             *host, HelloFacts{hello.agent_version, hello.facts_json, hello.clock_ms}, peer, link,
             limits(host->id)),
         hello.run, false);

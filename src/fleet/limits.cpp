@@ -29,12 +29,11 @@ HostLimits::HostLimits(const IngestOptions& options, const Clock& clock,
 
 void HostLimits::recount(std::span<const SeriesRecord> stored) {
   const std::lock_guard lock(mutex_);
-  series_.clear();
-  forms_.clear();
+  seen_.clear();
   for (const SeriesRecord& record : stored) {
     const std::uint64_t name = name_hash(record.def);
-    series_.insert(name);
-    forms_.insert(form_hash(record.def, name));
+    const std::uint64_t form = form_hash(record.def, name);
+    if (seen_.look(name, form) != SeenSeries::Seen::form) seen_.add(name, form);
   }
 }
 
@@ -58,13 +57,11 @@ bool HostLimits::admit(const SeriesDef& series) {
   const std::uint64_t name = name_hash(series);
   const std::uint64_t form = form_hash(series, name);
   const std::lock_guard lock(mutex_);
-  if (forms_.contains(form)) return true;
-  if (forms_.size() >= 2 * options_.most_series) return false;
-  if (!series_.contains(name)) {
-    if (series_.size() >= options_.most_series) return false;
-    series_.insert(name);
-  }
-  forms_.insert(form);
+  const SeenSeries::Seen seen = seen_.look(name, form);
+  if (seen == SeenSeries::Seen::form) return true;
+  if (seen_.forms() >= 2 * options_.most_series) return false;
+  if (seen == SeenSeries::Seen::nothing && seen_.names() >= options_.most_series) return false;
+  seen_.add(name, form);
   return true;
 }
 

@@ -5,9 +5,9 @@
 #include <cstdint>
 #include <mutex>
 #include <span>
-#include <unordered_set>
 
 #include "base/clock.hpp"
+#include "fleet/seen_series.hpp"
 #include "model/store.hpp"
 
 namespace volta {
@@ -20,6 +20,8 @@ struct IngestOptions {
   // Per host. An agent sends one batch a second at most, but may have some minutes to make up for.
   double batches_per_second = 100;
   double batch_burst = 400;
+  // Agents come from other servers and go to them: what a run lacks when its link opens is there.
+  bool of_group = false;
 };
 
 // Safe from any thread.
@@ -41,9 +43,8 @@ class HostLimits {
   std::mutex mutex_;  // guards all below
   double tokens_;
   std::chrono::nanoseconds filled_at_;
-  std::unordered_set<std::uint64_t> series_;  // hashes of name and labels; most_series, or as many
-                                              // as were stored under another limit
-  std::unordered_set<std::uint64_t> forms_;   // hashes of all of it; at most twice as many
+  SeenSeries seen_;  // names: most_series, or as many as were stored under another limit; of forms
+                     // at most twice as many
 };
 
 }  // namespace volta

@@ -106,7 +106,8 @@ void HostSession::store(EncodedBatch batch, const RunFeed::Check& check, PushDon
   Result<DecodedBatch> decoded = decode_batch(batch, keyframe ? no_key : *check.key);
   if (!decoded) return refuse(batch, BatchFault::malformed, decoded.error().text, done);
 
-  if (check.missing > 0) {
+  // Another server of the group has what was sent before this link.
+  if (check.missing > 0 && (begun_ || !parts_.of_group)) {
     parts_.counters.missing += check.missing;
     if (agent_->may_log()) {
       log::warning(
@@ -114,6 +115,7 @@ void HostSession::store(EncodedBatch batch, const RunFeed::Check& check, PushDon
           {{"host", agent_->host().name}, {"before_seq", batch.seq}, {"missing", check.missing}});
     }
   }
+  begun_ = true;
   JournalEntry entry;
   entry.decoded = std::make_shared<const DecodedBatch>(*std::move(decoded));
   entry.series = agent_->series();

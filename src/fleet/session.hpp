@@ -38,6 +38,7 @@ class HostSession final : public IngestSession {
   const bool older_;
   const std::shared_ptr<RunFeed> feed_;
   const FeedOwner owner_;
+  bool begun_ = false;  // a batch was taken
 };
 
 }  // namespace volta

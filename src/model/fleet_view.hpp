@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -13,10 +14,18 @@ namespace volta {
 enum class HostState : std::uint8_t { live, late, offline, disabled };
 std::string_view to_text(HostState state);
 
+struct HostPower {
+  double watts = 0;
+  Quality quality = Quality::estimated;
+};
+
 struct HostStatus {
   HostRecord record;
   HostState state = HostState::offline;
   bool plaintext = false;  // its link is not encrypted and not on loopback
+  // Of a host that sends to another server, what the engine behind both has; else empty, and it
+  // stands in the host's newest samples.
+  std::optional<HostPower> power_elsewhere = {};
 };
 
 struct NewToken {

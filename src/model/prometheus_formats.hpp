@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -27,9 +28,10 @@ struct FormatRefusal {
 // What one remote write brought. What cannot be kept is counted; the rest is to be written.
 struct RemoteWriteBatch {
   bool version_2 = false;  // its sender wants to be told how much was written
-  std::vector<LabeledSamples> series;
+  KeyedSamples samples;
+  std::shared_ptr<const void> keys;  // what the keys of the samples lie in
   std::vector<MetricMetadata> metadata;
-  std::size_t refused = 0;  // samples of series whose labels are broken
+  std::size_t refused = 0;  // samples of series that have no key
   std::string why;          // of the first refusal
 };
 

@@ -26,4 +26,20 @@ void put_in_order(LabeledSamples& samples) {
   samples = std::move(sorted);
 }
 
+void put_in_order(std::vector<std::int64_t>& times_ms, std::vector<double>& values,
+                  std::size_t first) {
+  const auto times = times_ms.begin() + static_cast<std::ptrdiff_t>(first);
+  const bool rising =
+      std::adjacent_find(times, times_ms.end(), std::greater_equal<>()) == times_ms.end();
+  if (rising) return;
+  LabeledSamples end{nullptr,
+                     {times, times_ms.end()},
+                     {values.begin() + static_cast<std::ptrdiff_t>(first), values.end()}};
+  put_in_order(end);
+  times_ms.resize(first);
+  values.resize(first);
+  times_ms.insert(times_ms.end(), end.times_ms.begin(), end.times_ms.end());
+  values.insert(values.end(), end.values.begin(), end.values.end());
+}
+
 }  // namespace volta

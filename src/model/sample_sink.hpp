@@ -3,11 +3,14 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "base/result.hpp"
 #include "model/time_series.hpp"
 
 namespace volta {
@@ -18,6 +21,22 @@ struct LabeledSamples {
       labels;                          // sorted by name, unique, none empty, `__name__` among them
   std::vector<std::int64_t> times_ms;  // rising, unix
   std::vector<double> values;          // as many
+};
+
+// Samples of many series in columns, as a request brought them. Each series is said by a key: bytes
+// that hold its labels. Senders repeat themselves, so whoever remembers what a key meant need not
+// look at the labels again.
+struct KeyedSamples {
+  struct Series {
+    std::string_view key;     // equal keys have equal labels; the reverse need not hold
+    std::uint32_t first = 0;  // of its samples, in both columns
+    std::uint32_t count = 0;
+  };
+  std::vector<Series> series;          // one may stand in it twice
+  std::vector<std::int64_t> times_ms;  // of each series rising, unix
+  std::vector<double> values;          // as many
+  // What a key says, as LabeledSamples has it. An Error: why such a series is refused.
+  std::function<Result<std::shared_ptr<const Labels>>(std::string_view key)> labels;
 };
 
 enum class WriteState : std::uint8_t {
@@ -40,6 +59,9 @@ class SampleSink {
   // be older than what is there, out of order and repeated; of two for one time the last accepted
   // wins.
   virtual WriteOutcome write(std::span<const LabeledSamples> series) = 0;
+  // The same; series whose key says no labels are refused. By default what write() makes of all
+  // labels, each time.
+  virtual WriteOutcome write_keyed(const KeyedSamples& samples);
   // Type, help and unit of metrics, for metadata(). Best effort; the last word of a name wins.
   virtual void describe(std::span<const MetricMetadata> metrics) = 0;
 };

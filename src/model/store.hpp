@@ -9,11 +9,13 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/crypto.hpp"
 #include "base/result.hpp"
 #include "model/batch.hpp"
+#include "model/series.hpp"
 
 namespace volta {
 
@@ -80,10 +82,28 @@ class Journal {
   virtual bool append(JournalEntry entry) = 0;
 };
 
+// A series under its id. Copies share the definition, as may the series of many hosts.
 struct SeriesRecord {
-  SeriesId id{};
-  HostId host{};
-  SeriesDef def;
+  using Def = std::shared_ptr<const SeriesDef>;
+
+  SeriesRecord() : SeriesRecord({}, {}, SeriesDef()) {}
+  SeriesRecord(SeriesId number, HostId owner, SeriesDef what)
+      : SeriesRecord(number, owner, std::make_shared<const SeriesDef>(std::move(what))) {}
+  SeriesRecord(SeriesId number, HostId owner, Def what)
+      : id(number), host(owner), shared(std::move(what)), def(*shared) {}
+  SeriesRecord(const SeriesRecord&) = default;
+  // Made anew, for a reference cannot be made to mean something else.
+  SeriesRecord& operator=(const SeriesRecord& other) {
+    if (this == &other) return *this;
+    std::destroy_at(this);
+    return *std::construct_at(this, other);
+  }
+  ~SeriesRecord() = default;
+
+  SeriesId id;
+  HostId host;
+  Def shared;  // never null
+  const SeriesDef& def;
 };
 
 class SeriesIndex {

@@ -66,6 +66,21 @@ struct WindowColumn {
   [[nodiscard]] std::size_t size() const { return end_ms.size(); }
 };
 
+// What of windows is wanted; when they end, their first and last times, `count` and `ends_stale`
+// come always. A column that is not wanted is as long as the others and holds anything.
+struct WindowFields {
+  bool first_and_last = true;
+  bool min_and_max = true;
+  bool sum = true;
+  bool increase = true;
+};
+
+struct WindowsAsked {
+  Tier tier = Tier::minute;
+  TimeSpan ends;
+  WindowFields fields;
+};
+
 struct MetricMetadata {
   std::string name;
   std::string type;  // counter, gauge, histogram, summary, unknown ...: Prometheus' words
@@ -91,8 +106,12 @@ class SeriesSource {
   // The same for windows whose end lies in the span. Windows that were not rolled up yet are made
   // from samples; so the answer is complete wherever the tier's retention reaches.
   using VisitWindows = std::function<bool(std::size_t, const WindowColumn&)>;
-  virtual void read_windows(std::span<const QuerySeries> series, Tier tier, TimeSpan span,
-                            const VisitWindows& visit) const = 0;
+  virtual void visit_windows(std::span<const QuerySeries> series, const WindowsAsked& asked,
+                             const VisitWindows& visit) const = 0;
+  void read_windows(std::span<const QuerySeries> series, Tier tier, TimeSpan ends,
+                    const VisitWindows& visit) const {
+    visit_windows(series, {tier, ends, {}}, visit);
+  }
   // From when on the tier holds everything there is; empty: it holds nothing.
   [[nodiscard]] virtual std::optional<std::int64_t> oldest_ms(Tier tier) const = 0;
 

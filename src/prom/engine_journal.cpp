@@ -238,4 +238,17 @@ WriteOutcome EngineSink::write(std::span<const LabeledSamples> series) {
   return outcome;
 }
 
+// Labels that were sent before are not decoded and checked again.
+WriteOutcome EngineSink::write_keyed(const KeyedSamples& samples) {
+  LabelCache::Place place;
+  KeyedSamples remembered = samples;
+  remembered.labels = [&](std::string_view key) -> Result<std::shared_ptr<const Labels>> {
+    if (auto known = labels_.find(key, place)) return known;
+    auto labels = samples.labels(key);
+    if (labels) labels_.put(key, labels.value(), place);
+    return labels;
+  };
+  return SampleSink::write_keyed(remembered);
+}
+
 }  // namespace volta

@@ -19,6 +19,7 @@
 #include "model/sample_sink.hpp"
 #include "model/store.hpp"
 #include "prom/engine_client.hpp"
+#include "prom/label_cache.hpp"
 
 namespace volta {
 
@@ -99,11 +100,13 @@ class EngineSink final : public SampleSink {
  public:
   explicit EngineSink(const EngineClient& engine) : engine_(engine) {}  // must live longer
   WriteOutcome write(std::span<const LabeledSamples> series) override;
+  WriteOutcome write_keyed(const KeyedSamples& samples) override;
   // Not passed on: remote write 1.0 has no agreed place for it.
   void describe(std::span<const MetricMetadata> /*metrics*/) override {}
 
  private:
   const EngineClient& engine_;
+  LabelCache labels_;  // locks itself
 };
 
 }  // namespace volta

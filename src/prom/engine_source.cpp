@@ -301,8 +301,8 @@ void EngineSource::read(std::span<const QuerySeries> series, TimeSpan span,
   }
 }
 
-void EngineSource::read_windows(std::span<const QuerySeries> series, Tier /*tier*/,
-                                TimeSpan /*span*/, const VisitWindows& visit) const {
+void EngineSource::visit_windows(std::span<const QuerySeries> series, const WindowsAsked& /*asked*/,
+                                 const VisitWindows& visit) const {
   for (std::size_t i = 0; i < series.size(); ++i) {
     if (!visit(i, {})) return;
   }

@@ -32,8 +32,8 @@ class EngineSource final : public SeriesSource {
   void read(std::span<const QuerySeries> series, TimeSpan span,
             const VisitSamples& visit) const override;
   // Of no window: there are no tiers.
-  void read_windows(std::span<const QuerySeries> series, Tier tier, TimeSpan span,
-                    const VisitWindows& visit) const override;
+  void visit_windows(std::span<const QuerySeries> series, const WindowsAsked& asked,
+                     const VisitWindows& visit) const override;
   // raw: since 1970, whatever the engine still has of it.
   [[nodiscard]] std::optional<std::int64_t> oldest_ms(Tier tier) const override;
   [[nodiscard]] std::vector<std::string> label_names(std::span<const Matchers> any_of,

@@ -1,25 +1,70 @@
 #include "prom/prometheus_formats.hpp"
 
+#include <mutex>
+#include <optional>
+
 #include "prom/prometheus_json.hpp"
 #include "prom/snappy_block.hpp"
 
 namespace volta {
+
+// Memory of messages that are done with. A message of half a MiB would else be asked of the kernel
+// for each request, and given back, page by page. Thread-safe.
+class MessageBuffers {
+ public:
+  std::string take() {
+    const std::lock_guard lock(mutex_);
+    if (idle_.empty()) return {};
+    std::string buffer = std::move(idle_.back());
+    idle_.pop_back();
+    return buffer;
+  }
+  void give_back(std::string buffer) {
+    const std::lock_guard lock(mutex_);
+    if (idle_.size() < kMostIdle && buffer.capacity() <= kLargestIdle)
+      idle_.push_back(std::move(buffer));
+  }
+
+ private:
+  static constexpr std::size_t kMostIdle = 8;
+  static constexpr std::size_t kLargestIdle = 2U << 20U;
+  std::mutex mutex_;
+  std::vector<std::string> idle_;
+};
+
 namespace {
 
 using RefusalKind = FormatRefusal::Kind;
 
 constexpr const char* kNotSnappy = "the body must be compressed: Content-Encoding: snappy";
 
-// The message in a snappy block.
-std::variant<std::string, FormatRefusal> unpacked(std::string_view body, std::size_t most_bytes) {
+// The message in a snappy block, into `message`.
+std::optional<FormatRefusal> unpack(std::string_view body, std::size_t most_bytes,
+                                    std::string& message) {
   const bool too_large = snappy_declared_size(body).value_or(0) > most_bytes;
-  auto message = snappy_uncompress(body, most_bytes);
-  if (message) return *std::move(message);
+  const auto done = snappy_uncompress(body, most_bytes, message);
+  if (done) return std::nullopt;
   return FormatRefusal{too_large ? RefusalKind::too_large : RefusalKind::malformed,
-                       message.error().text};
+                       done.error().text};
 }
 
+// A message and all else that keys lie in, for as long as somebody has keys.
+struct HeldMessage {
+  explicit HeldMessage(std::shared_ptr<MessageBuffers> buffers)
+      : pool(std::move(buffers)), message(pool->take()) {}
+  ~HeldMessage() { pool->give_back(std::move(message)); }
+  HeldMessage(const HeldMessage&) = delete;
+  HeldMessage& operator=(const HeldMessage&) = delete;
+
+  std::shared_ptr<MessageBuffers> pool;
+  std::string message;
+  std::shared_ptr<const void> keys;
+};
+
 }  // namespace
+
+PrometheusWireFormats::PrometheusWireFormats(const WriteLimits& write, const ReadLimits& read)
+    : write_limits_(write), read_limits_(read), buffers_(std::make_shared<MessageBuffers>()) {}
 
 std::string PrometheusWireFormats::query_answer(const QueryAnswer& answer) const {
   return query_answer_json(answer);
@@ -36,17 +81,20 @@ std::variant<RemoteWriteBatch, FormatRefusal> PrometheusWireFormats::decode_writ
   if (!write_encoding_known(headers.content_encoding)) {
     return FormatRefusal{RefusalKind::unsupported_type, kNotSnappy};
   }
-  auto message = unpacked(body, write_limits_.most_bytes);
-  if (auto* refusal = std::get_if<FormatRefusal>(&message)) return std::move(*refusal);
-  auto request =
-      decode_write_request(*version, std::get<std::string>(message), write_limits_, &labels_);
-  if (!request) return FormatRefusal{RefusalKind::malformed, request.error().text};
+  const auto held = std::make_shared<HeldMessage>(buffers_);
+  if (auto refusal = unpack(body, write_limits_.most_bytes, held->message)) {
+    return *std::move(refusal);
+  }
+  auto columns = decode_write_columns(*version, held->message, write_limits_);
+  if (!columns) return FormatRefusal{RefusalKind::malformed, columns.error().text};
+  held->keys = std::move(columns->keys);
   RemoteWriteBatch batch;
   batch.version_2 = *version == WriteVersion::v2;
-  batch.series = std::move(request->series);
-  batch.metadata = std::move(request->metadata);
-  batch.refused = request->refused_samples;
-  batch.why = std::move(request->why);
+  batch.samples = std::move(columns->samples);
+  batch.keys = held;
+  batch.metadata = std::move(columns->metadata);
+  batch.refused = columns->refused_samples;
+  batch.why = std::move(columns->why);
   return batch;
 }
 
@@ -55,9 +103,9 @@ std::variant<std::vector<RemoteReadQuery>, FormatRefusal> PrometheusWireFormats:
   if (!headers.content_encoding.empty() && !write_encoding_known(headers.content_encoding)) {
     return FormatRefusal{RefusalKind::unsupported_type, kNotSnappy};
   }
-  auto message = unpacked(body, read_limits_.most_bytes);
-  if (auto* refusal = std::get_if<FormatRefusal>(&message)) return std::move(*refusal);
-  auto queries = decode_read_request(std::get<std::string>(message), read_limits_);
+  std::string message;
+  if (auto refusal = unpack(body, read_limits_.most_bytes, message)) return *std::move(refusal);
+  auto queries = decode_read_request(message, read_limits_);
   if (!queries) return FormatRefusal{RefusalKind::malformed, queries.error().text};
   std::vector<RemoteReadQuery> out;
   out.reserve(queries->size());

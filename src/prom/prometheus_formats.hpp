@@ -1,22 +1,23 @@
 // The formats of src/prom as Prometheus' HTTP API (api/) wants them: one object over its functions.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <variant>
 #include <vector>
 
 #include "model/prometheus_formats.hpp"
-#include "prom/label_cache.hpp"
 #include "prom/remote_read.hpp"
 #include "prom/remote_write.hpp"
 
 namespace volta {
 
-// Thread-safe. Remembers the labels that senders repeat (LabelCache), nothing else.
+class MessageBuffers;
+
+// Thread-safe. Keeps a few buffers for messages, nothing else.
 class PrometheusWireFormats final : public PrometheusFormats {
  public:
-  explicit PrometheusWireFormats(const WriteLimits& write = {}, const ReadLimits& read = {})
-      : write_limits_(write), read_limits_(read) {}
+  explicit PrometheusWireFormats(const WriteLimits& write = {}, const ReadLimits& read = {});
 
   [[nodiscard]] std::string query_answer(const QueryAnswer& answer) const override;
   // Content types as remote_write.hpp has them; what a block declares beyond the limits is
@@ -33,7 +34,7 @@ class PrometheusWireFormats final : public PrometheusFormats {
  private:
   const WriteLimits write_limits_;
   const ReadLimits read_limits_;
-  mutable LabelCache labels_;  // locks itself
+  const std::shared_ptr<MessageBuffers> buffers_;  // what is decoded may outlive this
 };
 
 }  // namespace volta

@@ -23,7 +23,7 @@ Result<std::vector<LabeledSamples>> decode_result(std::string_view content) {
   // The answer is in memory already, and what it is decoded to is not much larger.
   limits.most_bytes = limits.most_series = limits.most_samples = content.size() + 1;
   limits.most_label_bytes = kMostLabelGrowth * (content.size() + 1);
-  auto decoded = decode_write_request(WriteVersion::v1, content, limits, nullptr);
+  auto decoded = decode_write_request(WriteVersion::v1, content, limits);
   if (!decoded) return decoded.error();
   if (decoded->refused_series > 0) return Error{decoded->why};
   return std::move(decoded->series);

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -16,7 +17,6 @@
 
 #include "base/result.hpp"
 #include "model/sample_sink.hpp"
-#include "prom/label_cache.hpp"
 
 namespace volta {
 
@@ -39,13 +39,35 @@ struct WriteLimits {
   std::size_t most_series = 200'000;
   std::size_t most_samples = 2'000'000;
   std::size_t most_symbols = 500'000;          // 2.0
-  std::size_t most_label_bytes = 128U << 20U;  // of all series' labels once decoded; 2.0 can say
-                                               // a long label often with few bytes
+  std::size_t most_label_bytes = 128U << 20U;  // of all series' labels, were they decoded; 2.0 can
+                                               // say a long label often with few bytes
   // Of one series; one that goes beyond is refused alone.
   std::size_t most_labels = 128;
   std::size_t longest_name = 1024;
   std::size_t longest_value = 4096;
 };
+
+// A message in columns. The key of a series is its labels as 1.0 says them, whichever version it
+// came in; nobody has looked yet whether they keep the rules (samples.labels does).
+struct WriteColumns {
+  KeyedSamples samples;              // series without samples among them
+  std::shared_ptr<const void> keys;  // what keys lie in that do not lie in the message
+  std::vector<MetricMetadata> metadata;
+  // Left out since they have no key (a reference points outside of the symbols, a label that 2.0
+  // may repeat is too long), and why the first of them.
+  std::size_t refused_series = 0;
+  std::size_t refused_samples = 0;
+  std::string why;
+  // Left out without complaint: volta keeps neither.
+  std::size_t exemplars = 0;
+  std::size_t histograms = 0;
+};
+
+// Samples of a series come out in rising time whatever order they came in; of two for one time the
+// last stays. An Error (400): the message is broken or beyond a limit; then nothing may be written.
+// The message has to outlive the answer. Nothing is allocated per series or sample.
+Result<WriteColumns> decode_write_columns(WriteVersion version, std::string_view message,
+                                          const WriteLimits& limits);
 
 struct WriteRequest {
   std::vector<LabeledSamples> series;  // what can be written; a series may stand in it twice
@@ -63,11 +85,9 @@ struct WriteRequest {
   std::size_t histograms = 0;
 };
 
-// Samples of a series come out in rising time whatever order they came in; of two for one time the
-// last stays. An Error (400): the message is broken or beyond a limit; then nothing may be written.
-// `cache` may be null.
+// The same with the labels of each series.
 Result<WriteRequest> decode_write_request(WriteVersion version, std::string_view message,
-                                          const WriteLimits& limits, LabelCache* cache);
+                                          const WriteLimits& limits);
 
 struct WriteBatchLimits {
   std::size_t most_samples = 2000;

@@ -20,6 +20,12 @@ std::optional<std::uint64_t> snappy_declared_size(std::string_view block) {
 }
 
 Result<std::string> snappy_uncompress(std::string_view block, std::size_t most_bytes) {
+  std::string out;
+  if (auto done = snappy_uncompress(block, most_bytes, out); !done) return done.error();
+  return out;
+}
+
+Result<void> snappy_uncompress(std::string_view block, std::size_t most_bytes, std::string& out) {
   const auto declared = snappy_declared_size(block);
   if (!declared) return Error{"the body is not a snappy block"};
   if (*declared > most_bytes) {
@@ -29,11 +35,11 @@ Result<std::string> snappy_uncompress(std::string_view block, std::size_t most_b
   if (*declared > block.size() * kMostRatio) {
     return Error{"the snappy block declares more bytes than it can hold"};
   }
-  std::string out(static_cast<std::size_t>(*declared), '\0');
+  out.resize(static_cast<std::size_t>(*declared));
   if (!snappy::RawUncompress(block.data(), block.size(), out.data())) {
     return Error{"the snappy block is corrupt"};
   }
-  return out;
+  return {};
 }
 
 std::string snappy_compress(std::string_view bytes) {

@@ -18,6 +18,8 @@ std::optional<std::uint64_t> snappy_declared_size(std::string_view block);
 
 // An Error: declared larger than `most_bytes`, or corrupt.
 Result<std::string> snappy_uncompress(std::string_view block, std::size_t most_bytes);
+// The same into `out`, whose memory serves again. What is in it after an Error means nothing.
+Result<void> snappy_uncompress(std::string_view block, std::size_t most_bytes, std::string& out);
 
 // The same bytes for the same input, always. At most 4 GiB.
 std::string snappy_compress(std::string_view bytes);

@@ -3,6 +3,7 @@
 namespace volta::promql {
 
 void Budget::check() const {
+  if (ended_.load(std::memory_order_relaxed)) throw Stop("the query has failed");
   if (cancel_ != nullptr && cancel_->load(std::memory_order_relaxed)) {
     throw Stop("query was canceled in expression evaluation", QueryFailure::Kind::canceled);
   }

@@ -43,6 +43,8 @@ class Budget {
 
   // Cheap enough for once per series or thousand values.
   void check() const;
+  // From now on check() throws: the query failed on another of its threads.
+  void end() { ended_ = true; }
   void read_samples(std::size_t count);
   void take_bytes(std::size_t bytes);
   void give_bytes(std::size_t bytes) noexcept { ledger_->fetch_sub(bytes); }
@@ -57,6 +59,7 @@ class Budget {
   QueryLimits limits_;
   const std::atomic<bool>* cancel_;
   std::chrono::steady_clock::time_point deadline_;
+  std::atomic<bool> ended_{false};
   std::atomic<std::size_t> samples_{0};
   Ledger ledger_ = std::make_shared<std::atomic<std::size_t>>(0);
 };

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <numeric>
 
+#include <sched.h>
+
 #include "base/error.hpp"
 #include "query/answer_weight.hpp"
 #include "query/evaluator.hpp"
@@ -132,6 +134,14 @@ std::optional<QueryFailure> range_problem(const RangeQuery& query, const QueryLi
 
 }  // namespace
 
+unsigned usable_cores() {
+  cpu_set_t allowed;
+  CPU_ZERO(&allowed);
+  if (::sched_getaffinity(0, sizeof allowed, &allowed) != 0) return 1;
+  constexpr unsigned kMost = 8;  // beyond them reading is what queries wait for
+  return std::min(static_cast<unsigned>(CPU_COUNT(&allowed)), kMost);
+}
+
 QueryOutcome PromqlEngine::instant(const InstantQuery& query, const QueryLimits& limits,
                                    const std::atomic<bool>* cancel) const {
   if (!in_reach(query.time_ms)) return bad_data("the time is out of reach");
@@ -139,7 +149,8 @@ QueryOutcome PromqlEngine::instant(const InstantQuery& query, const QueryLimits&
   if (!expression) return bad_data(expression.error().text);
   return guarded([&]() -> QueryOutcome {
     Budget budget(limits, cancel);
-    Evaluator evaluator(source_, budget, {query.time_ms, query.time_ms});
+    const promql::Helpers::Asking asking(helpers_);
+    Evaluator evaluator({source_, budget, helpers_}, {query.time_ms, query.time_ms});
     QueryAnswer answer;
     answer.value = instant_value(**expression, evaluator, query.time_ms);
     answer.tier = evaluator.coarsest();
@@ -160,7 +171,8 @@ QueryOutcome PromqlEngine::range(const RangeQuery& query, const QueryLimits& lim
   }
   return guarded([&]() -> QueryOutcome {
     Budget budget(limits, cancel);
-    Evaluator evaluator(source_, budget, {query.start_ms, query.end_ms});
+    const promql::Helpers::Asking asking(helpers_);
+    Evaluator evaluator({source_, budget, helpers_}, {query.start_ms, query.end_ms});
     const auto steps = (query.end_ms - query.start_ms) / query.step_ms + 1;
     const Grid grid{query.start_ms, query.step_ms, static_cast<std::size_t>(steps)};
     QueryAnswer answer;

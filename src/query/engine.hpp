@@ -2,15 +2,21 @@
 #pragma once
 
 #include "model/query_engine.hpp"
+#include "query/helpers.hpp"
 
 namespace volta {
 
-// Thread-safe if its source is. A range query's rows are ordered by labels; an instant vector's
-// too, unless the expression is one of sort..., topk or bottomk.
+// The cores that this process may run on, as far as queries gain from more.
+unsigned usable_cores();
+
+// Thread-safe if its source is. A large query is evaluated on as many threads as cores are idle, of
+// which it is one; what it answers does not depend on that. A range query's rows are ordered by
+// labels; an instant vector's too, unless the expression is one of sort..., topk or bottomk.
 class PromqlEngine final : public QueryEngine {
  public:
-  // `source` outlives it.
-  explicit PromqlEngine(const SeriesSource& source) : source_(source) {}
+  // `source` outlives it. `cores`: what all queries together may use.
+  explicit PromqlEngine(const SeriesSource& source, unsigned cores = usable_cores())
+      : source_(source), helpers_(cores) {}
 
   [[nodiscard]] QueryOutcome instant(const InstantQuery& query, const QueryLimits& limits,
                                      const std::atomic<bool>* cancel) const override;
@@ -21,6 +27,7 @@ class PromqlEngine final : public QueryEngine {
 
  private:
   const SeriesSource& source_;
+  mutable promql::Helpers helpers_;  // locks itself
 };
 
 }  // namespace volta

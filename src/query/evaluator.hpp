@@ -3,25 +3,35 @@
 // series are dropped as soon as its row is computed.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <string>
 #include <unordered_set>
 
 #include "query/ast.hpp"
 #include "query/grid.hpp"
+#include "query/helpers.hpp"
 #include "query/range_functions.hpp"
 #include "query/series_matrix.hpp"
 #include "query/tier_functions.hpp"
 
 namespace volta::promql {
 
-// For one query on one thread. All that evaluates throws Stop. Source, budget and tree outlive it.
-// It recurses as deep as the tree is high: kMostTreeLevels.
+// What an evaluation stands on; all of it outlives it.
+struct EvaluatorParts {
+  const SeriesSource& source;
+  Budget& budget;
+  Helpers& helpers;
+};
+
+// For one query. Series are read and computed in parts, on other threads where cores are idle; all
+// else happens on the thread that asks. All that evaluates throws Stop. Source, budget and tree
+// outlive it. It recurses as deep as the tree is high: kMostTreeLevels.
 class Evaluator {
  public:
   // `query`: what @ start() and @ end() mean.
-  Evaluator(const SeriesSource& source, Budget& budget, TimeSpan query)
-      : source_(source), budget_(budget), query_(query) {}
+  Evaluator(const EvaluatorParts& parts, TimeSpan query)
+      : source_(parts.source), budget_(parts.budget), helpers_(parts.helpers), query_(query) {}
 
   // A scalar (one row without labels) or an instant vector, with a column per step.
   SeriesMatrix evaluate(const Expr& expression, const Grid& grid);
@@ -68,26 +78,35 @@ class Evaluator {
   void read(std::span<const QuerySeries> series, TimeSpan span, const VisitSeries& visit);
   void read_raw(std::span<const QuerySeries> series, TimeSpan span, const VisitSeries& visit);
   using VisitColumn = std::function<void(std::size_t, const WindowColumn&)>;
-  void read_tier(std::span<const QuerySeries> series, Tier tier, TimeSpan span,
+  void read_tier(std::span<const QuerySeries> series, const WindowsAsked& asked,
                  const VisitColumn& visit);
-  // Fills the rows of `out` from the windows of the tier that answers exactly, if there is one. The
-  // rows that remain for samples.
+  // Fills the rows of `out` from the windows of the tier that answers the function exactly, if
+  // there is one. The rows that remain for samples.
   using FromWindows = std::function<bool(const TierInput&, std::span<double>)>;
-  std::vector<std::size_t> fill_from_tier(std::span<const QuerySeries> series, Tier tier,
+  std::vector<std::size_t> fill_from_tier(std::span<const QuerySeries> series, FunctionId function,
                                           const WindowTimes& windows, const FromWindows& fill,
                                           SeriesMatrix& out);
-  // Fills these rows from samples.
+  // Fills these rows from samples. `make_fill` is called once for each part of them, so that what
+  // it makes may keep scratch space.
   using FromSamples = std::function<void(const SampleSlice&, std::span<double>)>;
   void fill_from_samples(std::span<const QuerySeries> series, std::span<const std::size_t> rows,
-                         TimeSpan span, const FromSamples& fill, SeriesMatrix& out);
+                         TimeSpan span, const std::function<FromSamples()>& make_fill,
+                         SeriesMatrix& out);
+  // Calls work(rows) for parts that make up `rows`: one part, or as many as can be
+  // worked on at once where `weight`, about the values to be read and made for a row, says that it
+  // is worth while.
+  using PartWork = std::function<void(std::span<const std::size_t>)>;
+  void in_parts(std::span<const QuerySeries> series, std::vector<std::size_t> rows,
+                std::size_t weight, const PartWork& work);
   // A row for each series, with its labels.
   SeriesMatrix rows_for(const VectorSelector& node, std::span<const QuerySeries> series,
                         const Grid& grid);
 
   const SeriesSource& source_;
   Budget& budget_;
+  Helpers& helpers_;
   TimeSpan query_;
-  Tier coarsest_ = Tier::raw;
+  std::atomic<Tier> coarsest_{Tier::raw};
 };
 
 // Without the parentheses around it.

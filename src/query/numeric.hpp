@@ -82,6 +82,9 @@ struct Variance {
   [[nodiscard]] double value() const { return squares / count; }
 };
 
+// Stale markers are NaNs, too; most series have neither.
+bool has_nan(std::span<const double> values);
+
 // The q-quantile with linear interpolation, NaN least; reorders `values`. NaN for no values.
 double quantile_of(double q, std::vector<double>& values);
 

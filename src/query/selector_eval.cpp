@@ -3,6 +3,7 @@
 
 #include "query/answer_weight.hpp"
 #include "query/evaluator.hpp"
+#include "query/numeric.hpp"
 #include "query/tier_choice.hpp"
 
 namespace volta::promql {
@@ -26,7 +27,10 @@ class Living {
  public:
   explicit Living(Budget& budget) : times_(&budget), values_(&budget) {}
   SampleSlice of(const SampleSlice& all) {
-    if (std::none_of(all.values.begin(), all.values.end(), is_stale_marker)) return all;
+    if (!has_nan(all.values) ||
+        std::none_of(all.values.begin(), all.values.end(), is_stale_marker)) {
+      return all;
+    }
     times_.clear();
     values_.clear();
     for (std::size_t i = 0; i < all.values.size(); ++i) {
@@ -100,17 +104,18 @@ SeriesMatrix Evaluator::vector_selector(const VectorSelector& node, const Grid& 
   const std::vector<QuerySeries> series = select(node, windows.span());
   SeriesMatrix out = rows_for(node, series, grid);
   const bool shows_time = shows == Shows::time;
-  const Tier tier = exact_tier(source_, FunctionId::last_over_time, windows);
   const auto rows = fill_from_tier(
-      series, tier, windows,
+      series, FunctionId::last_over_time, windows,
       [&](const TierInput& input, std::span<double> row) {
         return instants_of_windows(input, shows_time, row);
       },
       out);
   fill_from_samples(
       series, rows, windows.span(),
-      [&](const SampleSlice& samples, std::span<double> row) {
-        fill_instants(samples, windows, shows_time, row);
+      [&] {
+        return [&](const SampleSlice& samples, std::span<double> row) {
+          fill_instants(samples, windows, shows_time, row);
+        };
       },
       out);
   out.drop_empty_rows();
@@ -135,18 +140,19 @@ SeriesMatrix Evaluator::over_selector(FunctionId function, const MatrixSelector&
   const WindowTimes windows = windows_of(node.selector.time, node.range_ms, grid);
   const std::vector<QuerySeries> series = select(node.selector, windows.span());
   SeriesMatrix out = rows_for(node.selector, series, grid);
-  const Tier tier = exact_tier(source_, function, windows);
   const auto rows = fill_from_tier(
-      series, tier, windows,
+      series, function, windows,
       [&](const TierInput& input, std::span<double> row) {
         return function_of_windows(function, input, row);
       },
       out);
-  Living living(budget_);
   fill_from_samples(
       series, rows, windows.span(),
-      [&](const SampleSlice& samples, std::span<double> row) {
-        range_function(function, {living.of(samples), windows, parameters, &budget_}, row);
+      [&] {
+        return [&, living = std::make_shared<Living>(budget_)](const SampleSlice& samples,
+                                                               std::span<double> row) {
+          range_function(function, {living->of(samples), windows, parameters, &budget_}, row);
+        };
       },
       out);
   return out;

@@ -37,16 +37,18 @@ bool is_label_word(TokenKind kind) {
   return keyword || is_metric_name(kind) || kind == TokenKind::atan2;
 }
 
-// The usual order, as printed: which matcher was written first means nothing.
-void sort_by_text(Matchers& matchers) {
+// The usual order, by name and then as printed: which matcher was written first means nothing.
+void sort_matchers(Matchers& matchers) {
   std::vector<std::pair<std::string, LabelMatcher>> by_text;
   by_text.reserve(matchers.size());
   for (LabelMatcher& matcher : matchers) {
     std::string text = matcher.text();
     by_text.emplace_back(std::move(text), std::move(matcher));
   }
-  std::stable_sort(by_text.begin(), by_text.end(),
-                   [](const auto& a, const auto& b) { return a.first < b.first; });
+  std::stable_sort(by_text.begin(), by_text.end(), [](const auto& a, const auto& b) {
+    return std::pair(std::string_view(a.second.name()), std::string_view(a.first)) <
+           std::pair(std::string_view(b.second.name()), std::string_view(b.first));
+  });
   matchers.clear();
   for (auto& [text, matcher] : by_text) matchers.push_back(std::move(matcher));
 }
@@ -143,7 +145,7 @@ void SelectorParser::matchers(Matchers& out) {
     if (tokens_.accept(TokenKind::comma) || tokens_.kind() == TokenKind::right_brace) continue;
     return tokens_.unexpected("label matching", R"("," or "}")");
   }
-  sort_by_text(out);
+  sort_matchers(out);
 }
 
 void SelectorParser::matcher(Matchers& out) {

@@ -2,6 +2,7 @@
 // are gone.
 #include <algorithm>
 #include <exception>
+#include <mutex>
 #include <numeric>
 
 #include "query/evaluator.hpp"
@@ -28,6 +29,14 @@ auto stopping(std::exception_ptr& stopped, Budget& budget,
   };
 }
 
+std::vector<QuerySeries> picked(std::span<const QuerySeries> series,
+                                std::span<const std::size_t> rows) {
+  std::vector<QuerySeries> some;
+  some.reserve(rows.size());
+  for (const std::size_t r : rows) some.push_back(series[r]);
+  return some;
+}
+
 }  // namespace
 
 void Evaluator::read_raw(std::span<const QuerySeries> series, TimeSpan span,
@@ -39,13 +48,15 @@ void Evaluator::read_raw(std::span<const QuerySeries> series, TimeSpan span,
   if (stopped) std::rethrow_exception(stopped);
 }
 
-void Evaluator::read_tier(std::span<const QuerySeries> series, Tier tier, TimeSpan span,
+void Evaluator::read_tier(std::span<const QuerySeries> series, const WindowsAsked& asked,
                           const VisitColumn& visit) {
-  coarsest_ = std::max(coarsest_, tier);
+  Tier seen = coarsest_;
+  while (seen < asked.tier && !coarsest_.compare_exchange_weak(seen, asked.tier)) {
+  }
   std::exception_ptr stopped;
-  source_.read_windows(series, tier, span,
-                       stopping<WindowColumn>(stopped, budget_, visit,
-                                              [](const WindowColumn& c) { return c.size(); }));
+  source_.visit_windows(series, asked,
+                        stopping<WindowColumn>(stopped, budget_, visit,
+                                               [](const WindowColumn& c) { return c.size(); }));
   if (stopped) std::rethrow_exception(stopped);
 }
 
@@ -58,10 +69,11 @@ void Evaluator::read(std::span<const QuerySeries> series, TimeSpan span, const V
   const auto add = [&](Tier tier, std::int64_t from_ms, std::int64_t to_ms) {
     if (to_ms == INT64_MIN || to_ms < from_ms) return;
     const TimeSpan visible{std::max(span.start_ms, from_ms), std::min(span.end_ms, to_ms)};
-    read_tier(series, tier, {from_ms, to_ms}, [&](std::size_t r, const WindowColumn& column) {
-      charge.add(column.size() * 48);
-      samples[r].add(column, visible);
-    });
+    read_tier(series, {tier, {from_ms, to_ms}, fields_of(FunctionId::first_over_time)},
+              [&](std::size_t r, const WindowColumn& column) {
+                charge.add(column.size() * 48);
+                samples[r].add(column, visible);
+              });
   };
   add(Tier::hour, span.start_ms, gone.hours_to_ms);
   add(Tier::minute, std::max(span.start_ms, gone.hours_to_ms + 1), gone.minutes_to_ms);
@@ -78,34 +90,76 @@ void Evaluator::read(std::span<const QuerySeries> series, TimeSpan span, const V
   });
 }
 
-std::vector<std::size_t> Evaluator::fill_from_tier(std::span<const QuerySeries> series, Tier tier,
-                                                   const WindowTimes& windows,
-                                                   const FromWindows& fill, SeriesMatrix& out) {
-  std::vector<std::size_t> rest;
-  if (tier == Tier::raw) {
-    rest.resize(series.size());
-    std::iota(rest.begin(), rest.end(), std::size_t{0});
-    return rest;
+void Evaluator::in_parts(std::span<const QuerySeries> series, std::vector<std::size_t> rows,
+                         std::size_t weight, const PartWork& work) {
+  constexpr std::size_t kLeastWeight = 200'000;  // of a part: about a millisecond
+  // Where there is more for each thread, parts are smaller than that: then no thread waits long for
+  // one that something else on the machine holds up.
+  constexpr std::size_t kMuch = 4'000'000;
+  constexpr std::size_t kPartsOfMuch = 4;
+  const std::size_t threads = 1 + helpers_.idle();
+  const std::size_t all = rows.size() * weight;
+  std::size_t parts = threads * (all / threads >= kMuch ? kPartsOfMuch : 1);
+  parts = std::min({parts, rows.size(), all / kLeastWeight});
+  if (threads < 2 || parts < 2) {
+    work(rows);
+    return;
   }
-  const std::int64_t samples_from_ms = source_.oldest_ms(Tier::raw).value_or(INT64_MAX);
-  read_tier(series, tier, windows.span(), [&](std::size_t r, const WindowColumn& column) {
-    const auto row = out.row(r);
-    if (fill({column, windows, samples_from_ms}, row)) return;
-    std::fill(row.begin(), row.end(), kAbsent);
-    rest.push_back(r);
+  // Neighbours by number are likely to lie together in the source, to be read only once.
+  std::stable_sort(rows.begin(), rows.end(),
+                   [&](std::size_t a, std::size_t b) { return series[a].ref < series[b].ref; });
+  helpers_.run(parts, [&](std::size_t part) {
+    const std::size_t begin = rows.size() * part / parts;
+    const std::size_t end = rows.size() * (part + 1) / parts;
+    try {
+      work(std::span(rows).subspan(begin, end - begin));
+    } catch (...) {
+      budget_.end();  // for the other parts
+      throw;
+    }
   });
+}
+
+std::vector<std::size_t> Evaluator::fill_from_tier(std::span<const QuerySeries> series,
+                                                   FunctionId function, const WindowTimes& windows,
+                                                   const FromWindows& fill, SeriesMatrix& out) {
+  std::vector<std::size_t> all(series.size());
+  std::iota(all.begin(), all.end(), std::size_t{0});
+  const Tier tier = exact_tier(source_, function, windows);
+  if (tier == Tier::raw) return all;
+  const std::int64_t samples_from_ms = source_.oldest_ms(Tier::raw).value_or(INT64_MAX);
+  const TimeSpan span = windows.span();
+  std::mutex mutex;  // for `rest`
+  std::vector<std::size_t> rest;
+  const auto weight =
+      out.columns() + static_cast<std::size_t>((span.end_ms - span.start_ms) / tier_step_ms(tier));
+  in_parts(series, std::move(all), weight, [&](std::span<const std::size_t> rows) {
+    const WindowsAsked asked{tier, span, fields_of(function)};
+    read_tier(picked(series, rows), asked, [&](std::size_t i, const WindowColumn& column) {
+      const auto row = out.row(rows[i]);
+      if (fill({column, windows, samples_from_ms}, row)) return;
+      std::fill(row.begin(), row.end(), kAbsent);
+      const std::lock_guard lock(mutex);
+      rest.push_back(rows[i]);
+    });
+  });
+  std::sort(rest.begin(), rest.end());
   return rest;
 }
 
 void Evaluator::fill_from_samples(std::span<const QuerySeries> series,
                                   std::span<const std::size_t> rows, TimeSpan span,
-                                  const FromSamples& fill, SeriesMatrix& out) {
+                                  const std::function<FromSamples()>& make_fill,
+                                  SeriesMatrix& out) {
   if (rows.empty()) return;
-  std::vector<QuerySeries> wanted;
-  wanted.reserve(rows.size());
-  for (const std::size_t r : rows) wanted.push_back(series[r]);
-  read(wanted, span,
-       [&](std::size_t i, const SampleSlice& samples) { fill(samples, out.row(rows[i])); });
+  // A sample a second, or a minute where it is long: nobody knows before.
+  const auto seconds = static_cast<std::size_t>((span.end_ms - span.start_ms) / 1000);
+  const std::size_t weight = out.columns() + std::min<std::size_t>(seconds, 100'000);
+  in_parts(series, {rows.begin(), rows.end()}, weight, [&](std::span<const std::size_t> part) {
+    const FromSamples fill = make_fill();
+    read(picked(series, part), span,
+         [&](std::size_t i, const SampleSlice& samples) { fill(samples, out.row(part[i])); });
+  });
 }
 
 }  // namespace volta::promql

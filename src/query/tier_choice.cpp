@@ -61,7 +61,9 @@ StandIns stand_ins(const SeriesSource& source, TimeSpan span) {
   const auto reach = [&](Tier tier) {
     const std::int64_t from = oldest(source, tier);
     if (from >= known_from) return INT64_MIN;
-    const std::int64_t to = ceil_to(std::min(known_from, span.end_ms), tier_step_ms(tier));
+    // What is known begins behind this time: a window that ends at it is the last one needed.
+    const std::int64_t last = std::min(known_from - 1, span.end_ms);
+    const std::int64_t to = ceil_to(last, tier_step_ms(tier));
     known_from = from;
     return to;
   };

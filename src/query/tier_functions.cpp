@@ -121,6 +121,20 @@ bool knows_growth(const Part& part) {
 
 }  // namespace
 
+WindowFields fields_of(FunctionId function) {
+  const bool growth = counts_growth(function);
+  const bool averages = function == FunctionId::avg_over_time;  // overflowed() looks at extremes
+  WindowFields fields;
+  fields.first_and_last = growth || function == FunctionId::delta ||
+                          function == FunctionId::first_over_time ||
+                          function == FunctionId::last_over_time;
+  fields.min_and_max =
+      averages || function == FunctionId::min_over_time || function == FunctionId::max_over_time;
+  fields.sum = averages || function == FunctionId::sum_over_time;
+  fields.increase = growth;
+  return fields;
+}
+
 bool function_of_windows(FunctionId function, const TierInput& input, std::span<double> out) {
   const auto& ends = input.column.end_ms;
   std::size_t begin = 0;

@@ -17,6 +17,9 @@ struct TierInput {
   std::int64_t samples_from_ms = 0;  // since when samples could tell more
 };
 
+// What of windows the function looks at.
+WindowFields fields_of(FunctionId function);
+
 // Fills `out` as range_function() would from the samples. False: only samples can tell.
 bool function_of_windows(FunctionId function, const TierInput& input, std::span<double> out);
 // The same for an instant selector; its range is the lookback.

@@ -10,13 +10,29 @@ namespace {
 
 using Values = std::span<const double>;
 
+// KahanSum's, as far as it is finite: then nothing on the way was not.
+KahanSum finite_sum(Values values) {
+  double sum = 0;
+  double correction = 0;
+  for (const double value : values) {
+    const double next = sum + value;
+    correction += std::abs(sum) >= std::abs(value) ? (sum - next) + value : (value - next) + sum;
+    sum = next;
+  }
+  return {sum, correction};
+}
+
 double sum_of_window(Values values) {
+  const KahanSum quick = finite_sum(values);
+  if (std::isfinite(quick.sum)) return quick.value();
   KahanSum sum;
   for (const double value : values) sum.add(value);
   return std::isinf(sum.sum) ? sum.sum : sum.value();
 }
 
 double mean_of_window(Values values) {
+  const KahanSum quick = finite_sum(values);
+  if (std::isfinite(quick.sum)) return quick.value() / static_cast<double>(values.size());
   Mean mean;
   for (const double value : values) mean.add(value);
   return mean.value();
@@ -73,6 +89,18 @@ void extreme_of_windows(const RangeInput& input, std::span<double> out, const Be
 }
 
 }  // namespace
+
+bool has_nan(std::span<const double> values) {
+  constexpr std::size_t kBlock = 1024;
+  for (std::size_t from = 0; from < values.size(); from += kBlock) {
+    std::uint64_t found = 0;
+    for (const double value : values.subspan(from, std::min(kBlock, values.size() - from))) {
+      found |= value != value ? 1U : 0U;
+    }
+    if (found != 0) return true;
+  }
+  return false;
+}
 
 double quantile_of(double q, std::vector<double>& values) {
   if (values.empty() || std::isnan(q)) return kNaN;

@@ -79,7 +79,7 @@ void AgeClock::look() {
   const auto passed = std::chrono::floor<std::chrono::milliseconds>(clock_.boottime() - looked_);
   looked_ += passed;
   follow(wall, passed.count());
-  now_ms_ = std::min(wall, believed_ms_);
+  now_ms_ = std::min(wall, believed_ms_.load());
   const std::int64_t moved = distance(saved_ms_, believed_ms_);
   if (moved >= kSaveStepMs || moved <= -kSaveStepMs) write();
 }
@@ -91,13 +91,13 @@ void AgeClock::save() {
 
 void AgeClock::write() {
   std::ostringstream text;
-  text << believed_ms_;
+  text << believed_ms_.load();
   for (const auto& gone : gone_ms_) text << ' ' << gone.load();
   text << '\n';
   std::string bytes = text.str();
   bytes.resize(kFileBytes, ' ');  // in place and in one go, always as long
   const ssize_t put = ::pwrite(file_.get(), bytes.data(), bytes.size(), 0);
-  if (put == static_cast<ssize_t>(bytes.size())) saved_ms_ = believed_ms_;
+  if (put == static_cast<ssize_t>(bytes.size())) saved_ms_ = believed_ms_.load();
 }
 
 std::int64_t AgeClock::cutoff_ms(Tier tier) const {
@@ -108,7 +108,10 @@ std::int64_t AgeClock::cutoff_ms(Tier tier) const {
 void AgeClock::note_gone(Tier tier, std::int64_t end_ms) {
   auto& gone = gone_ms_.at(place(tier));
   // What lies ahead was sent by a host with a wrong clock, and says nothing of what came before.
-  gone = std::max(gone.load(), std::min(end_ms, window_end_ms(clock_.wall_ms(), kWindowMs)));
+  const std::int64_t last = std::min(end_ms, window_end_ms(clock_.wall_ms(), kWindowMs));
+  if (last <= gone) return;
+  gone = last;
+  write();  // before it goes: whoever is killed now must not claim to have it
 }
 
 std::int64_t AgeClock::kept_since_ms(Tier tier) const {

@@ -21,7 +21,8 @@ namespace volta {
 // As AgeClock keeps it.
 constexpr const char* kAgeClockName = "volta.ages";
 
-// now_ms() and kept_since_ms() are thread-safe, all else is the writer's thread's.
+// now_ms(), believed_ms(), cutoff_ms() and kept_since_ms() are thread-safe, all else is the
+// writer's thread's.
 class AgeClock {
  public:
   using Ages = std::array<std::int64_t, 3>;  // by tier, ms; 0: for ever
@@ -36,6 +37,9 @@ class AgeClock {
   void save();
   // What ages are counted from, as of the last look. Never later than the wall clock was then.
   [[nodiscard]] std::int64_t now_ms() const { return now_ms_; }
+  // The same, but it follows the wall clock slowly back as well. What is stamped with it and
+  // measured by it is no older than it can be, whichever way the wall clock jumped in between.
+  [[nodiscard]] std::int64_t believed_ms() const { return believed_ms_; }
   // What ended at or before this time is too old for the tier; INT64_MIN: nothing is.
   [[nodiscard]] std::int64_t cutoff_ms(Tier tier) const;
   // Hours of the tier up to this end were deleted for the store's size.
@@ -51,7 +55,7 @@ class AgeClock {
   const Clock& clock_;
   const UniqueFd file_;  // by its name another process may have another one by now
   const Ages ages_;
-  std::int64_t believed_ms_ = 0;
+  std::atomic<std::int64_t> believed_ms_{0};
   std::int64_t saved_ms_ = 0;           // believed_ms_ as the file has it
   std::chrono::nanoseconds looked_{0};  // boottime
   bool apart_ = false;                  // from the wall clock, by more than an hour

@@ -210,6 +210,8 @@ struct ColumnDecoder::Work {
 
   const char* read(std::span<const std::byte> bytes, ValueType type, std::size_t all_ticks);
   const char* read_content(ByteReader& in, unsigned first, ValueType type);
+  // The values of the column that was read; `out` has room for just them.
+  void to_doubles(ValueType type, std::int8_t scale, std::span<double> out);
   [[nodiscard]] std::span<const std::uint32_t> value_ticks() const {
     return gaps ? std::span<const std::uint32_t>(ticks) : std::span<const std::uint32_t>();
   }
@@ -275,13 +277,24 @@ Error broken_column(const char* why) {
   return Error{std::string("a column of the store is broken: ") + why};
 }
 
-template <ValueType type>
+// Integers of less than 51 bits become doubles by one addition and one subtraction, which
+// processors do for several at once: 1.5 * 2^52 has its units in its lowest bit.
+constexpr double kUnitsInLowestBit = 0x1.8p52;
+constexpr std::uint64_t kSmallRange = std::uint64_t{1} << 51U;
+
+bool are_small(ValueType type, std::span<const std::uint64_t> raw) {
+  std::uint64_t high = 0;
+  if (type == ValueType::uint64) {
+    for (const std::uint64_t bits : raw) high |= bits;
+    return high < kSmallRange;
+  }
+  for (const std::uint64_t bits : raw) high |= bits + kSmallRange;
+  return high < 2 * kSmallRange;
+}
+
+template <typename AsDouble>
 void integers_to_doubles(std::span<const std::uint64_t> raw, double factor, bool multiply,
-                         std::span<double> out) {
-  const auto as_double = [](std::uint64_t bits) {
-    return type == ValueType::uint64 ? static_cast<double>(bits)
-                                     : static_cast<double>(static_cast<std::int64_t>(bits));
-  };
+                         std::span<double> out, const AsDouble& as_double) {
   if (factor == 1) {
     for (std::size_t i = 0; i < raw.size(); ++i) out[i] = as_double(raw[i]);
   } else if (multiply) {
@@ -292,19 +305,40 @@ void integers_to_doubles(std::span<const std::uint64_t> raw, double factor, bool
 }
 
 // As to_double(type, scale, raw) of model/metric.hpp, for many.
-void to_doubles(ValueType type, std::int8_t scale, std::span<const std::uint64_t> raw,
-                std::span<double> out) {
+void scaled_doubles(ValueType type, std::int8_t scale, std::span<const std::uint64_t> raw,
+                    std::span<double> out) {
   // What one unit of the raw value is to_double's own power of ten.
   const double factor =
       to_double(ValueType::int64, static_cast<std::int8_t>(scale < 0 ? scale : -scale), 1);
-  if (type == ValueType::uint64) {
-    integers_to_doubles<ValueType::uint64>(raw, factor, scale < 0, out);
+  const bool multiply = scale < 0;
+  if (are_small(type, raw)) {
+    integers_to_doubles(raw, factor, multiply, out, [](std::uint64_t bits) {
+      constexpr auto kMiddle = std::bit_cast<std::uint64_t>(kUnitsInLowestBit);
+      return std::bit_cast<double>(bits + kMiddle) - kUnitsInLowestBit;
+    });
+  } else if (type == ValueType::uint64) {
+    integers_to_doubles(raw, factor, multiply, out,
+                        [](std::uint64_t bits) { return static_cast<double>(bits); });
   } else {
-    integers_to_doubles<ValueType::int64>(raw, factor, scale < 0, out);
+    integers_to_doubles(raw, factor, multiply, out, [](std::uint64_t bits) {
+      return static_cast<double>(static_cast<std::int64_t>(bits));
+    });
   }
 }
 
 }  // namespace
+
+void ColumnDecoder::Work::to_doubles(ValueType type, std::int8_t scale, std::span<double> out) {
+  const auto raw = std::span(values).first(count);
+  if (type == ValueType::float64) {
+    float_values(mode, raw, out);
+    for (const auto& exception : exceptions)
+      out[exception.position] = std::bit_cast<double>(exception.bits);
+    return;
+  }
+  for (const auto& exception : exceptions) raw[exception.position] = exception.bits;
+  scaled_doubles(type, scale, raw, out);
+}
 
 ColumnDecoder::ColumnDecoder() : work_(std::make_unique<Work>()) {}
 ColumnDecoder::~ColumnDecoder() = default;
@@ -327,17 +361,20 @@ Result<DecodedDoubles> ColumnDecoder::decode_doubles(std::span<const std::byte> 
   Work& work = *work_;
   if (const char* why = work.read(bytes, type, ticks)) return broken_column(why);
   if (work.doubles.size() < work.count) work.doubles.resize(work.count);
-  const auto values = std::span(work.values).first(work.count);
   const auto doubles = std::span(work.doubles).first(work.count);
-  if (type == ValueType::float64) {
-    float_values(work.mode, values, doubles);
-    for (const auto& exception : work.exceptions)
-      doubles[exception.position] = std::bit_cast<double>(exception.bits);
-  } else {
-    for (const auto& exception : work.exceptions) values[exception.position] = exception.bits;
-    to_doubles(type, scale, values, doubles);
-  }
+  work.to_doubles(type, scale, doubles);
   return DecodedDoubles{doubles, work.value_ticks()};
+}
+
+Result<std::span<const std::uint32_t>> ColumnDecoder::append_doubles(
+    std::span<const std::byte> bytes, ValueType type, std::int8_t scale, std::size_t ticks,
+    std::vector<double>& out) {
+  Work& work = *work_;
+  if (const char* why = work.read(bytes, type, ticks)) return broken_column(why);
+  const std::size_t before = out.size();
+  out.resize(before + work.count);
+  work.to_doubles(type, scale, std::span(out).subspan(before));
+  return work.value_ticks();
 }
 
 }  // namespace volta

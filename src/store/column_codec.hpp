@@ -81,6 +81,12 @@ class ColumnDecoder {
   // The same through to_double(type, scale, raw): each value is what that function gives.
   Result<DecodedDoubles> decode_doubles(std::span<const std::byte> bytes, ValueType type,
                                         std::int8_t scale, std::size_t ticks);
+  // The same values at the end of `out`, and the ticks that have one; after an Error `out` is as it
+  // was.
+  Result<std::span<const std::uint32_t>> append_doubles(std::span<const std::byte> bytes,
+                                                        ValueType type, std::int8_t scale,
+                                                        std::size_t ticks,
+                                                        std::vector<double>& out);
 
  private:
   struct Work;

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/log.hpp"
+#include "store/foreign_rows.hpp"
 #include "store/pack_rows.hpp"
 #include "store/row_hold.hpp"
 
@@ -15,6 +17,18 @@ constexpr std::int64_t kRowsOfScan = 64;
 constexpr std::size_t kSeriesOfSlice = 4096;
 // Of merged rows of tiers.
 constexpr std::int64_t kLongestPackMs = 30LL * 24 * kWindowMs;
+
+// 0: there is none. Empty: it lies on a broken page.
+std::optional<std::int64_t> row_before(Connection& connection, std::int64_t id) {
+  try {
+    Query query =
+        connection.query("SELECT id FROM foreign_row WHERE id<? ORDER BY id DESC LIMIT 1");
+    return query.with(id).step() ? query.integer(0) : 0;
+  } catch (const SqliteFailure& failure) {
+    if (!failure.damaged()) throw;
+    return std::nullopt;
+  }
+}
 
 }  // namespace
 
@@ -53,29 +67,51 @@ void ForeignJournal::rolled_back() {
   inserted_.clear();
 }
 
+std::vector<ForeignRowSpan> ForeignJournal::oldest(std::int64_t cutoff_ms, std::size_t most) {
+  auto rows = oldest_foreign_rows(connection_, cutoff_ms, most + stuck_.size());
+  std::erase_if(rows, [&](const ForeignRowSpan& row) { return stuck_.contains(row.id); });
+  if (rows.size() > most) rows.resize(most);
+  return rows;
+}
+
 std::optional<std::int64_t> ForeignJournal::oldest_ms() {
-  Query query = connection_.query("SELECT max_ms FROM foreign_row ORDER BY max_ms LIMIT 1");
-  if (!query.step()) return std::nullopt;
-  return query.integer(0);
+  const auto rows = oldest(INT64_MAX, 1);
+  if (rows.empty()) return std::nullopt;
+  return rows.front().max_ms;
 }
 
 bool ForeignJournal::drop(std::int64_t cutoff_ms, std::size_t most) {
   std::vector<std::int64_t> ids;
-  {
-    Query query =
-        connection_.query("SELECT id FROM foreign_row WHERE max_ms<=? ORDER BY max_ms LIMIT ?");
-    query.with(cutoff_ms, static_cast<std::int64_t>(most));
-    while (query.step()) ids.push_back(query.integer(0));
-  }
+  for (const ForeignRowSpan& row : oldest(cutoff_ms, most)) ids.push_back(row.id);
   if (ids.empty()) return false;
+  try {
+    remove(ids);
+    return true;
+  } catch (const SqliteFailure& failure) {
+    if (!failure.damaged()) throw;
+  }
+  // Deleting a row reads the pages that it lies in, and one of them is broken.
+  for (const std::int64_t& id : ids) {
+    try {
+      remove({&id, 1});
+    } catch (const SqliteFailure& failure) {
+      if (!failure.damaged()) throw;
+      stuck_.insert(id);
+      log::error("a row of foreign samples lies on a broken page and cannot be deleted",
+                 {{"row", id}, {"error", failure.what()}});
+    }
+  }
+  return true;
+}
+
+void ForeignJournal::remove(std::span<const std::int64_t> rows) {
   Transaction transaction(connection_);
-  note_forgotten(connection_, *std::max_element(ids.begin(), ids.end()));
-  for (const std::int64_t id : ids) {
+  note_forgotten(connection_, *std::max_element(rows.begin(), rows.end()));
+  for (const std::int64_t id : rows) {
     connection_.query("DELETE FROM foreign_row WHERE id=?").with(id).run();
   }
   transaction.commit();
-  head_.forget(ids);
-  return true;
+  head_.forget(rows);
 }
 
 bool ForeignJournal::drop_series(std::chrono::nanoseconds now) {
@@ -151,19 +187,17 @@ void rebuild_foreign_head(Connection& connection, ForeignHead& head,
                           std::chrono::milliseconds patience) {
   const auto deadline = std::chrono::steady_clock::now() + patience;
   head.set_floor(connection.number("SELECT max(id) FROM foreign_row"));
-  ForeignRowCodec codec;
-  Query query = connection.query(
-      "SELECT id, min_ms, max_ms, series, payload FROM foreign_row ORDER BY id DESC");
-  bool more = query.step();
-  while (more && std::chrono::steady_clock::now() < deadline) {
-    const std::int64_t id = query.integer(0);
+  const auto all = [](std::span<const SeriesId>) { return true; };
+  ForeignRowReader reader(connection);
+  std::optional<std::int64_t> id = row_before(connection, INT64_MAX);
+  while (id && *id != 0 && std::chrono::steady_clock::now() < deadline) {
     auto row = std::make_shared<ForeignRow>();
-    row->min_ms = query.integer(1);
-    row->max_ms = query.integer(2);
-    const bool valid = codec.decode(query.blob(3), query.blob(4), *row);
-    if (!valid) *row = ForeignRow{1, 0, {}, {}, {}, {}, {}, {}};  // overlaps nothing
-    more = query.step();
-    if (!head.prepend(id, row, more ? query.integer(0) : 0)) break;
+    if (reader.read(*id, all, *row) != ForeignRowReader::Found::samples) {
+      *row = ForeignRow{1, 0, {}, {}, {}, {}, {}, {}};  // overlaps nothing
+    }
+    const auto next = row_before(connection, *id);
+    if (!head.prepend(*id, row, next.value_or(*id - 1))) break;
+    id = next;
   }
 }
 

@@ -11,6 +11,7 @@
 #include "model/store.hpp"
 #include "store/foreign_head.hpp"
 #include "store/foreign_row.hpp"
+#include "store/foreign_rows.hpp"
 #include "store/series_table.hpp"
 
 namespace volta {
@@ -39,14 +40,17 @@ class ForeignJournal {
 
   // Time of the oldest row's newest sample, empty: there is none.
   std::optional<std::int64_t> oldest_ms();
+  // Those that drop() would take.
+  std::vector<ForeignRowSpan> oldest(std::int64_t cutoff_ms, std::size_t most);
   // Deletes the oldest rows none of whose samples is after the cutoff, in a transaction of its
-  // own; false: there was none.
+  // own; false: there was none that can be deleted.
   bool drop(std::int64_t cutoff_ms, std::size_t most);
   // Once a day, a slice of looking for series that no row and no pack has any more and of
   // forgetting them. False: nothing to do now.
   bool drop_series(std::chrono::nanoseconds now);
 
  private:
+  void remove(std::span<const std::int64_t> rows);
   bool scan();
   bool scan_kept();
   bool forget_unused();
@@ -54,6 +58,7 @@ class ForeignJournal {
   Connection& connection_;
   SeriesTable& series_;
   ForeignHead& head_;
+  std::unordered_set<std::int64_t> stuck_;  // rows that lie on a broken page: they cannot go
   struct Inserted {
     std::int64_t id;
     std::shared_ptr<const ForeignRow> row;

@@ -1,37 +1,12 @@
 #include "store/foreign_labels.hpp"
 
-#include <algorithm>
-#include <cstring>
 #include <mutex>
 
-#include "base/crypto.hpp"
 #include "base/text.hpp"
 #include "model/time_series.hpp"
 
 namespace volta {
 namespace {
-
-// Of two words that nobody can guess without the key.
-std::uint64_t folded(std::uint64_t a, std::uint64_t b) {
-  __extension__ using Wide = unsigned __int128;
-  const Wide product = static_cast<Wide>(a) * b;
-  return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64U);
-}
-
-std::uint64_t word_at(std::string_view text, std::size_t at) {
-  std::uint64_t word = 0;
-  std::memcpy(&word, text.data() + at, std::min<std::size_t>(8, text.size() - at));
-  return word;
-}
-
-std::uint64_t hashed(std::uint64_t state, std::string_view text,
-                     const std::array<std::uint64_t, 2>& key) {
-  state = folded(state ^ text.size() ^ key[1], key[0]);
-  for (std::size_t at = 0; at < text.size(); at += 8) {
-    state = folded(state ^ word_at(text, at) ^ key[0], state + key[1]);
-  }
-  return state;
-}
 
 bool is_series_of(const SeriesDef& def, const Labels& labels) {
   if (labels.size() != def.labels.size() + 1) return false;
@@ -90,17 +65,10 @@ SeriesDef foreign_series(const Labels& labels) {
   return def;
 }
 
-ForeignSeriesCache::ForeignSeriesCache(SeriesTable& table) : table_(table) {
-  std::array<std::uint8_t, sizeof key_> bytes{};
-  random_bytes(bytes);
-  std::memcpy(key_.data(), bytes.data(), bytes.size());
-  key_[0] |= 1U;  // a product with 0 would forget everything
-}
-
 std::uint64_t ForeignSeriesCache::hash(const Labels& labels) const {
   std::uint64_t state = key_[1];
   for (const auto& [name, value] : labels) {
-    state = hashed(hashed(state, name, key_), value, key_);
+    state = keyed_hash(keyed_hash(state, name, key_), value, key_);
   }
   return state;
 }

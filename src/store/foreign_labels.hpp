@@ -1,7 +1,6 @@
 // Labels that somebody sent: whether they keep the rules, and which series they mean.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -12,6 +11,7 @@
 
 #include "model/names.hpp"
 #include "model/series.hpp"
+#include "store/keyed_hash.hpp"
 #include "store/series_table.hpp"
 
 namespace volta {
@@ -32,7 +32,7 @@ SeriesDef foreign_series(const Labels& labels);
 // labels that collide) and a comparison, without building a string. Thread-safe.
 class ForeignSeriesCache {
  public:
-  explicit ForeignSeriesCache(SeriesTable& table);
+  explicit ForeignSeriesCache(SeriesTable& table) : table_(table) {}
 
   struct Found {
     SeriesId id{};
@@ -45,7 +45,7 @@ class ForeignSeriesCache {
   [[nodiscard]] std::uint64_t hash(const Labels& labels) const;
 
   SeriesTable& table_;
-  std::array<std::uint64_t, 2> key_{};
+  const HashKey key_ = random_hash_key();
   std::shared_mutex mutex_;
   std::unordered_map<std::uint64_t, SeriesTable::Record> known_;
   std::uint64_t forgotten_ = 0;  // SeriesTable::forgotten() that known_ goes with

@@ -225,6 +225,7 @@ std::optional<std::int64_t> ForeignReader::oldest_ms() const {
   query.with(kLooked);
   std::optional<std::int64_t> oldest;
   while (query.step()) oldest = std::min(oldest.value_or(INT64_MAX), query.integer(0));
+  if (oldest) oldest = std::max(*oldest, ages_.kept_since_ms(Tier::raw));
   return oldest;
 }
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "model/store.hpp"
+#include "store/age_clock.hpp"
 #include "store/foreign_head.hpp"
 #include "store/foreign_rows.hpp"
 #include "store/pack_rows.hpp"
@@ -40,8 +41,8 @@ class ForeignReading {
 // Thread-safe. Throws SqliteFailure where the disk fails.
 class ForeignReader {
  public:
-  ForeignReader(const ForeignHead& head, ReaderPool& readers, BadPacks& bad)
-      : head_(head), readers_(readers), bad_(bad) {}
+  ForeignReader(const ForeignHead& head, ReaderPool& readers, BadPacks& bad, const AgeClock& ages)
+      : head_(head), readers_(readers), bad_(bad), ages_(ages) {}
 
   [[nodiscard]] ForeignReading begin(TimeSpan span) const { return {head_, readers_, bad_, span}; }
   [[nodiscard]] std::vector<SampleColumn> read(std::span<const SeriesId> series,
@@ -49,17 +50,18 @@ class ForeignReader {
     return begin(span).read(series, span);
   }
   // As StoreReader::read_windows.
-  [[nodiscard]] std::vector<WindowColumn> read_windows(std::span<const SeriesId> series, Tier tier,
-                                                       TimeSpan ends) const;
+  [[nodiscard]] std::vector<WindowColumn> read_windows(std::span<const SeriesId> series,
+                                                       const WindowsAsked& asked) const;
   // About how many samples all series have there: at least as many as there are.
   [[nodiscard]] std::uint64_t samples_at_most(TimeSpan span) const;
-  // Of what is in no pack yet.
+  // From when on nothing is gone of what is in no pack yet.
   [[nodiscard]] std::optional<std::int64_t> oldest_ms() const;
 
  private:
   const ForeignHead& head_;
   ReaderPool& readers_;
   BadPacks& bad_;
+  const AgeClock& ages_;
 };
 
 }  // namespace volta

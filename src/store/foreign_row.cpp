@@ -56,20 +56,28 @@ void put_columns(Bytes& out, const ForeignRow& row) {
   }
 }
 
-void put_planes(Bytes& out, const ForeignRow& row) {
-  const std::size_t points = row.points();
+// The lowest byte of all words, then the next ones, and so on.
+void put_planes(Bytes& out, std::span<const std::uint64_t> words) {
+  const std::size_t points = words.size();
   const std::size_t start = out.size();
   out.resize(start + points * kWordBytes);
-  for (std::size_t place = 0; place < row.series.size(); ++place) {
-    std::uint64_t before = 0;
-    for (std::size_t at = row.first_value[place]; at < row.first_value[place + 1]; ++at) {
-      std::uint64_t word = row.values[at] ^ before;
-      before = row.values[at];
-      for (std::size_t plane = 0; plane < kWordBytes; ++plane, word >>= 8U) {
-        out[start + plane * points + at] = static_cast<std::byte>(word & 0xffU);
-      }
+  for (std::size_t plane = 0; plane < kWordBytes; ++plane) {
+    std::byte* const to = out.data() + start + plane * points;
+    for (std::size_t at = 0; at < points; ++at) {
+      to[at] = static_cast<std::byte>(words[at] >> (8 * plane));
     }
   }
+}
+
+// Each value of a series XOR the one before it.
+std::vector<std::uint64_t> words_of(const ForeignRow& row) {
+  std::vector<std::uint64_t> words = row.values;
+  for (std::size_t place = 0; place < row.series.size(); ++place) {
+    for (std::size_t at = row.first_value[place + 1] - 1; at > row.first_value[place]; --at) {
+      words[at] ^= row.values[at - 1];
+    }
+  }
+  return words;
 }
 
 void take_planes(std::span<const std::byte> planes, ForeignRow& row) {
@@ -85,6 +93,14 @@ void take_planes(std::span<const std::byte> planes, ForeignRow& row) {
       row.values[at] ^= row.values[at - 1];
     }
   }
+}
+
+bool is_column(const ForeignRow& row, std::uint32_t column,
+               std::span<const std::int64_t> times_ms) {
+  const std::uint32_t from = row.column_first[column];
+  const std::uint32_t to = row.column_first[column + 1];
+  return to - from == times_ms.size() &&
+         std::equal(times_ms.begin(), times_ms.end(), row.times_ms.begin() + from);
 }
 
 // One column; false: not valid.
@@ -124,17 +140,14 @@ std::span<const std::uint64_t> ForeignRow::bits(std::size_t place) const {
 }
 
 std::uint32_t ForeignRowBuilder::column_of(std::span<const std::int64_t> times_ms) {
+  // Series of one scrape stand together.
+  if (!row_.column.empty() && is_column(row_, row_.column.back(), times_ms))
+    return row_.column.back();
   std::uint64_t hash = times_ms.size();
   for (const std::int64_t time : times_ms) hash = mixed(hash, static_cast<std::uint64_t>(time));
   const auto found = columns_by_hash_.find(hash);
-  if (found != columns_by_hash_.end()) {
-    const std::uint32_t from = row_.column_first[found->second];
-    const std::uint32_t to = row_.column_first[found->second + 1];
-    if (std::equal(times_ms.begin(), times_ms.end(), row_.times_ms.begin() + from,
-                   row_.times_ms.begin() + to)) {
-      return found->second;
-    }
-  }
+  if (found != columns_by_hash_.end() && is_column(row_, found->second, times_ms))
+    return found->second;
   const auto number = static_cast<std::uint32_t>(row_.column_first.size() - 1);
   row_.times_ms.insert(row_.times_ms.end(), times_ms.begin(), times_ms.end());
   row_.column_first.push_back(static_cast<std::uint32_t>(row_.times_ms.size()));
@@ -167,9 +180,8 @@ ForeignRow ForeignRowBuilder::take() {
 }
 
 ForeignRowCodec::ForeignRowCodec()
-    : compressor_(ZSTD_createCCtx(), ZSTD_freeCCtx),
-      decompressor_(ZSTD_createDCtx(), ZSTD_freeDCtx) {
-  VOLTA_ASSERT(compressor_ != nullptr && decompressor_ != nullptr);
+    : compressor_(ZSTD_createCCtx(), ZSTD_freeCCtx), decompressor_(nullptr, ZSTD_freeDCtx) {
+  VOLTA_ASSERT(compressor_ != nullptr);
   ZSTD_CCtx_setParameter(compressor_.get(), ZSTD_c_compressionLevel, kLevel);
   ZSTD_CCtx_setParameter(compressor_.get(), ZSTD_c_checksumFlag, 1);
 }
@@ -180,7 +192,7 @@ EncodedForeignRow ForeignRowCodec::encode(ForeignRow row) {
   body_.clear();
   put_columns(body_, row);
   for (const std::uint32_t column : row.column) put_varint(body_, column);
-  put_planes(body_, row);
+  put_planes(body_, words_of(row));
   out.payload.resize(1 + ZSTD_compressBound(body_.size()));
   out.payload[0] = kVersion;
   const std::size_t packed = ZSTD_compress2(compressor_.get(), out.payload.data() + 1,
@@ -226,6 +238,8 @@ bool ForeignRowCodec::decode(std::span<const std::byte> series, std::span<const 
   const unsigned long long size = ZSTD_getFrameContentSize(frame.data(), frame.size());
   if (size > kLargestBody) return false;  // also ZSTD_CONTENTSIZE_UNKNOWN and _ERROR
   body_.resize(static_cast<std::size_t>(size));
+  if (decompressor_ == nullptr) decompressor_.reset(ZSTD_createDCtx());  // who writes needs none
+  VOLTA_ASSERT(decompressor_ != nullptr);
   const std::size_t got = ZSTD_decompressDCtx(decompressor_.get(), body_.data(), body_.size(),
                                               frame.data(), frame.size());
   if (ZSTD_isError(got) != 0 || got != body_.size()) return false;

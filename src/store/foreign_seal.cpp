@@ -1,8 +1,11 @@
 #include "store/foreign_seal.hpp"
 
 #include <algorithm>
+#include <optional>
+#include <set>
 #include <unordered_set>
 
+#include "base/log.hpp"
 #include "store/series_index.hpp"
 #include "store/window_builder.hpp"
 
@@ -26,9 +29,76 @@ constexpr nanoseconds kForeignLongestWait = std::chrono::minutes(10);
 // Further ahead than the sink lets in: the clock was wrong when they came.
 constexpr std::int64_t kForeignFarAheadMs = 48 * kWindowMs;
 
+bool wants_all(std::span<const SeriesId> /*series*/) { return true; }
+
+// Nothing of a row that is gone; whether it can be read is found out later.
+std::size_t points_at_most(Connection& connection, std::int64_t id) {
+  try {
+    Query query = connection.query("SELECT points FROM foreign_row WHERE id=?");
+    return query.with(id).step() ? static_cast<std::size_t>(query.integer(0)) : 0;
+  } catch (const SqliteFailure&) {
+    return kMostRowPoints;
+  }
+}
+
 bool ends_before(std::int64_t time, std::int64_t end_ms) {
   return window_end_ms(time, kWindowMs) < end_ms;
 }
+
+// Of many lists of series, all that is in them. A sender's requests repeat a few lists.
+class SeriesUnion {
+ public:
+  void add(const std::vector<SeriesId>& series) {
+    if (lists_.contains(series)) return;
+    all_.insert(series.begin(), series.end());
+    if (listed_ + series.size() > kMostListed) return;
+    listed_ += series.size();
+    lists_.insert(series);
+  }
+  // Rising.
+  [[nodiscard]] std::vector<SeriesId> all() const {
+    std::vector<SeriesId> sorted(all_.begin(), all_.end());
+    std::sort(sorted.begin(), sorted.end());
+    return sorted;
+  }
+
+ private:
+  static constexpr std::size_t kMostListed = 2'000'000;
+  std::unordered_set<SeriesId> all_;
+  std::set<std::vector<SeriesId>> lists_;
+  std::size_t listed_ = 0;
+};
+
+// The series of a table by rising id, each with its column.
+class ColumnFinder {
+ public:
+  ColumnFinder(const SampleTable& table, std::span<const SeriesId> candidates) {
+    for (const SeriesId id : candidates) {
+      if (const auto column = table.find(id)) columns_.emplace_back(id, *column);
+    }
+  }
+  [[nodiscard]] bool empty() const { return columns_.empty(); }
+  [[nodiscard]] SeriesId first() const { return columns_.front().first; }
+  [[nodiscard]] SeriesId last() const { return columns_.back().first; }
+  // Begins anew: the ids that are asked for from here on rise.
+  void rewind() { at_ = 0; }
+  // Mostly the next one.
+  std::optional<std::uint32_t> find(SeriesId id) {
+    if (at_ < columns_.size() && columns_[at_].first < id) ++at_;
+    if (at_ < columns_.size() && columns_[at_].first < id) {
+      const auto from = columns_.begin() + static_cast<std::ptrdiff_t>(at_);
+      const auto before = [](const auto& column, SeriesId wanted) { return column.first < wanted; };
+      at_ = static_cast<std::size_t>(std::lower_bound(from, columns_.end(), id, before) -
+                                     columns_.begin());
+    }
+    if (at_ == columns_.size() || columns_[at_].first != id) return std::nullopt;
+    return columns_[at_].second;
+  }
+
+ private:
+  std::vector<std::pair<SeriesId, std::uint32_t>> columns_;
+  std::size_t at_ = 0;
+};
 
 }  // namespace
 
@@ -36,19 +106,23 @@ bool ends_before(std::int64_t time, std::int64_t end_ms) {
 class ForeignSource final : public SealSource {
  public:
   ForeignSource(ForeignSealer& sealer, const SealWindow& window)
-      : sealer_(sealer), window_(window), reader_(sealer.parts_.connection) {}
+      : sealer_(sealer), window_(window), reader_(sealer.parts_.connection, &sealer.patience_) {}
   Found find() override;
   void gather(SampleTable& table) override;
 
  private:
   void find_rows(Found& found);
-  void gather_row(std::int64_t id, const ForeignRow& row, SampleTable& table) const;
+  void gather_row(std::int64_t id, const ForeignRow& row, ColumnFinder& finder,
+                  SampleTable& table) const;
   void keep_wide(std::int64_t id, ForeignRow& row);
 
   ForeignSealer& sealer_;
   const SealWindow window_;
   ForeignRowReader reader_;
   std::vector<std::int64_t> rows_;  // rising
+  // [row] The first and the last of its series; of a row without samples to read SeriesId{}.
+  std::vector<std::pair<SeriesId, SeriesId>> reach_;
+  std::vector<SeriesId> series_;  // of all rows; rising
 };
 
 void ForeignSource::find_rows(Found& found) {
@@ -65,10 +139,9 @@ void ForeignSource::find_rows(Found& found) {
   const auto news = sealer_.news_.find(window_.end_ms);
   if (news != sealer_.news_.end()) {
     for (const std::int64_t id : news->second.reaching) {
-      Query query = connection.query("SELECT points FROM foreign_row WHERE id=?");
-      if (!query.with(id).step()) continue;
+      if (id <= window_.after) continue;
       rows_.push_back(id);
-      found.points += static_cast<std::size_t>(query.integer(0));
+      found.points += points_at_most(connection, id);
     }
   }
   std::sort(rows_.begin(), rows_.end());
@@ -79,21 +152,21 @@ SealSource::Found ForeignSource::find() {
   Found found;
   found.accepted = sealer_.looked_to_;
   find_rows(found);
-  std::unordered_set<SeriesId> seen;
+  SeriesUnion seen;
   std::vector<SeriesId> series;
-  std::vector<SeriesId> before;  // of one sender most requests are of the same
   for (const std::int64_t id : rows_) {
     series.clear();
     if (reader_.read_series(id, series) == ForeignRowReader::Found::damaged) {
       sealer_.damaged_.insert(id);
-    } else if (series != before) {
-      seen.insert(series.begin(), series.end());
-      series.swap(before);
+      series.clear();
     }
+    reach_.emplace_back();
+    if (series.empty()) continue;
+    reach_.back() = {series.front(), series.back()};
+    seen.add(series);
   }
-  std::vector<SeriesId> all(seen.begin(), seen.end());
-  std::sort(all.begin(), all.end());
-  for (const SeriesId id : all) {
+  series_ = seen.all();
+  for (const SeriesId id : series_) {
     const auto record = sealer_.parts_.series.record(id);
     if (record != nullptr && record->host == kNoHost) {
       found.series.push_back({record, static_cast<std::uint32_t>(id)});
@@ -103,26 +176,33 @@ SealSource::Found ForeignSource::find() {
 }
 
 void ForeignSource::gather(SampleTable& table) {
+  ColumnFinder finder(table, series_);
+  if (finder.empty()) return;
   const auto wants = [&](std::span<const SeriesId> series) {
+    finder.rewind();
     return std::any_of(series.begin(), series.end(),
-                       [&](SeriesId id) { return table.find(id).has_value(); });
+                       [&](SeriesId id) { return finder.find(id).has_value(); });
   };
   ForeignRow row;
-  for (const std::int64_t id : rows_) {
+  for (std::size_t at = 0; at < rows_.size(); ++at) {
+    const auto [first, last] = reach_[at];
+    if (last < finder.first() || first > finder.last()) continue;
+    const std::int64_t id = rows_[at];
     const auto known = sealer_.wide_.decoded.find(id);
     if (known != sealer_.wide_.decoded.end()) {
-      gather_row(id, *known->second, table);
+      gather_row(id, *known->second, finder, table);
       continue;
     }
     const auto read = reader_.read(id, wants, row);
     if (read == ForeignRowReader::Found::damaged) sealer_.damaged_.insert(id);
     if (read != ForeignRowReader::Found::samples) continue;
-    gather_row(id, row, table);
+    gather_row(id, row, finder, table);
     keep_wide(id, row);
   }
 }
 
-void ForeignSource::gather_row(std::int64_t id, const ForeignRow& row, SampleTable& table) const {
+void ForeignSource::gather_row(std::int64_t id, const ForeignRow& row, ColumnFinder& finder,
+                               SampleTable& table) const {
   // Of each time column that was met: its first time inside, how many there are, and the first of
   // their ticks, which follow one another.
   struct Ticks {
@@ -131,8 +211,11 @@ void ForeignSource::gather_row(std::int64_t id, const ForeignRow& row, SampleTab
     bool made = false;
   };
   std::vector<Ticks> columns(row.column_first.size());
-  for (std::size_t place = 0; place < row.series.size(); ++place) {
-    const auto column = table.find(row.series[place]);
+  finder.rewind();
+  const auto begin = std::lower_bound(row.series.begin(), row.series.end(), finder.first());
+  for (auto place = static_cast<std::size_t>(begin - row.series.begin());
+       place < row.series.size() && row.series[place] <= finder.last(); ++place) {
+    const auto column = finder.find(row.series[place]);
     if (!column) continue;
     const auto times = row.times(place);
     Ticks& ticks = columns[row.column[place]];
@@ -178,7 +261,17 @@ std::unique_ptr<SealSource> ForeignSealer::source(const SealWindow& window) {
 }
 
 std::vector<SealWindow> ForeignSealer::find_due(bool everything) {
-  look_at_new_rows();
+  const bool failed_before = look_failure_ != nullptr;
+  look_failure_ = nullptr;
+  try {
+    look_at_new_rows();
+  } catch (const SqliteFailure& failure) {
+    look_failure_ = std::current_exception();
+    if (!failed_before) {
+      log::error("a row of foreign samples cannot be read now; it and later ones are sealed later",
+                 {{"after_row", looked_to_}, {"error", std::string_view(failure.what())}});
+    }
+  }
   sealed_some_ = false;
   const std::int64_t cutoff = parts_.ages.cutoff_ms(Tier::raw);
   std::vector<SealWindow> due;
@@ -193,6 +286,7 @@ std::vector<SealWindow> ForeignSealer::find_due(bool everything) {
 bool ForeignSealer::is_due(std::int64_t end, const News& news) const {
   const nanoseconds now = parts_.clock.monotonic();
   const std::int64_t wall = parts_.clock.wall_ms();
+  if (news.retry.waits(now)) return false;
   const bool waited = now - news.since >= kForeignLongestWait;
   if (end > wall && end - wall > kForeignFarAheadMs) return waited;
   if (end > wall - limits_.grace_ms - kForeignStaggerMs) return false;
@@ -203,13 +297,7 @@ void ForeignSealer::look_at_new_rows() {
   const std::int64_t last = parts_.connection.number("SELECT max(id) FROM foreign_row");
   full_ = false;
   while (looked_to_ < last) {
-    std::vector<ForeignRowSpan> rows;
-    {
-      Query query = parts_.connection.query(
-          "SELECT id, min_ms, max_ms FROM foreign_row WHERE id>? AND id<=? ORDER BY id LIMIT ?");
-      query.with(looked_to_, last, kRowsOfLook);
-      while (query.step()) rows.push_back({query.integer(0), query.integer(1), query.integer(2)});
-    }
+    const std::vector<ForeignRowSpan> rows = next_rows(last);
     if (rows.empty()) break;
     for (const ForeignRowSpan& row : rows) {
       full_ = known_ >= kMostNews;
@@ -221,6 +309,21 @@ void ForeignSealer::look_at_new_rows() {
   looked_to_ = std::max(looked_to_, last);
 }
 
+std::vector<ForeignRowSpan> ForeignSealer::next_rows(std::int64_t last) const {
+  std::vector<ForeignRowSpan> rows;
+  try {
+    Query query = parts_.connection.query(
+        "SELECT id, min_ms, max_ms FROM foreign_row WHERE id>? AND id<=? ORDER BY id LIMIT ?");
+    query.with(looked_to_, last, kRowsOfLook);
+    while (query.step()) rows.push_back({query.integer(0), query.integer(1), query.integer(2)});
+  } catch (const SqliteFailure&) {
+    // A page of small rows is broken. The index has all that is asked for here.
+    rows = find_foreign_rows(parts_.connection, {INT64_MIN, INT64_MAX}, last);
+    std::erase_if(rows, [&](const ForeignRowSpan& row) { return row.id <= looked_to_; });
+  }
+  return rows;
+}
+
 void ForeignSealer::look_at(const ForeignRowSpan& row) {
   bool is_news = false;
   for (const std::int64_t end : windows_of(row)) is_news = note(row, end) || is_news;
@@ -228,9 +331,8 @@ void ForeignSealer::look_at(const ForeignRowSpan& row) {
   // Sealed before we began. If it does not decode, packs do not have what it held.
   may_sweep_ = true;
   ForeignRow decoded;
-  ForeignRowReader reader(parts_.connection);
-  const auto all = [](std::span<const SeriesId>) { return true; };
-  if (reader.read(row.id, all, decoded) == ForeignRowReader::Found::damaged) {
+  ForeignRowReader reader(parts_.connection, &patience_);
+  if (reader.read(row.id, wants_all, decoded) == ForeignRowReader::Found::damaged) {
     damaged_.insert(row.id);
   }
 }
@@ -241,9 +343,8 @@ std::vector<std::int64_t> ForeignSealer::windows_of(const ForeignRowSpan& row) {
   if (first == last) return {first};
   if (!is_wide(row)) return {first, last};
   ForeignRow decoded;
-  ForeignRowReader reader(parts_.connection);
-  const auto all = [](std::span<const SeriesId>) { return true; };
-  switch (reader.read(row.id, all, decoded)) {
+  ForeignRowReader reader(parts_.connection, &patience_);
+  switch (reader.read(row.id, wants_all, decoded)) {
     case ForeignRowReader::Found::samples:
       return windows_of_row(decoded);
     case ForeignRowReader::Found::damaged:
@@ -284,34 +385,48 @@ void ForeignSealer::note_sealed(const SealWindow& window, std::int64_t accepted)
   const auto found = news_.find(window.end_ms);
   if (found == news_.end()) return;
   found->second.sealed_to = std::max(found->second.sealed_to, accepted);
+  found->second.retry = {};
   if (found->second.newest > accepted) return;
   known_ -= 1 + found->second.reaching.size();
   news_.erase(found);
 }
 
+int ForeignSealer::failed(const SealWindow& window) {
+  const auto found = news_.find(window.end_ms);
+  return found == news_.end() ? 1 : found->second.retry.failed(parts_.clock.monotonic());
+}
+
 // Of a wide row that asks more than it must: between its windows may be others that have news, and
 // then it waits for these.
-bool ForeignSealer::may_go(const ForeignRowSpan& row) const {
-  const std::int64_t last = window_end_ms(row.max_ms, kWindowMs);
+bool ForeignSealer::is_copy(const ForeignRowSpan& row) const {
+  if (damaged_.contains(row.id)) return false;
   for (auto at = news_.lower_bound(window_end_ms(row.min_ms, kWindowMs));
-       at != news_.end() && at->first <= last; ++at) {
+       at != news_.end() && at->first <= window_end_ms(row.max_ms, kWindowMs); ++at) {
     if (at->second.sealed_to < row.id) return false;
   }
-  return !damaged_.contains(row.id);
+  return true;
+}
+
+bool ForeignSealer::is_lost(const ForeignRowSpan& row, std::int64_t cutoff_ms) const {
+  return damaged_.contains(row.id) && window_end_ms(row.max_ms, kWindowMs) <= cutoff_ms;
 }
 
 void ForeignSealer::sweep(const std::function<bool()>& stop) {
   wide_ = {};
-  if (!may_sweep_) return;
+  const std::int64_t cutoff = parts_.ages.cutoff_ms(Tier::raw);
+  if (!may_sweep_ && damaged_.empty()) return;
   std::vector<std::int64_t> rows;
+  std::size_t lost = 0;
   bool held = false;
   for (const ForeignRowSpan& row :
        find_foreign_rows(parts_.connection, {INT64_MIN, INT64_MAX}, looked_to_)) {
-    if (!may_go(row)) continue;
+    const bool copy = is_copy(row);
+    if (stuck_.contains(row.id) || (!copy && !is_lost(row, cutoff))) continue;
     if (!parts_.hold.lets_go(row.id)) {
       held = true;
       continue;
     }
+    if (!copy) ++lost;
     rows.push_back(row.id);
     if (rows.size() < kRowsOfSweep) continue;
     if (stop()) return;
@@ -320,9 +435,30 @@ void ForeignSealer::sweep(const std::function<bool()>& stop) {
   }
   if (!rows.empty()) remove(rows);
   may_sweep_ = held;
+  if (lost > 0) {
+    log::error("damaged rows of foreign samples are older than samples are kept and are let go",
+               {{"rows", lost}});
+  }
 }
 
-void ForeignSealer::remove(const std::vector<std::int64_t>& rows) {
+// Deleting a row reads the pages that it lies in.
+void ForeignSealer::remove(std::span<const std::int64_t> rows) {
+  try {
+    remove_all(rows);
+  } catch (const SqliteFailure& failure) {
+    if (!failure.damaged()) throw;
+    if (rows.size() > 1) {
+      for (std::size_t i = 0; i < rows.size(); ++i) remove(rows.subspan(i, 1));
+      return;
+    }
+    stuck_.insert(rows.front());
+    damaged_gone_ += damaged_.erase(rows.front());
+    log::error("a row of foreign samples lies under a broken page and cannot be deleted",
+               {{"row", rows.front()}, {"error", std::string_view(failure.what())}});
+  }
+}
+
+void ForeignSealer::remove_all(std::span<const std::int64_t> rows) {
   parts_.writer.call([&](Connection& connection) {
     for (const std::int64_t id : rows) {
       connection.query("DELETE FROM foreign_row WHERE id=?").with(id).run();
@@ -330,6 +466,7 @@ void ForeignSealer::remove(const std::vector<std::int64_t>& rows) {
     note_forgotten(connection, *std::max_element(rows.begin(), rows.end()));
   });
   parts_.head.forget(rows);
+  for (const std::int64_t id : rows) damaged_gone_ += damaged_.erase(id);
 }
 
 }  // namespace volta

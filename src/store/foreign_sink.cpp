@@ -21,21 +21,27 @@ constexpr std::size_t kFewestRowPoints = 1024;
 // samples go when their time is over.
 constexpr std::int64_t kFarthestAheadMs = 86'400'000;
 
-// What is wrong with the samples; "": nothing.
-std::string samples_problem(const LabeledSamples& samples, std::int64_t now_ms) {
-  VOLTA_ASSERT(samples.labels != nullptr && samples.times_ms.size() == samples.values.size());
-  const auto& times = samples.times_ms;
+// What is wrong with the samples of a series; null: nothing.
+const char* samples_problem(std::span<const std::int64_t> times, std::int64_t now_ms) {
   const bool rising =
       std::adjacent_find(times.begin(), times.end(), std::greater_equal<>()) == times.end();
   if (!rising) return "the samples of a series are not in rising time";
   if (!times.empty() && times.back() > now_ms && times.back() - now_ms > kFarthestAheadMs)
     return "a sample is more than a day ahead of the server's clock; are its times milliseconds?";
-  return "";
+  return nullptr;
 }
 
-void refuse(const LabeledSamples& samples, const std::string& why, WriteOutcome& outcome) {
-  outcome.refused += samples.times_ms.size();
-  if (outcome.why.empty()) outcome.why = why;
+void refuse(std::size_t samples, std::string why, WriteOutcome& outcome) {
+  outcome.refused += samples;
+  if (outcome.why.empty()) outcome.why = std::move(why);
+}
+
+template <typename Places>
+void sort_by_id(Places& places) {
+  const auto before = [](const auto& a, const auto& b) { return a.id < b.id; };
+  if (!std::is_sorted(places.begin(), places.end(), before)) {
+    std::stable_sort(places.begin(), places.end(), before);
+  }
 }
 
 // Samples of one series that go into one row.
@@ -63,27 +69,27 @@ std::vector<std::int64_t> cuts_of(std::vector<std::pair<std::int64_t, std::size_
   return cuts;
 }
 
-std::size_t end_of_piece(const std::vector<std::int64_t>& times, std::size_t first,
+std::size_t end_of_piece(std::span<const std::int64_t> times, std::size_t first,
                          std::int64_t last_ms) {
   const auto from = times.begin() + static_cast<std::ptrdiff_t>(first);
   return static_cast<std::size_t>(std::upper_bound(from, times.end(), last_ms) - times.begin());
 }
 
+// Empty: all of it may stand together.
 template <typename Places>
-std::vector<std::int64_t> find_cuts(std::span<const LabeledSamples> series, const Places& places) {
+std::vector<std::int64_t> find_cuts(const Places& places) {
   std::int64_t min_ms = INT64_MAX;
   std::int64_t max_ms = INT64_MIN;
   for (const auto& place : places) {
-    min_ms = std::min(min_ms, series[place.at].times_ms.front());
-    max_ms = std::max(max_ms, series[place.at].times_ms.back());
+    min_ms = std::min(min_ms, place.times_ms.front());
+    max_ms = std::max(max_ms, place.times_ms.back());
   }
-  if (places.empty() || !is_wide({0, min_ms, max_ms})) return {INT64_MAX};
+  if (places.empty() || !is_wide({0, min_ms, max_ms})) return {};
   std::vector<std::pair<std::int64_t, std::size_t>> windows;  // end, samples of one series
   for (const auto& place : places) {
-    const auto& times = series[place.at].times_ms;
-    for (std::size_t at = 0; at < times.size();) {
-      const std::int64_t end = window_end_ms(times[at], kWindowMs);
-      const std::size_t to = end_of_piece(times, at, end);
+    for (std::size_t at = 0; at < place.times_ms.size();) {
+      const std::int64_t end = window_end_ms(place.times_ms[at], kWindowMs);
+      const std::size_t to = end_of_piece(place.times_ms, at, end);
       windows.emplace_back(end, to - at);
       at = to;
     }
@@ -93,11 +99,16 @@ std::vector<std::int64_t> find_cuts(std::span<const LabeledSamples> series, cons
 
 // In the order of rows, then of places.
 template <typename Places>
-std::vector<Piece> pieces_of(std::span<const LabeledSamples> series, const Places& places) {
-  const std::vector<std::int64_t> cuts = find_cuts(series, places);
+std::vector<Piece> pieces_of(const Places& places) {
+  const std::vector<std::int64_t> cuts = find_cuts(places);
   std::vector<Piece> pieces;
+  pieces.reserve(places.size());
   for (std::uint32_t place = 0; place < places.size(); ++place) {
-    const auto& times = series[places[place].at].times_ms;
+    const auto& times = places[place].times_ms;
+    if (cuts.empty()) {
+      pieces.push_back({0, place, 0, times.size()});
+      continue;
+    }
     for (std::size_t at = 0; at < times.size();) {
       const auto cut = std::lower_bound(cuts.begin(), cuts.end(), times[at]);
       const std::size_t to = end_of_piece(times, at, *cut);
@@ -115,6 +126,7 @@ std::vector<Piece> pieces_of(std::span<const LabeledSamples> series, const Place
 // Rows for one entry, as they fill.
 class EntryBuilder {
  public:
+  explicit EntryBuilder(ForeignRowCodec& codec) : codec_(codec) {}
   // What comes from now on goes into another row.
   void finish_row();
   void add(SeriesId id, std::span<const std::int64_t> times_ms, std::span<const double> values);
@@ -123,7 +135,7 @@ class EntryBuilder {
   ForeignEntry take(std::uint64_t forgotten);
 
  private:
-  ForeignRowCodec codec_;
+  ForeignRowCodec& codec_;
   ForeignRowBuilder builder_;
   ForeignEntry entry_;
 };
@@ -148,7 +160,9 @@ void EntryBuilder::finish_row() {
 
 ForeignEntry EntryBuilder::take(std::uint64_t forgotten) {
   finish_row();
-  std::sort(entry_.series.begin(), entry_.series.end());
+  if (!std::is_sorted(entry_.series.begin(), entry_.series.end())) {
+    std::sort(entry_.series.begin(), entry_.series.end());
+  }
   entry_.series.erase(std::unique(entry_.series.begin(), entry_.series.end()), entry_.series.end());
   entry_.forgotten = forgotten;
   return std::exchange(entry_, ForeignEntry());
@@ -157,63 +171,125 @@ ForeignEntry EntryBuilder::take(std::uint64_t forgotten) {
 }  // namespace
 
 WriteOutcome ForeignSink::write(std::span<const LabeledSamples> series) {
+  return write_places([&](WriteOutcome& outcome) { return resolve(series, outcome); });
+}
+
+WriteOutcome ForeignSink::write_keyed(const KeyedSamples& samples) {
+  return write_places([&](WriteOutcome& outcome) { return resolve_keyed(samples, outcome); });
+}
+
+WriteOutcome ForeignSink::write_places(const std::function<Places(WriteOutcome&)>& find) {
   // Once more only where a series was forgotten in the very moment between its being looked up and
   // the commit; it has a new id then.
   constexpr int kTries = 3;
   for (int tries = 1;; ++tries) {
     WriteOutcome outcome;
     const std::uint64_t forgotten = series_.forgotten();
-    const std::vector<Place> places = resolve(series, outcome);
-    outcome.state = commit(series, places, forgotten);
+    const Places places = find(outcome);
+    for (const Place& place : places) outcome.written += place.times_ms.size();
+    outcome.state = commit(places, forgotten);
     if (outcome.state == WriteState::committed) return outcome;
     const bool again = outcome.state == WriteState::failed && series_.forgotten() != forgotten;
     if (!again || tries == kTries) return {outcome.state, 0, outcome.refused, outcome.why};
   }
 }
 
-std::vector<ForeignSink::Place> ForeignSink::resolve(std::span<const LabeledSamples> series,
-                                                     WriteOutcome& outcome) {
-  std::vector<Place> places;
+ForeignSink::Places ForeignSink::resolve(std::span<const LabeledSamples> series,
+                                         WriteOutcome& outcome) {
+  Places places;
   places.reserve(series.size());
   const std::int64_t now_ms = clock_.wall_ms();
-  for (std::size_t at = 0; at < series.size(); ++at) {
-    const LabeledSamples& samples = series[at];
-    if (std::string problem = samples_problem(samples, now_ms); !problem.empty()) {
-      refuse(samples, problem, outcome);
+  for (const LabeledSamples& samples : series) {
+    VOLTA_ASSERT(samples.labels != nullptr && samples.times_ms.size() == samples.values.size());
+    if (const char* problem = samples_problem(samples.times_ms, now_ms); problem != nullptr) {
+      refuse(samples.times_ms.size(), problem, outcome);
       continue;
     }
     if (samples.times_ms.empty()) continue;
-    const auto found = cache_.resolve(*samples.labels);
+    auto found = cache_.resolve(*samples.labels);
     if (found.id == SeriesId{}) {
-      refuse(samples, found.refused, outcome);
+      refuse(samples.times_ms.size(), std::move(found.refused), outcome);
       continue;
     }
-    places.push_back({found.id, static_cast<std::uint32_t>(at)});
-    outcome.written += samples.times_ms.size();
+    places.push_back({found.id, samples.times_ms, samples.values});
   }
-  const auto before = [](const Place& a, const Place& b) { return a.id < b.id; };
-  if (!std::is_sorted(places.begin(), places.end(), before)) {
-    std::stable_sort(places.begin(), places.end(), before);
-  }
+  sort_by_id(places);
   return places;
 }
 
-WriteState ForeignSink::commit(std::span<const LabeledSamples> series,
-                               const std::vector<Place>& places, std::uint64_t forgotten) {
-  EntryBuilder builder;
+SeriesId ForeignSink::resolve_labels(const KeyedSamples& samples, const KeyedSamples::Series& one,
+                                     WriteOutcome& outcome) {
+  const auto labels = samples.labels(one.key);
+  if (!labels) {
+    refuse(one.count, labels.error().text, outcome);
+    return SeriesId{};
+  }
+  auto found = cache_.resolve(*labels.value());
+  if (found.id == SeriesId{}) refuse(one.count, std::move(found.refused), outcome);
+  return found.id;
+}
+
+ForeignSink::Places ForeignSink::resolve_keyed(const KeyedSamples& samples, WriteOutcome& outcome) {
+  VOLTA_ASSERT(samples.times_ms.size() == samples.values.size());
+  const std::uint64_t forgotten = series_.forgotten();
+  std::vector<SeriesId> ids;
+  keys_.find(samples.series, forgotten, ids);
+  std::vector<ForeignKeys::Known> met;
+  Places places;
+  places.reserve(samples.series.size());
+  const std::int64_t now_ms = clock_.wall_ms();
+  for (std::size_t i = 0; i < samples.series.size(); ++i) {
+    const KeyedSamples::Series& one = samples.series[i];
+    const auto times = std::span(samples.times_ms).subspan(one.first, one.count);
+    if (const char* problem = samples_problem(times, now_ms); problem != nullptr) {
+      refuse(times.size(), problem, outcome);
+      continue;
+    }
+    if (times.empty()) continue;
+    if (ids[i] == SeriesId{}) {
+      ids[i] = resolve_labels(samples, one, outcome);
+      if (ids[i] == SeriesId{}) continue;
+      met.push_back({one.key, ids[i]});
+    }
+    places.push_back({ids[i], times, std::span(samples.values).subspan(one.first, one.count)});
+  }
+  if (!met.empty()) keys_.remember(met, forgotten);
+  sort_by_id(places);
+  return places;
+}
+
+WriteState ForeignSink::commit(const Places& places, std::uint64_t forgotten) {
+  if (places.empty()) return WriteState::committed;
+  auto codec = take_codec();
+  EntryBuilder builder(*codec);
   std::uint32_t row = 0;
-  for (const Piece& piece : pieces_of(series, places)) {
+  for (const Piece& piece : pieces_of(places)) {
     const Place& place = places[piece.place];
     if (piece.row != row) builder.finish_row();
     row = piece.row;
-    const LabeledSamples& samples = series[place.at];
-    builder.add(place.id, std::span(samples.times_ms).subspan(piece.first, piece.count),
-                std::span(samples.values).subspan(piece.first, piece.count));
+    builder.add(place.id, place.times_ms.subspan(piece.first, piece.count),
+                place.values.subspan(piece.first, piece.count));
     if (!builder.large()) continue;
     const WriteState state = hand_over(builder.take(forgotten));
     if (state != WriteState::committed) return state;
   }
-  return builder.empty() ? WriteState::committed : hand_over(builder.take(forgotten));
+  if (builder.empty()) return WriteState::committed;
+  ForeignEntry last = builder.take(forgotten);
+  give_back(std::move(codec));  // the commit takes longer than all else
+  return hand_over(std::move(last));
+}
+
+std::unique_ptr<ForeignRowCodec> ForeignSink::take_codec() {
+  const std::lock_guard lock(codecs_mutex_);
+  if (codecs_.empty()) return std::make_unique<ForeignRowCodec>();
+  auto codec = std::move(codecs_.back());
+  codecs_.pop_back();
+  return codec;
+}
+
+void ForeignSink::give_back(std::unique_ptr<ForeignRowCodec> codec) {
+  const std::lock_guard lock(codecs_mutex_);
+  codecs_.push_back(std::move(codec));
 }
 
 WriteState ForeignSink::hand_over(ForeignEntry entry) {

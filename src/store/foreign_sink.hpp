@@ -2,8 +2,15 @@
 // group commit that holds them.
 #pragma once
 
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <vector>
+
 #include "base/clock.hpp"
 #include "model/sample_sink.hpp"
+#include "store/foreign_keys.hpp"
 #include "store/foreign_labels.hpp"
 #include "store/metric_notes.hpp"
 #include "store/writer.hpp"
@@ -19,17 +26,28 @@ class ForeignSink final : public SampleSink {
   // A very large request is committed in parts; where a later one is not taken, the answer is that
   // nothing was, and the repeat of the first parts changes nothing.
   WriteOutcome write(std::span<const LabeledSamples> series) override;
+  WriteOutcome write_keyed(const KeyedSamples& samples) override;
   void describe(std::span<const MetricMetadata> metrics) override { notes_.add(metrics); }
 
  private:
+  // What may be written of one series.
   struct Place {
     SeriesId id;
-    std::uint32_t at;  // in what was asked
+    std::span<const std::int64_t> times_ms;
+    std::span<const double> values;
   };
-  // Those that may be written, by id, then as they came.
-  std::vector<Place> resolve(std::span<const LabeledSamples> series, WriteOutcome& outcome);
-  WriteState commit(std::span<const LabeledSamples> series, const std::vector<Place>& places,
-                    std::uint64_t forgotten);
+  using Places = std::vector<Place>;
+  // Names what there is to write, and is called again where a name did not last.
+  WriteOutcome write_places(const std::function<Places(WriteOutcome&)>& find);
+  // Both answer by id, then as they came.
+  Places resolve(std::span<const LabeledSamples> series, WriteOutcome& outcome);
+  Places resolve_keyed(const KeyedSamples& samples, WriteOutcome& outcome);
+  // Of a key that was not met before; SeriesId{}: refused.
+  SeriesId resolve_labels(const KeyedSamples& samples, const KeyedSamples::Series& one,
+                          WriteOutcome& outcome);
+  WriteState commit(const Places& places, std::uint64_t forgotten);
+  std::unique_ptr<ForeignRowCodec> take_codec();
+  void give_back(std::unique_ptr<ForeignRowCodec> codec);
   WriteState hand_over(ForeignEntry entry);
 
   const Clock& clock_;
@@ -37,6 +55,9 @@ class ForeignSink final : public SampleSink {
   MetricNotes& notes_;
   Writer& writer_;
   ForeignSeriesCache cache_;
+  ForeignKeys keys_;
+  std::mutex codecs_mutex_;
+  std::vector<std::unique_ptr<ForeignRowCodec>> codecs_;  // idle; as many as wrote at once
 };
 
 }  // namespace volta

@@ -77,30 +77,28 @@ std::vector<UnsealedSpan> unsealed_spans(Connection& connection, const std::set<
   return spans;
 }
 
-void add_tier_packs(Connection& connection, BadPacks& bad, const PackRange& range,
+void add_tier_packs(ReaderPool::Lease& lease, BadPacks& bad, const WindowsAsked& asked,
                     std::span<const SeriesId> series, std::vector<WindowMerge>& windows) {
-  PackReader reader;
-  visit_packs(connection, range, bad, [&](const OpenPack& open) {
-    for (std::size_t i = 0; i < series.size(); ++i) {
-      if (series[i] < open.row.first_series || series[i] > open.row.last_series) continue;
-      const auto found = read_tier_columns(reader, open, series[i], tier_step_ms(range.tier));
-      if (found) {
-        windows[i].put(*found, open.row.accepted, range.ends, open.row.span_ms);
-      } else {
-        bad.report(open.row, found.error().text);
-      }
-    }
-  });
+  const auto [first, last] = std::minmax_element(series.begin(), series.end());
+  PackReader& reader = lease.packs();
+  visit_packs(
+      *lease, {asked.tier, kNoHost, asked.ends, *first, *last}, bad, [&](const OpenPack& open) {
+        for (std::size_t i = 0; i < series.size(); ++i) {
+          if (series[i] < open.row.first_series || series[i] > open.row.last_series) continue;
+          auto found =
+              read_tier_columns(reader, open, series[i], tier_step_ms(asked.tier), asked.fields);
+          if (found) {
+            windows[i].put(std::move(*found), open.row.accepted, asked.ends, open.row.span_ms);
+          } else {
+            bad.report(open.row, found.error().text);
+          }
+        }
+      });
 }
-
-struct AskedWindows {
-  Tier tier;
-  TimeSpan ends;
-};
 
 // The windows of hours that no pack has all of, made of samples.
 void join_samples(ForeignReading& reading, const UnsealedSpan& span,
-                  std::span<const SeriesId> series, const AskedWindows& asked,
+                  std::span<const SeriesId> series, const WindowsAsked& asked,
                   std::vector<WindowMerge>& windows) {
   const std::int64_t start = window_start_ms(span.first_end) + 1;
   const TimeSpan inside{std::max(start, asked.ends.start_ms),
@@ -115,13 +113,13 @@ void join_samples(ForeignReading& reading, const UnsealedSpan& span,
 
 }  // namespace
 
-std::vector<WindowColumn> ForeignReader::read_windows(std::span<const SeriesId> series, Tier tier,
-                                                      TimeSpan ends) const {
+std::vector<WindowColumn> ForeignReader::read_windows(std::span<const SeriesId> series,
+                                                      const WindowsAsked& asked) const {
   // What is sealed meanwhile may be met twice or not at all; then once more.
   constexpr int kTries = 5;
   std::vector<WindowColumn> out(series.size());
+  const TimeSpan ends = asked.ends;
   if (ends.start_ms > ends.end_ms || series.empty()) return out;
-  const auto [first, last] = std::minmax_element(series.begin(), series.end());
   const TimeSpan hours{window_end_ms(ends.start_ms, kWindowMs),
                        window_end_ms(ends.end_ms, kWindowMs)};
   for (int tries = 1;; ++tries) {
@@ -132,14 +130,14 @@ std::vector<WindowColumn> ForeignReader::read_windows(std::span<const SeriesId> 
       auto connection = readers_.take();
       before = seal_state(*connection, hours);
       const auto hours_with_news = find_news(*connection, hours);
-      add_tier_packs(*connection, bad_, {tier, kNoHost, ends, *first, *last}, series, windows);
+      add_tier_packs(connection, bad_, asked, series, windows);
       unsealed = unsealed_spans(*connection, hours_with_news, series.size());
     }
     if (!unsealed.empty()) {
       ForeignReading reading =
           begin({window_start_ms(unsealed.front().first_end), unsealed.back().last_end});
       for (const UnsealedSpan& span : unsealed) {
-        join_samples(reading, span, series, {tier, ends}, windows);
+        join_samples(reading, span, series, asked, windows);
       }
     }
     bool same = false;

@@ -25,7 +25,38 @@ std::shared_ptr<const Labels> forward_labels(const SeriesDef& def, const std::st
   return labels;
 }
 
+// Nothing, where the database is broken under the row: who passes on what comes must get past it.
+template <typename Read>
+std::vector<ForwardRow> unless_broken(std::int64_t id, Read read) {
+  try {
+    return read();
+  } catch (const SqliteFailure& failure) {
+    if (!failure.damaged()) throw;
+    log_broken_row(id, Error{failure.what()});
+    return {};
+  }
+}
+
 }  // namespace
+
+std::vector<ForwardRow> ForwardRows::of_batch(Connection& connection, std::int64_t id) {
+  return unless_broken(id, [&]() -> std::vector<ForwardRow> {
+    Query row = connection.query(
+        "SELECT id, accepted, seq, slots, first_ms, span_ms, points, payload FROM journal"
+        " WHERE id=?");
+    if (!row.with(id).step()) return {};
+    return expand_batch(connection, row);
+  });
+}
+
+std::vector<ForwardRow> ForwardRows::of_foreign(Connection& connection, std::int64_t id) {
+  return unless_broken(id, [&]() -> std::vector<ForwardRow> {
+    Query row =
+        connection.query("SELECT min_ms, max_ms, series, payload FROM foreign_row WHERE id=?");
+    if (!row.with(id).step()) return {};
+    return expand_foreign(id, row);
+  });
+}
 
 const ForwardRows::Known* ForwardRows::known(SeriesId series) {
   const auto found = known_.find(series);
@@ -75,7 +106,7 @@ const SeriesList& ForwardRows::slots(Connection& connection, std::int64_t run,
   return slots;
 }
 
-std::vector<ForwardRow> ForwardRows::of_batch(Connection& connection, const Query& row) {
+std::vector<ForwardRow> ForwardRows::expand_batch(Connection& connection, const Query& row) {
   const std::int64_t id = row.integer(0);
   const std::int64_t keyframe = id >> kGroupBits;
   const Group* of = group(connection, keyframe);
@@ -134,11 +165,10 @@ std::vector<ForwardRow> ForwardRows::expand(std::uint64_t commit, const DecodedB
   return rows;
 }
 
-std::vector<ForwardRow> ForwardRows::of_foreign(const Query& row) {
-  const std::int64_t id = row.integer(0);
-  foreign_.min_ms = row.integer(1);
-  foreign_.max_ms = row.integer(2);
-  if (!codec_.decode(row.blob(3), row.blob(4), foreign_)) {
+std::vector<ForwardRow> ForwardRows::expand_foreign(std::int64_t id, const Query& row) {
+  foreign_.min_ms = row.integer(0);
+  foreign_.max_ms = row.integer(1);
+  if (!codec_.decode(row.blob(2), row.blob(3), foreign_)) {
     log_broken_row(id, Error{"a row of foreign samples is damaged"});
     return {};
   }

@@ -24,12 +24,15 @@ class ForwardRows {
  public:
   ForwardRows(const HostTable& hosts, const SeriesTable& series) : hosts_(hosts), series_(series) {}
 
-  // A row as read_journal_row() wants it. Throws SqliteFailure.
-  std::vector<ForwardRow> of_batch(Connection& connection, const Query& row);
-  // A row of "id, min_ms, max_ms, series, payload".
-  std::vector<ForwardRow> of_foreign(const Query& row);
+  // Of the journals, by their id. Throws SqliteFailure, but for pages that are broken.
+  std::vector<ForwardRow> of_batch(Connection& connection, std::int64_t id);
+  std::vector<ForwardRow> of_foreign(Connection& connection, std::int64_t id);
 
  private:
+  // A row as read_journal_row() wants it.
+  std::vector<ForwardRow> expand_batch(Connection& connection, const Query& row);
+  // A row of "min_ms, max_ms, series, payload".
+  std::vector<ForwardRow> expand_foreign(std::int64_t id, const Query& row);
   struct Known {
     std::shared_ptr<const Labels> labels;
     ValueType type = ValueType::float64;

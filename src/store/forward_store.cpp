@@ -13,11 +13,10 @@ constexpr std::int64_t kRowsOfRead = 256;
 constexpr std::uint32_t kLastRow = std::numeric_limits<std::uint32_t>::max();
 
 constexpr const char* kBatches =
-    "SELECT id, accepted, seq, slots, first_ms, span_ms, points, payload FROM journal"
-    " WHERE accepted >= ? AND accepted <= ? ORDER BY accepted LIMIT ?";
+    "SELECT id, accepted FROM journal WHERE accepted >= ? AND accepted <= ? ORDER BY accepted "
+    "LIMIT ?";
 constexpr const char* kForeign =
-    "SELECT id, min_ms, max_ms, series, payload FROM foreign_row"
-    " WHERE id >= ? AND id <= ? ORDER BY id LIMIT ?";
+    "SELECT id FROM foreign_row WHERE id >= ? AND id <= ? ORDER BY id LIMIT ?";
 
 std::int64_t commit_number(ForwardPosition position) {
   constexpr std::uint64_t kMost = std::numeric_limits<std::int64_t>::max() - 1;
@@ -84,8 +83,10 @@ bool StoreForwardLog::read_some(Reading& reading) const {
   for (; left > 0 && !reading.full && (more_batches || more_foreign); --left) {
     const bool batch = more_batches && (!more_foreign || batches.integer(1) < foreign.integer(0));
     const std::int64_t commit = batch ? batches.integer(1) : foreign.integer(0);
-    take(reading, commit,
-         [&] { return batch ? rows_.of_batch(connection(), batches) : rows_.of_foreign(foreign); });
+    take(reading, commit, [&] {
+      return batch ? rows_.of_batch(connection(), batches.integer(0))
+                   : rows_.of_foreign(connection(), commit);
+    });
     reading.from = commit + 1;
     if (reading.samples >= reading.most_samples) reading.full = true;
     if (reading.full) break;

@@ -7,6 +7,11 @@
 
 namespace volta {
 
+bool GrowingColumn::rises() const {
+  return std::adjacent_find(times_ms.begin(), times_ms.end(), std::greater_equal<>()) ==
+         times_ms.end();
+}
+
 void GrowingColumn::append(GrowingColumn&& later) {
   if (times_ms.empty()) {
     *this = std::move(later);
@@ -21,9 +26,7 @@ void GrowingColumn::append(GrowingColumn&& later) {
 }
 
 void GrowingColumn::finish(SampleColumn& out) {
-  const bool rising = std::adjacent_find(times_ms.begin(), times_ms.end(),
-                                         std::greater_equal<>()) == times_ms.end();
-  if (rising) {
+  if (rises()) {
     out.times_ms = std::move(times_ms);
     out.values = std::move(values);
     return;

@@ -30,6 +30,8 @@ struct GrowingColumn {
     times_ms.push_back(time_ms);
     values.push_back(value);
   }
+  // Each time comes once, and in order.
+  [[nodiscard]] bool rises() const;
   void append(GrowingColumn&& later);
   // In rising time; of several for one time the last accepted, of these the last added. The column
   // is spent.

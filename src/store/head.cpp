@@ -5,67 +5,12 @@
 #include "base/assert.hpp"
 
 namespace volta {
-namespace {
-
-// A batch this long is a block by itself; shorter ones share a block.
-constexpr std::size_t kOwnBlockTicks = 8;
-
-void insert(NewestSamples& newest, std::int64_t time, std::uint64_t raw, std::int64_t accepted) {
-  if (newest.accepted == 0 || time > newest.time_ms) {
-    if (newest.accepted != 0) {
-      newest.has_before = true;
-      newest.before_ms = newest.time_ms;
-      newest.before_raw = newest.raw;
-    }
-    newest.time_ms = time;
-    newest.raw = raw;
-    newest.accepted = accepted;
-  } else if (time == newest.time_ms) {
-    if (accepted < newest.accepted) return;
-    newest.raw = raw;
-    newest.accepted = accepted;
-  } else if (!newest.has_before || time > newest.before_ms) {
-    newest.has_before = true;
-    newest.before_ms = time;
-    newest.before_raw = raw;
-  }
-}
-
-}  // namespace
-
-void Head::note(HostHead& head, const Committed& entry, std::int64_t now_ms) {
-  const DecodedBatch& batch = *entry.batch;
-  for (Slot slot = 0; slot < batch.slots; ++slot) {
-    if ((*entry.series)[slot] == SeriesId{}) continue;  // refused
-    NewestSamples* newest = nullptr;
-    for (std::size_t tick = 0; tick < batch.ticks(); ++tick) {
-      const std::size_t at = batch.at(slot, tick);
-      if (batch.present[at] == 0) continue;
-      if (newest == nullptr) newest = &head.newest[(*entry.series)[slot]];
-      insert(*newest, batch.times_ms[tick], batch.values[at], entry.accepted);
-      newest->received_ms = now_ms;
-    }
-  }
-}
-
-void Head::note(HostHead& head, const HeadBlock& block) {
-  for (Slot slot = 0; slot < block.columns.size(); ++slot) {
-    const HeadBlock::Column& column = block.columns[slot];
-    if (column.present == 0 || (*block.series)[slot] == SeriesId{}) continue;
-    NewestSamples& newest = head.newest[(*block.series)[slot]];
-    for (std::size_t tick = 0; tick < block.times_ms.size(); ++tick) {
-      if ((column.present >> tick & 1U) == 0) continue;
-      insert(newest, block.times_ms[tick], block.value(column, tick), block.accepted[tick]);
-    }
-    newest.received_ms = std::max(newest.received_ms, block.received_ms);
-  }
-}
 
 void Head::append(const Committed& entry, std::int64_t now_ms) {
   const DecodedBatch& batch = *entry.batch;
   const std::lock_guard lock(mutex_);
   HostHead& head = hosts_[entry.host];
-  note(head, entry, now_ms);
+  head.newest.note(batch, *entry.series, entry.accepted, now_ms);
   auto found = head.runs.find(entry.run_row);
   if (found == head.runs.end()) {
     const std::int64_t newest = *std::max_element(batch.times_ms.begin(), batch.times_ms.end());
@@ -75,44 +20,81 @@ void Head::append(const Committed& entry, std::int64_t now_ms) {
   }
   OpenRun& run = found->second;
   run.idle = false;
-  if (batch.ticks() < kOwnBlockTicks) {
-    add_short(head, run, entry, now_ms);
+  const Place place{entry.host, head, run, entry.run_row, now_ms};
+  if (batch.ticks() < kDenseTicks) {
+    add_short(place, entry);
   } else {
-    seal(entry.host, head, run, entry.run_row, now_ms);
-    for (std::size_t first = 0; first < batch.ticks(); first += kBlockTicks) {
-      const std::size_t count = std::min(kBlockTicks, batch.ticks() - first);
-      HeadBlockBuilder builder(count);
-      builder.add(batch, first, count, entry.accepted);
-      push(entry.host, head, run, builder.build(entry.run_row, entry.seq, entry.series), now_ms);
-    }
+    add_long(place, entry);
   }
   run.series = entry.series;
   run.last_seq = entry.seq;
   evict(now_ms);
+  // Where nothing else is left to go, this has to; all of the run may be gone already.
+  if (bytes_ <= limits_.bytes || !head.runs.contains(entry.run_row)) return;
+  seal(place);
+  evict(now_ms);
 }
 
-void Head::add_short(HostHead& head, OpenRun& run, const Committed& entry, std::int64_t now_ms) {
+void Head::add_short(const Place& place, const Committed& entry) {
+  HeadBlockBuilder& dense = place.run.dense;
   const std::size_t ticks = entry.batch->ticks();
-  if (ticks > run.open.room()) seal(entry.host, head, run, entry.run_row, now_ms);
-  const std::size_t before = run.open.bytes();
-  run.open.add(*entry.batch, 0, ticks, entry.accepted);
-  bytes_ += run.open.bytes() - before;
+  if (ticks > dense.room()) pack(place);
+  const std::size_t before = dense.bytes();
+  dense.add(*entry.batch, 0, ticks, entry.accepted);
+  bytes_ += dense.bytes() - before;
+  place.run.series = entry.series;
+  place.run.last_seq = entry.seq;
+  if (dense.room() == 0) pack(place);
 }
 
-void Head::push(HostId host, HostHead& head, OpenRun& run, std::shared_ptr<HeadBlock> block,
-                std::int64_t now_ms) {
-  block->received_ms = now_ms;
+void Head::add_long(const Place& place, const Committed& entry) {
+  const std::size_t ticks = entry.batch->ticks();
+  pack(place);
+  for (std::size_t first = 0; first < ticks; first += kBlockTicks) {
+    auto block =
+        block_of(*entry.batch, first, std::min(kBlockTicks, ticks - first), entry.accepted);
+    block->run_row = entry.run_row;
+    block->last_seq = entry.seq;
+    block->series = entry.series;
+    add_small(place, std::move(block));
+  }
+}
+
+void Head::add_small(const Place& place, std::shared_ptr<HeadBlock> block) {
+  OpenRun& run = place.run;
+  const std::size_t ticks = block->ticks();
+  if (run.small_ticks + ticks > kBlockTicks) join(place);
+  block->received_ms = place.now_ms;
   bytes_ += block->bytes();
-  head.blocks.push_back(std::move(block));
-  order_.push_back(host);
+  run.small.push_back(std::move(block));
+  run.small_ticks += ticks;
+  if (run.small_ticks + ticks > kBlockTicks) join(place);  // the next one will be as long
+}
+
+void Head::pack(const Place& place) {
+  OpenRun& run = place.run;
+  if (run.dense.ticks() == 0) return;
+  auto block = run.dense.build(place.run_row, run.last_seq, run.series);
+  run.dense.clear();
+  add_small(place, std::move(block));
+}
+
+void Head::join(const Place& place) {
+  OpenRun& run = place.run;
+  if (run.small.empty()) return;
+  auto block = run.small.size() == 1 ? run.small.front() : joined(run.small);
+  for (const auto& part : run.small) bytes_ -= part->bytes();
+  run.small.clear();
+  run.small_ticks = 0;
+  bytes_ += block->bytes();
+  place.head.blocks.push_back(std::move(block));
+  order_.push_back(place.host);
   ++run.blocks;
 }
 
-void Head::seal(HostId host, HostHead& head, OpenRun& run, std::int64_t run_row,
-                std::int64_t now_ms) {
-  if (run.open.ticks() == 0) return;
-  push(host, head, run, run.open.build(run_row, run.last_seq, run.series), now_ms);
-  run.open.clear();
+void Head::seal(const Place& place) {
+  pack(place);
+  join(place);
 }
 
 void Head::evict_front(HostHead& head) {
@@ -124,8 +106,8 @@ void Head::evict_front(HostHead& head) {
   OpenRun& run = found->second;
   run.floor = block->last_seq;
   --run.blocks;
-  if (run.blocks == 0 && run.open.ticks() == 0) {
-    bytes_ -= run.open.bytes();
+  if (run.blocks == 0 && run.empty()) {
+    bytes_ -= run.dense.bytes();
     head.runs.erase(found);
   }
 }
@@ -152,7 +134,7 @@ void Head::prepend(HostId host, std::vector<std::shared_ptr<const HeadBlock>> bl
   run.last_seq = std::max(run.last_seq, blocks.back()->last_seq);
   for (auto block = blocks.rbegin(); block != blocks.rend(); ++block) {
     bytes_ += (*block)->bytes();
-    note(head, **block);
+    head.newest.note(**block);
     order_.push_front(host);
     head.blocks.push_front(std::move(*block));
   }
@@ -176,8 +158,11 @@ Head::Snapshot Head::snapshot(HostId host, std::int64_t start_ms, std::int64_t e
   }
   for (const auto& [row, run] : found->second.runs) {
     snapshot.floors[row] = run.floor;
-    if (run.open.ticks() == 0) continue;
-    auto block = run.open.build(row, run.last_seq, run.series);
+    for (const auto& block : run.small) {
+      if (overlaps(*block)) snapshot.blocks.push_back(block);
+    }
+    if (run.dense.ticks() == 0) continue;
+    auto block = run.dense.build(row, run.last_seq, run.series);
     if (overlaps(*block)) snapshot.blocks.push_back(std::move(block));
   }
   return snapshot;
@@ -187,7 +172,7 @@ std::vector<std::pair<SeriesId, NewestSamples>> Head::newest(HostId host) const 
   const std::lock_guard lock(mutex_);
   const auto found = hosts_.find(host);
   if (found == hosts_.end()) return {};
-  return {found->second.newest.begin(), found->second.newest.end()};
+  return found->second.newest.all();
 }
 
 std::size_t Head::bytes() const {
@@ -200,7 +185,10 @@ void Head::forget(HostId host) {
   const auto found = hosts_.find(host);
   if (found == hosts_.end()) return;
   for (const auto& block : found->second.blocks) bytes_ -= block->bytes();
-  for (const auto& [row, run] : found->second.runs) bytes_ -= run.open.bytes();
+  for (const auto& [row, run] : found->second.runs) {
+    bytes_ -= run.dense.bytes();
+    for (const auto& block : run.small) bytes_ -= block->bytes();
+  }
   hosts_.erase(found);
   std::erase(order_, host);
 }
@@ -209,19 +197,16 @@ void Head::tidy(std::int64_t now_ms) {
   const std::lock_guard lock(mutex_);
   for (auto& [host, head] : hosts_) {
     for (auto& [row, run] : head.runs) {
-      if (run.idle) seal(host, head, run, row, now_ms);
-      if (run.open.ticks() == 0) {
-        bytes_ -= run.open.bytes();
-        run.open = HeadBlockBuilder();
+      if (run.idle) seal({host, head, run, row, now_ms});
+      if (run.dense.ticks() == 0) {
+        bytes_ -= run.dense.bytes();
+        run.dense = HeadBlockBuilder(kDenseTicks);
       }
       run.idle = true;
     }
-    std::erase_if(head.runs, [](const auto& run) {
-      return run.second.blocks == 0 && run.second.open.ticks() == 0;
-    });
-    std::erase_if(head.newest, [&](const auto& newest) {
-      return newest.second.received_ms < now_ms - limits_.span_ms;
-    });
+    std::erase_if(head.runs,
+                  [](const auto& run) { return run.second.blocks == 0 && run.second.empty(); });
+    head.newest.forget_before(now_ms - limits_.span_ms);
   }
   evict(now_ms);
 }

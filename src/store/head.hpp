@@ -13,19 +13,9 @@
 
 #include "model/store.hpp"
 #include "store/head_block.hpp"
+#include "store/newest_samples.hpp"
 
 namespace volta {
-
-// The newest two samples of a series, raw.
-struct NewestSamples {
-  std::int64_t time_ms = 0;
-  std::uint64_t raw = 0;
-  std::int64_t accepted = 0;  // 0: there is none yet
-  std::int64_t received_ms = 0;
-  bool has_before = false;
-  std::int64_t before_ms = 0;
-  std::uint64_t before_raw = 0;
-};
 
 // Thread-safe. Readers take shared blocks under the lock and read them outside of it. When the
 // budget is used up, the oldest blocks of all hosts go first.
@@ -65,30 +55,46 @@ class Head {
   [[nodiscard]] std::vector<std::pair<SeriesId, NewestSamples>> newest(HostId host) const;
   [[nodiscard]] std::size_t bytes() const;
   void forget(HostId host);
-  // Packs blocks that nothing was added to since the last call, and lets go of what is too old.
+  // Packs what nothing was added to since the last call, and lets go of what is too old.
   void tidy(std::int64_t now_ms);
 
  private:
+  static constexpr std::size_t kDenseTicks = 8;
+
+  // What is not sealed yet: ticks that came one by one stand dense, few of them; then they are
+  // packed; and small blocks are joined into one of up to 64 ticks, so that memory per column is
+  // paid once.
   struct OpenRun {
-    HeadBlockBuilder open;
+    std::vector<std::shared_ptr<const HeadBlock>> small;  // oldest first, 64 ticks at most
+    std::size_t small_ticks = 0;
+    HeadBlockBuilder dense{kDenseTicks};  // after these
     std::uint64_t floor = 0;
     std::uint64_t last_seq = 0;
-    std::size_t blocks = 0;
-    bool idle = false;  // since the last tidy()
+    std::size_t blocks = 0;  // sealed ones
+    bool idle = false;       // since the last tidy()
     SeriesList series;
+
+    [[nodiscard]] bool empty() const { return small.empty() && dense.ticks() == 0; }
   };
   struct HostHead {
     std::deque<std::shared_ptr<const HeadBlock>> blocks;  // oldest first
     std::map<std::int64_t, OpenRun> runs;                 // by run row
-    std::unordered_map<SeriesId, NewestSamples> newest;
+    NewestTable newest;
   };
-
-  static void note(HostHead& head, const Committed& entry, std::int64_t now_ms);
-  static void note(HostHead& head, const HeadBlock& block);
-  void push(HostId host, HostHead& head, OpenRun& run, std::shared_ptr<HeadBlock> block,
-            std::int64_t now_ms);
-  void seal(HostId host, HostHead& head, OpenRun& run, std::int64_t run_row, std::int64_t now_ms);
-  void add_short(HostHead& head, OpenRun& run, const Committed& entry, std::int64_t now_ms);
+  // The run being added to, and when.
+  struct Place {
+    HostId host;
+    HostHead& head;
+    OpenRun& run;
+    std::int64_t run_row;
+    std::int64_t now_ms;
+  };
+  void add_short(const Place& place, const Committed& entry);
+  void add_long(const Place& place, const Committed& entry);
+  void add_small(const Place& place, std::shared_ptr<HeadBlock> block);
+  void pack(const Place& place);  // what stands dense
+  void seal(const Place& place);  // all of the run
+  void join(const Place& place);  // the small blocks
   void evict(std::int64_t now_ms);
   void evict_front(HostHead& head);
 

@@ -51,7 +51,7 @@ void HostTable::load(Connection& connection) {
     entry.record.facts_json = query.text(9);
     entry.record.clock_offset_ms = query.integer(10);
     if (query.integer(5) != 0) {
-      dying_.insert(entry.record.id);
+      dying_.emplace(entry.record.id, std::move(entry.record.uid));
     } else {
       hosts_.emplace(entry.record.id, std::move(entry));
     }
@@ -162,10 +162,114 @@ Result<void> HostTable::remove(HostId id) {
     connection.query("UPDATE host SET removed=1 WHERE id=?").with(number(id)).run();
   });
   const std::lock_guard lock(mutex_);
-  hosts_.erase(id);
-  seen_.erase(id);
-  dying_.insert(id);
+  forget(id);
   return {};
+}
+
+void HostTable::forget(HostId id) {
+  const auto found = hosts_.find(id);
+  dying_.emplace(id, std::move(found->second.record.uid));
+  hosts_.erase(found);
+  seen_.erase(id);
+}
+
+Result<HostTable::Difference> HostTable::difference(std::span<const HostEntry> list) const {
+  const std::lock_guard lock(mutex_);
+  std::map<std::string_view, const Entry*> known;
+  for (const auto& [id, entry] : hosts_) known.emplace(entry.record.uid, &entry);
+  std::set<std::string_view> leaving;
+  for (const auto& [id, uid] : dying_) leaving.insert(uid);
+  Difference difference;
+  for (const HostEntry& wanted : list) {
+    if (const std::string problem = name_problem(wanted.name); !problem.empty())
+      return Error{problem};
+    const auto found = known.find(wanted.uid);
+    if (found != known.end()) {
+      const Entry& here = *found->second;
+      if (here.record.name != wanted.name) {
+        return Error{"the host " + wanted.uid + " is called " + here.record.name + " here and " +
+                     wanted.name + " there; a host keeps its name, so remove it and add another"};
+      }
+      if (here.token != wanted.token_hash || here.record.disabled != wanted.disabled)
+        difference.changed.emplace_back(here.record.id, &wanted);
+      known.erase(found);
+    } else if (leaving.contains(wanted.uid)) {
+      difference.waits = true;
+    } else {
+      difference.fresh.push_back(&wanted);
+    }
+  }
+  for (const auto& [uid, entry] : known) difference.gone.push_back(entry->record.id);
+  return difference;
+}
+
+std::vector<HostId> HostTable::write_difference(const Difference& difference, std::int64_t now_ms) {
+  std::vector<HostId> fresh;
+  write_([&](Connection& connection) {
+    fresh.clear();
+    for (const HostId id : difference.gone)
+      connection.query("UPDATE host SET removed=1 WHERE id=?").with(number(id)).run();
+    // Tokens are unique at each moment, also where two hosts change theirs for each other's.
+    for (const auto& [id, wanted] : difference.changed)
+      connection.query("UPDATE host SET token_hash=randomblob(32) WHERE id=?")
+          .with(number(id))
+          .run();
+    for (const auto& [id, wanted] : difference.changed) {
+      connection.query("UPDATE host SET token_hash=?, disabled=? WHERE id=?")
+          .with(std::span<const std::uint8_t>(wanted->token_hash), std::int64_t{wanted->disabled},
+                number(id))
+          .run();
+    }
+    for (const HostEntry* wanted : difference.fresh) {
+      connection
+          .query("INSERT INTO host(uid, name, token_hash, disabled, created_ms) VALUES (?,?,?,?,?)")
+          .with(std::string_view(wanted->uid), std::string_view(wanted->name),
+                std::span<const std::uint8_t>(wanted->token_hash), std::int64_t{wanted->disabled},
+                now_ms)
+          .run();
+      fresh.push_back(HostId(static_cast<std::uint32_t>(connection.last_insert_id())));
+    }
+  });
+  return fresh;
+}
+
+HostChanges HostTable::apply(const Difference& difference, std::span<const HostId> fresh,
+                             std::int64_t now_ms) {
+  HostChanges changes;
+  changes.removed = difference.gone;
+  changes.added = fresh.size();
+  changes.waits = difference.waits;
+  const std::lock_guard lock(mutex_);
+  for (const HostId id : difference.gone) forget(id);
+  for (const auto& [id, wanted] : difference.changed) {
+    Entry& entry = hosts_.at(id);
+    if (wanted->disabled || entry.token != wanted->token_hash) changes.shut.push_back(id);
+    entry.token = wanted->token_hash;
+    entry.record.disabled = wanted->disabled;
+  }
+  for (std::size_t i = 0; i < fresh.size(); ++i) {
+    const HostEntry& wanted = *difference.fresh[i];
+    Entry entry;
+    entry.record.id = fresh[i];
+    entry.record.uid = wanted.uid;
+    entry.record.name = wanted.name;
+    entry.record.disabled = wanted.disabled;
+    entry.record.created_ms = now_ms;
+    entry.token = wanted.token_hash;
+    hosts_.emplace(fresh[i], std::move(entry));
+  }
+  return changes;
+}
+
+Result<HostChanges> HostTable::assume(std::span<const HostEntry> list) {
+  const std::lock_guard change(changes_);
+  const auto found = difference(list);
+  if (!found) return found.error();
+  const std::int64_t now = clock_.wall_ms();
+  std::vector<HostId> fresh;
+  if (!found->gone.empty() || !found->changed.empty() || !found->fresh.empty())
+    fresh = write_difference(*found, now);
+  return apply(*found, fresh, now);
 }
 
 void HostTable::saw(HostId id, const std::string& agent_version, const std::string& facts_json,
@@ -230,7 +334,7 @@ void HostTable::clear_seen(const std::vector<HostRecord>& hosts) {
 std::optional<HostId> HostTable::dying() const {
   const std::lock_guard lock(mutex_);
   if (dying_.empty()) return std::nullopt;
-  return *dying_.begin();
+  return dying_.begin()->first;
 }
 
 void HostTable::died(HostId id) {

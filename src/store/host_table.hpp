@@ -6,10 +6,13 @@
 #include <map>
 #include <mutex>
 #include <set>
+#include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/clock.hpp"
+#include "model/host_list.hpp"
 #include "model/store.hpp"
 #include "store/sqlite.hpp"
 
@@ -17,7 +20,7 @@ namespace volta {
 
 // Thread-safe. Calls that change something wait for the writer and throw Failure where the disk
 // fails.
-class HostTable final : public HostDirectory {
+class HostTable final : public HostDirectory, public HostList {
  public:
   // Runs work in a transaction of its own on the writer's thread and waits for its commit.
   using Write = std::function<void(const std::function<void(Connection&)>&)>;
@@ -38,6 +41,7 @@ class HostTable final : public HostDirectory {
   Result<void> remove(HostId id) override;
   void saw(HostId id, const std::string& agent_version, const std::string& facts_json,
            std::int64_t clock_offset_ms, std::int64_t now_ms) override;
+  Result<HostChanges> assume(std::span<const HostEntry> list) override;
 
   [[nodiscard]] std::map<HostId, std::string> names() const;
 
@@ -57,7 +61,20 @@ class HostTable final : public HostDirectory {
     HostRecord record;
     Sha256 token{};
   };
+  // How a list differs from what is there.
+  struct Difference {
+    std::vector<HostId> gone;
+    std::vector<std::pair<HostId, const HostEntry*>> changed;
+    std::vector<const HostEntry*> fresh;
+    bool waits = false;
+  };
   [[nodiscard]] const Entry* by_name(std::string_view name) const;  // under mutex_
+  void forget(HostId id);                                           // under mutex_
+  [[nodiscard]] Result<Difference> difference(std::span<const HostEntry> list) const;
+  // The ids of the fresh ones.
+  std::vector<HostId> write_difference(const Difference& difference, std::int64_t now_ms);
+  HostChanges apply(const Difference& difference, std::span<const HostId> fresh,
+                    std::int64_t now_ms);
 
   const Clock& clock_;
   Write write_;
@@ -65,7 +82,7 @@ class HostTable final : public HostDirectory {
   mutable std::mutex mutex_;  // never held while waiting for the writer
   std::map<HostId, Entry> hosts_;
   std::set<HostId> seen_;
-  std::set<HostId> dying_;
+  std::map<HostId, std::string> dying_;  // with their uids
 };
 
 }  // namespace volta

@@ -1,5 +1,8 @@
 #include "store/inspect.hpp"
 
+#include <algorithm>
+
+#include "base/error.hpp"
 #include "store/backup.hpp"
 #include "store/schema.hpp"
 
@@ -17,6 +20,26 @@ Connection reader_of(const std::filesystem::path& directory) {
 bool holds_packs(const std::filesystem::path& directory) {
   Connection source = reader_of(directory);
   return source.number("SELECT count(*) FROM (SELECT 1 FROM pack LIMIT 1)") > 0;
+}
+
+std::vector<HostEntry> hosts_of_served(const std::filesystem::path& directory) {
+  Connection source = reader_of(directory);
+  std::vector<HostEntry> hosts;
+  Query query = source.query(
+      "SELECT uid, name, token_hash, disabled FROM host WHERE removed = 0 ORDER BY name");
+  while (query.step()) {
+    HostEntry host;
+    host.uid = query.text(0);
+    host.name = query.text(1);
+    const auto hash = query.blob(2);
+    if (hash.size() != host.token_hash.size())
+      throw Failure("the store's table of hosts is malformed");
+    std::transform(hash.begin(), hash.end(), host.token_hash.begin(),
+                   [](std::byte byte) { return static_cast<std::uint8_t>(byte); });
+    host.disabled = query.integer(3) != 0;
+    hosts.push_back(std::move(host));
+  }
+  return hosts;
 }
 
 StoreStats stats_of_served(const std::filesystem::path& directory, std::size_t most) {

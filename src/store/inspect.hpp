@@ -3,8 +3,10 @@
 #pragma once
 
 #include <filesystem>
+#include <vector>
 
 #include "base/result.hpp"
+#include "model/host_list.hpp"
 #include "store/check.hpp"
 #include "store/stats.hpp"
 
@@ -12,6 +14,8 @@ namespace volta {
 
 // Whether anything was sealed there.
 bool holds_packs(const std::filesystem::path& directory);
+// The hosts that are there, by name.
+std::vector<HostEntry> hosts_of_served(const std::filesystem::path& directory);
 StoreStats stats_of_served(const std::filesystem::path& directory, std::size_t most);
 StoreCheck check_served(const std::filesystem::path& directory);
 // As Store::back_up.

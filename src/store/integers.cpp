@@ -169,18 +169,33 @@ void widen(std::span<std::uint64_t> numbers, bool signs, std::uint64_t base,
   }
 }
 
-// Differences of the order, from integers[order] on, become integers; those before are there.
-void integrate(std::span<std::uint64_t> integers, unsigned order) {
-  if (order == 1) {
+// Differences of order 1 as they are stored, from integers[1] on, become integers; the first is
+// there.
+void sum_up(std::span<std::uint64_t> integers, bool signs, std::uint64_t base,
+            std::uint64_t divisor) {
+  const auto all = [&](const auto& difference) {
     std::uint64_t sum = integers[0];
-    for (auto& integer : integers.subspan(1)) integer = sum += integer;
-  } else if (order == 2) {
-    std::uint64_t sum = integers[1];
-    std::uint64_t slope = integers[1] - integers[0];
-    for (auto& integer : integers.subspan(2)) {
-      slope += integer;
-      integer = sum += slope;
-    }
+    for (auto& integer : integers.subspan(1)) integer = sum += base + difference(integer);
+  };
+  const auto signed_number = [](std::uint64_t number) { return as_unsigned(unzigzag(number)); };
+  if (signs && divisor == 1) {
+    all(signed_number);
+  } else if (signs) {
+    all([&](std::uint64_t number) { return divisor * signed_number(number); });
+  } else if (divisor == 1) {
+    all([](std::uint64_t number) { return number; });
+  } else {
+    all([&](std::uint64_t number) { return divisor * number; });
+  }
+}
+
+// Differences of order 2, from integers[2] on, become integers; the first two are there.
+void sum_up_twice(std::span<std::uint64_t> integers) {
+  std::uint64_t sum = integers[1];
+  std::uint64_t slope = integers[1] - integers[0];
+  for (auto& integer : integers.subspan(2)) {
+    slope += integer;
+    integer = sum += slope;
   }
 }
 
@@ -214,10 +229,17 @@ bool IntegerDecoder::decode(std::span<const std::byte> bytes, std::span<std::uin
     return in.left() == 0;
   }
   if (!entropy_.decode(stage, in.take(in.left()), numbers)) return false;
-  widen(numbers, (head & kZigzagBit) != 0, base, divisor);
+  const bool signs = (head & kZigzagBit) != 0;
   if (order > 0) integers[0] = first;
-  if (order > 1) integers[1] = first + slope;
-  integrate(integers, order);
+  if (order == 1) {
+    sum_up(integers, signs, base, divisor);
+    return true;
+  }
+  widen(numbers, signs, base, divisor);
+  if (order == 2) {
+    integers[1] = first + slope;
+    sum_up_twice(integers);
+  }
   return true;
 }
 

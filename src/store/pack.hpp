@@ -140,6 +140,9 @@ struct DoubleSamples {
 // One thread at a time; to be kept, as it holds a decoder and buffers.
 class PackReader {
  public:
+  // The entry's bytes wherever they lie, their CRC being right; `column` as below.
+  static Result<std::span<const std::byte>> column_of(const Pack& pack, const PackEntry& entry,
+                                                      std::span<const std::byte> column);
   // `column` is the entry's bytes, pack[offset, offset + length); it may be left empty where
   // entry.in_head. An Error: the bytes are not what was written.
   Result<RawSamples> raw(const Pack& pack, const PackEntry& entry,
@@ -149,8 +152,6 @@ class PackReader {
                                 std::span<const std::byte> column, std::int8_t scale);
 
  private:
-  [[nodiscard]] Result<std::span<const std::byte>> checked(const Pack& pack, const PackEntry& entry,
-                                                           std::span<const std::byte> column) const;
   std::span<const std::int64_t> times_of(const Pack& pack, const PackEntry& entry,
                                          std::span<const std::uint32_t> ticks, std::size_t count);
 

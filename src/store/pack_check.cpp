@@ -89,21 +89,6 @@ class Checker {
   std::int64_t max_ms_ = INT64_MIN;
 };
 
-PackRow row_of(const Query& query) {
-  PackRow row;
-  row.id = query.integer(0);
-  row.tier = static_cast<Tier>(std::clamp<std::int64_t>(query.integer(1), 0, 2));
-  row.host = HostId(static_cast<std::uint32_t>(query.integer(2)));
-  row.end_ms = query.integer(3);
-  row.span_ms = query.integer(4);
-  row.accepted = query.integer(5);
-  row.first_series = SeriesId(static_cast<std::uint32_t>(query.integer(6)));
-  row.last_series = SeriesId(static_cast<std::uint32_t>(query.integer(7)));
-  row.samples = query.integer(8);
-  row.min_ms = query.integer(9);
-  return row;
-}
-
 }  // namespace
 
 PackFindings check_pack_row(const PackRow& row, std::span<const std::byte> bytes) {
@@ -125,7 +110,7 @@ void visit_all_packs(Connection& connection,
     while (query.step()) {
       more = true;
       last = query.integer(0);
-      visit(row_of(query), query.blob(10));
+      visit(read_pack_row(query), query.blob(10));
     }
   }
 }

@@ -140,24 +140,16 @@ void PackMerger::visit(const Period& period, SeriesId first, SeriesId last,
 std::vector<PackRow> PackMerger::rows_of(const Period& period, std::int64_t& bytes) {
   std::vector<PackRow> rows;
   Query query = parts_.connection.query(
-      "SELECT id, end_ms, span_ms, accepted, first_series, last_series, samples, length(data)"
-      " FROM pack WHERE host_id=?1 AND tier=?2 AND end_ms > ?3 AND end_ms <= ?4 AND span_ms <= ?5");
+      "SELECT id, tier, host_id, end_ms, span_ms, accepted, first_series, last_series, samples,"
+      " min_ms, length(data) FROM pack WHERE host_id=?1 AND tier=?2 AND end_ms > ?3 AND end_ms <= "
+      "?4 AND span_ms <= ?5");
   query.with(
       merged_host(period.host), static_cast<std::int64_t>(period.tier),
       period.end_ms < INT64_MIN + period.span_ms ? INT64_MIN : period.end_ms - period.span_ms,
       period.end_ms, period.span_ms);
   while (query.step()) {
-    PackRow& row = rows.emplace_back();
-    row.id = query.integer(0);
-    row.tier = period.tier;
-    row.host = period.host;
-    row.end_ms = query.integer(1);
-    row.span_ms = query.integer(2);
-    row.accepted = query.integer(3);
-    row.first_series = SeriesId(static_cast<std::uint32_t>(query.integer(4)));
-    row.last_series = SeriesId(static_cast<std::uint32_t>(query.integer(5)));
-    row.samples = query.integer(6);
-    bytes += query.integer(7);
+    rows.push_back(read_pack_row(query));
+    bytes += query.integer(10);
   }
   return rows;
 }
@@ -282,14 +274,14 @@ void PackMerger::merge_windows(const Period& period, PackSink& sink, SeriesId fi
     for (const PackEntry& entry : open.pack.entries()) {
       if (entry.series < first || entry.series > last || entry.series == before) continue;
       before = entry.series;
-      const auto windows =
+      auto windows =
           read_tier_columns(parts_.workshop.reader, open, entry.series, tier_step_ms(period.tier));
       if (!windows) {
         parts_.bad.report(open.row, windows.error().text);
         continue;
       }
       Merged& merged = all[entry.series];
-      merged.windows.put(*windows, open.row.accepted, kAll, open.row.span_ms);
+      merged.windows.put(std::move(*windows), open.row.accepted, kAll, open.row.span_ms);
       merged.kind = kind_of_tier_columns(open.pack, entry.series);
     }
   });

@@ -173,8 +173,8 @@ std::size_t Pack::memory() const {
          first_tick_.capacity() * sizeof(std::uint32_t);
 }
 
-Result<std::span<const std::byte>> PackReader::checked(const Pack& pack, const PackEntry& entry,
-                                                       std::span<const std::byte> column) const {
+Result<std::span<const std::byte>> PackReader::column_of(const Pack& pack, const PackEntry& entry,
+                                                         std::span<const std::byte> column) {
   if (entry.in_head)
     return std::span<const std::byte>(pack.head_)
         .subspan(entry.offset - kPackPrefixBytes, entry.length);
@@ -197,7 +197,7 @@ std::span<const std::int64_t> PackReader::times_of(const Pack& pack, const PackE
 
 Result<RawSamples> PackReader::raw(const Pack& pack, const PackEntry& entry,
                                    std::span<const std::byte> column) {
-  const auto bytes = checked(pack, entry, column);
+  const auto bytes = column_of(pack, entry, column);
   if (!bytes) return bytes.error();
   const auto decoded = decoder_.decode(*bytes, entry.type, pack.times_ms(entry).size());
   if (!decoded) return decoded.error();
@@ -206,7 +206,7 @@ Result<RawSamples> PackReader::raw(const Pack& pack, const PackEntry& entry,
 
 Result<DoubleSamples> PackReader::doubles(const Pack& pack, const PackEntry& entry,
                                           std::span<const std::byte> column, std::int8_t scale) {
-  const auto bytes = checked(pack, entry, column);
+  const auto bytes = column_of(pack, entry, column);
   if (!bytes) return bytes.error();
   const auto decoded =
       decoder_.decode_doubles(*bytes, entry.type, scale, pack.times_ms(entry).size());

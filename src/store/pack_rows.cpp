@@ -1,5 +1,6 @@
 #include "store/pack_rows.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/log.hpp"
@@ -8,35 +9,18 @@
 namespace volta {
 namespace {
 
-// Of rows of tiers, the longest.
-constexpr std::int64_t kLongestSpanMs = 30LL * 24 * kWindowMs;
 constexpr std::int64_t kPacksOfOneRead = 64;
 
 std::int64_t row_number(HostId id) { return static_cast<std::uint32_t>(id); }
 std::int64_t row_number(SeriesId id) { return static_cast<std::uint32_t>(id); }
 
 constexpr const char* kPackRows =
-    "SELECT id, end_ms, span_ms, accepted, first_series, last_series, samples, min_ms, data"
-    " FROM pack WHERE host_id=?1 AND tier=?2 AND (end_ms, accepted, id) > (?3, ?4, ?5)"
+    "SELECT id, tier, host_id, end_ms, span_ms, accepted, first_series, last_series, samples,"
+    " min_ms, data FROM pack WHERE host_id=?1 AND tier=?2 AND (end_ms, accepted, id) > (?3, ?4, ?5)"
     " AND end_ms <= ?6 AND end_ms - span_ms < ?7 AND last_series >= ?8 AND first_series <= ?9"
     " ORDER BY end_ms, accepted, id LIMIT ?10";
 
 std::int64_t plus(std::int64_t a, std::int64_t b) { return a > INT64_MAX - b ? INT64_MAX : a + b; }
-
-PackRow read_row(const Query& query, const PackRange& range) {
-  PackRow row;
-  row.id = query.integer(0);
-  row.tier = range.tier;
-  row.host = range.host;
-  row.end_ms = query.integer(1);
-  row.span_ms = query.integer(2);
-  row.accepted = query.integer(3);
-  row.first_series = SeriesId(static_cast<std::uint32_t>(query.integer(4)));
-  row.last_series = SeriesId(static_cast<std::uint32_t>(query.integer(5)));
-  row.samples = query.integer(6);
-  row.min_ms = query.integer(7);
-  return row;
-}
 
 }  // namespace
 
@@ -50,6 +34,21 @@ void insert_pack(Connection& connection, const NewPack& pack) {
             row.accepted, row_number(row.first_series), row_number(row.last_series), row.samples,
             row.min_ms, std::span<const std::byte>(pack.data))
       .run();
+}
+
+PackRow read_pack_row(const Query& query) {
+  PackRow row;
+  row.id = query.integer(0);
+  row.tier = static_cast<Tier>(std::clamp<std::int64_t>(query.integer(1), 0, 2));
+  row.host = HostId(static_cast<std::uint32_t>(query.integer(2)));
+  row.end_ms = query.integer(3);
+  row.span_ms = query.integer(4);
+  row.accepted = query.integer(5);
+  row.first_series = SeriesId(static_cast<std::uint32_t>(query.integer(6)));
+  row.last_series = SeriesId(static_cast<std::uint32_t>(query.integer(7)));
+  row.samples = query.integer(8);
+  row.min_ms = query.integer(9);
+  return row;
 }
 
 void BadPacks::report(const PackRow& row, const std::string& reason) {
@@ -109,12 +108,12 @@ void visit_packs(Connection& connection, const PackRange& range, BadPacks& bad,
                row_number(range.last_series), kPacksOfOneRead);
     std::int64_t rows = 0;
     for (; query.step(); ++rows) {
-      const PackRow row = read_row(query, range);
+      const PackRow row = read_pack_row(query);
       end = row.end_ms;
       accepted = row.accepted;
       id = row.id;
       if (bad.known(id)) continue;
-      const auto bytes = query.blob(8);
+      const auto bytes = query.blob(10);
       const auto pack = Pack::open(bytes, bytes.size());
       if (pack) {
         visit({row, *pack, bytes});

@@ -21,6 +21,8 @@ namespace volta {
 
 // Of raw windows. A time belongs to the window (end - kWindowMs, end] with end = window_end_ms().
 constexpr std::int64_t kWindowMs = 3'600'000;
+// Of rows of tiers, the longest.
+constexpr std::int64_t kLongestSpanMs = 30LL * 24 * kWindowMs;
 
 struct PackRow {
   std::int64_t id = 0;  // 0: not stored yet
@@ -41,6 +43,9 @@ struct NewPack {
 };
 
 void insert_pack(Connection& connection, const NewPack& pack);
+// Of a query for "id, tier, host_id, end_ms, span_ms, accepted, first_series, last_series, samples,
+// min_ms" and then what the caller likes.
+PackRow read_pack_row(const Query& query);
 
 // Packs that readers found broken, until the sealer moves them to `bad_pack`. Thread-safe.
 class BadPacks {

@@ -3,16 +3,32 @@
 #pragma once
 
 #include <chrono>
+#include <memory>
+#include <mutex>
+#include <vector>
 
 #include "model/time_series.hpp"
 #include "store/age_clock.hpp"
 #include "store/head.hpp"
-#include "store/pack_rows.hpp"
+#include "store/packed_columns.hpp"
 #include "store/reader_pool.hpp"
 #include "store/series_table.hpp"
 #include "store/wide_groups.hpp"
 
 namespace volta {
+
+// Scratch for whoever reads next. Thread-safe.
+class ScratchPool {
+ public:
+  std::unique_ptr<ReadScratch> take();
+  void give_back(std::unique_ptr<ReadScratch> scratch);
+
+ private:
+  static constexpr std::size_t kMostKept = 4;
+  static constexpr std::size_t kMostBytes = 8U << 20U;  // of one that is kept
+  std::mutex mutex_;
+  std::vector<std::unique_ptr<ReadScratch>> free_;
+};
 
 // Thread-safe. Throws SqliteFailure where the disk fails.
 class StoreReader final : public RangeReader {
@@ -31,6 +47,10 @@ class StoreReader final : public RangeReader {
         bad_(parts.bad),
         ages_(parts.ages) {}
 
+  // Calls visit(index in `series`, its samples in the span) once for each, in their order; false:
+  // it wanted no more. One series at a time is in memory as numbers.
+  bool visit(HostId host, std::span<const SeriesId> series, TimeSpan span,
+             const SeriesSource::VisitSamples& visit) const;
   [[nodiscard]] std::vector<SampleColumn> read(HostId host, std::span<const SeriesId> series,
                                                std::int64_t start_ms,
                                                std::int64_t end_ms) const override;
@@ -47,8 +67,8 @@ class StoreReader final : public RangeReader {
   // those of hours that are not sealed are made from samples. `increase` of a gauge may be NaN: it
   // is kept of counters only.
   [[nodiscard]] std::vector<WindowColumn> read_windows(HostId host,
-                                                       std::span<const SeriesId> series, Tier tier,
-                                                       TimeSpan ends) const;
+                                                       std::span<const SeriesId> series,
+                                                       const WindowsAsked& asked) const;
 
  private:
   const SeriesTable& series_;
@@ -57,6 +77,7 @@ class StoreReader final : public RangeReader {
   BadPacks& bad_;
   const AgeClock& ages_;
   mutable WideGroups wide_;
+  mutable ScratchPool scratch_;
 };
 
 // Fills the head from the newest groups of the journal, as far as its budget and the time allow.

@@ -6,14 +6,14 @@ ReaderPool::Lease ReaderPool::take() {
   std::unique_lock lock(mutex_);
   returned_.wait(lock, [&] { return !free_.empty() || left_to_open_ > 0; });
   if (!free_.empty()) {
-    auto connection = std::move(free_.back());
+    auto reader = std::move(free_.back());
     free_.pop_back();
-    return {*this, std::move(connection)};
+    return {*this, std::move(reader)};
   }
   --left_to_open_;
   lock.unlock();
   try {
-    return {*this, std::make_unique<Connection>(path_, Connection::Mode::reader, cache_kib_)};
+    return {*this, std::make_unique<Reader>(path_, cache_kib_)};
   } catch (...) {
     lock.lock();
     ++left_to_open_;
@@ -23,10 +23,10 @@ ReaderPool::Lease ReaderPool::take() {
   }
 }
 
-void ReaderPool::give_back(std::unique_ptr<Connection> connection) {
+void ReaderPool::give_back(std::unique_ptr<Reader> reader) {
   {
     const std::lock_guard lock(mutex_);
-    free_.push_back(std::move(connection));
+    free_.push_back(std::move(reader));
   }
   returned_.notify_one();
 }

@@ -4,6 +4,7 @@
 
 #include "base/log.hpp"
 #include "store/disk_space.hpp"
+#include "store/foreign_rows.hpp"
 #include "store/pack_rows.hpp"
 #include "store/row_hold.hpp"
 #include "store/window_builder.hpp"
@@ -160,7 +161,9 @@ bool Retention::drop_largest() {
   const auto foreign = parts_.foreign.oldest_ms();
   // Whichever ends first goes first.
   if (foreign && *foreign < std::min(ours.value_or(INT64_MAX), oldest_pack)) {
-    return parts_.foreign.drop(INT64_MAX, kForeignRowsWhenFull);
+    const auto rows = parts_.foreign.oldest(INT64_MAX, kForeignRowsWhenFull);
+    if (const auto lost = lost_with(connection_, rows)) parts_.ages.note_gone(Tier::raw, *lost);
+    if (parts_.foreign.drop(INT64_MAX, kForeignRowsWhenFull)) return true;
   }
   if (ours.value_or(INT64_MAX) < oldest_pack) return drop_group_for_size(groups);
   return drop_packs(Tier::raw, INT64_MAX, 1) || drop_group_for_size(groups) ||

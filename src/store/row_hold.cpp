@@ -40,8 +40,12 @@ void note_group_forgotten(Connection& writer, std::int64_t keyframe) {
   note_forgotten(writer, last);
 }
 
-RowHold::RowHold(const Clock& clock, Limits limits, const Readers& readers)
-    : clock_(clock), limits_(limits), all_readers_(!readers), marked_at_(clock.monotonic()) {
+RowHold::RowHold(const Clock& clock, AgeClock& ages, Limits limits, const Readers& readers)
+    : clock_(clock),
+      ages_(ages),
+      limits_(limits),
+      all_readers_(!readers),
+      marked_at_(clock.monotonic()) {
   if (!readers) return;
   for (const std::string& reader : *readers) needs_from_.emplace(reader, kNothing);
 }
@@ -70,7 +74,7 @@ void RowHold::load(Connection& writer) {
 
 void RowHold::stage(Connection& writer, std::int64_t accepted, std::int64_t bytes) {
   const std::lock_guard lock(mutex_);
-  staged_ = {accepted, bytes_ + bytes, false};
+  staged_ = {accepted, bytes_ + bytes, false, 0};
   if (accepted == newest_) return;
   const Mark last = marks_.empty() ? Mark{} : marks_.back();
   staged_.mark = last.accepted == 0 || accepted - last.accepted >= kMarkRows ||
@@ -81,8 +85,10 @@ void RowHold::stage(Connection& writer, std::int64_t accepted, std::int64_t byte
 
 // Older marks than the one that tells what is overtaken serve nobody.
 void RowHold::write_mark(Connection& writer) {
+  ages_.look();
+  staged_.made_ms = ages_.believed_ms();
   writer.query("INSERT OR REPLACE INTO commit_mark(accepted, bytes, wall_ms) VALUES (?,?,?)")
-      .with(staged_.accepted, staged_.bytes, clock_.wall_ms())
+      .with(staged_.accepted, staged_.bytes, staged_.made_ms)
       .run();
   writer.query("DELETE FROM commit_mark WHERE accepted<?").with(overtaken()).run();
 }
@@ -94,7 +100,7 @@ void RowHold::committed() {
   if (!staged_.mark) return;
   const std::int64_t gone = overtaken();
   std::erase_if(marks_, [&](const Mark& mark) { return mark.accepted < gone; });
-  marks_.push_back({staged_.accepted, staged_.bytes, clock_.wall_ms()});
+  marks_.push_back({staged_.accepted, staged_.bytes, staged_.made_ms});
   marked_at_ = clock_.monotonic();
   staged_.mark = false;
 }
@@ -110,10 +116,10 @@ std::int64_t RowHold::newest() const {
 }
 
 std::int64_t RowHold::overtaken() const {
-  const std::int64_t now = clock_.wall_ms();
+  const std::int64_t now = ages_.believed_ms();
   std::int64_t found = 0;
   for (const Mark& mark : marks_) {
-    const bool old = limits_.age_ms > 0 && now - mark.wall_ms > limits_.age_ms;
+    const bool old = limits_.age_ms > 0 && now - mark.made_ms > limits_.age_ms;
     if (old || bytes_ - mark.bytes > limits_.bytes) found = mark.accepted;
   }
   return found;

@@ -3,8 +3,9 @@
 // Rows of the journals go when they are sealed, or too old, or too many. Whoever deletes sealed
 // rows asks lets_go() first, so that an outage of a remote write target loses nothing; retention
 // never asks. The hold is bounded: what was committed longer ago than samples are kept, or lies
-// further back than so many bytes, is not held any more. Whoever deletes rows says so with
-// note_forgotten().
+// further back than so many bytes, is not held any more. How long ago is counted as ages are
+// (store/age_clock.hpp), so a clock that jumps lets go of nothing. Whoever deletes rows says so
+// with note_forgotten().
 #pragma once
 
 #include <chrono>
@@ -19,6 +20,7 @@
 
 #include "base/clock.hpp"
 #include "model/forward_log.hpp"
+#include "store/age_clock.hpp"
 #include "store/sqlite.hpp"
 
 namespace volta {
@@ -44,7 +46,8 @@ class RowHold {
   };
   // Whose cursors hold rows; those of others do not. Empty: everybody's.
   using Readers = std::optional<std::vector<std::string>>;
-  RowHold(const Clock& clock, Limits limits, const Readers& readers);
+  // Both clocks must outlive it.
+  RowHold(const Clock& clock, AgeClock& ages, Limits limits, const Readers& readers);
   // At start, with the writer's connection.
   void load(Connection& writer);
 
@@ -65,13 +68,14 @@ class RowHold {
   struct Mark {
     std::int64_t accepted = 0;
     std::int64_t bytes = 0;
-    std::int64_t wall_ms = 0;
+    std::int64_t made_ms = 0;  // by ages_
   };
   // Under mutex_: the last row that nobody has a right to any more, by age or by size.
   [[nodiscard]] std::int64_t overtaken() const;
   void write_mark(Connection& writer);
 
   const Clock& clock_;
+  AgeClock& ages_;
   const Limits limits_;
   const bool all_readers_;
   mutable std::mutex mutex_;
@@ -84,6 +88,7 @@ class RowHold {
     std::int64_t accepted = 0;
     std::int64_t bytes = 0;
     bool mark = false;
+    std::int64_t made_ms = 0;
   } staged_;
 };
 

@@ -41,11 +41,12 @@ bool SealBacklog::look(bool everything) {
   const std::size_t room =
       std::max(kLeastRoom, limits_.groups - std::min(limits_.groups, groups_.size()));
   std::size_t loaded = 0;
+  bool stopped = stop_();
   {
     Query query = reader_.query(
         "SELECT id, host_id, min_ms, max_ms FROM keyframe WHERE id > ? ORDER BY id LIMIT ?");
     query.with(loaded_to_, static_cast<std::int64_t>(room));
-    for (; query.step(); ++loaded) {
+    for (; !stopped && query.step(); ++loaded, stopped = stop_()) {
       loaded_to_ = query.integer(0);
       note({loaded_to_, HostId(static_cast<std::uint32_t>(query.integer(1))), query.integer(2),
             query.integer(3)});
@@ -54,11 +55,13 @@ bool SealBacklog::look(bool everything) {
   // One that grows all the time is read when it has ended.
   const std::vector<std::int64_t> unread(unread_.begin(), unread_.end());
   for (const std::int64_t id : unread) {
+    stopped = stopped || stop_();
+    if (stopped) break;
     const auto group = groups_.find(id);
     if (group == groups_.end() || (growing.contains(id) && !everything)) continue;
     find_inner(id, group->second);
   }
-  return loaded < room;
+  return loaded < room && !stopped;
 }
 
 bool SealBacklog::has_inner(const Group& group) {
@@ -79,10 +82,10 @@ std::vector<std::int64_t> SealBacklog::windows_of(const Group& group) {
 void SealBacklog::note(const ChangedGroup& changed) {
   Group& group = groups_[changed.keyframe];
   group.sealed.reset();
+  group.given_up.clear();
   group.host = changed.host;
   group.min_ms = changed.min_ms;
   group.max_ms = changed.max_ms;
-  newest_ms_ = std::max(newest_ms_, changed.max_ms);
   const std::int64_t first = window_end_ms(group.min_ms, kWindowMs);
   const std::int64_t last = window_end_ms(group.max_ms, kWindowMs);
   enter(changed.keyframe, group, first);
@@ -148,6 +151,7 @@ std::vector<SealBacklog::Place> SealBacklog::ripe(bool everything) const {
 std::vector<SealWindow> SealBacklog::due(bool everything) {
   std::vector<SealWindow> windows;
   for (const Place& place : ripe(everything)) {
+    if (stop_()) break;
     if (const auto window = confirmed(place, everything)) windows.push_back(*window);
   }
   return windows;
@@ -181,17 +185,8 @@ std::optional<SealWindow> SealBacklog::confirmed(const Place& place, bool everyt
   if (!everything && !is_ripe(place, pending)) return std::nullopt;
   // As retention sees it: what it would delete at once need not be written.
   const bool old = place.first <= ages_.cutoff_ms(Tier::raw);
-  return SealWindow{place.second, place.first, sealed_to, old,
-                    old && !is_too_old(place.first, believed_now_ms())};
+  return SealWindow{place.second, place.first, sealed_to, old};
 }
-
-bool SealBacklog::is_too_old(std::int64_t ms, std::int64_t now_ms) const {
-  return limits_.raw_age_ms > 0 && now_ms > INT64_MIN + limits_.raw_age_ms &&
-         ms <= now_ms - limits_.raw_age_ms;
-}
-
-// A wall clock that jumps ahead must not age samples: it is believed if there are some so new.
-std::int64_t SealBacklog::believed_now_ms() const { return std::min(clock_.wall_ms(), newest_ms_); }
 
 void SealBacklog::sealed(const SealWindow& window,
                          const std::map<std::int64_t, VisitedGroup>& visited) {
@@ -209,6 +204,14 @@ int SealBacklog::failed(const SealWindow& window) {
   const nanoseconds wait = kFirstRetry * (1 << std::min(pending.failures, kMostDoublings));
   pending.retry_at = clock_.monotonic() + wait;
   return ++pending.failures;
+}
+
+void SealBacklog::give_up(const SealWindow& window) {
+  const Place place{window.end_ms, window.host};
+  const auto at = places_.find(place);
+  if (at == places_.end()) return;
+  for (const std::int64_t id : at->second.groups) groups_.at(id).given_up.insert(window.end_ms);
+  close(place);
 }
 
 void SealBacklog::close(const Place& place) {
@@ -249,11 +252,12 @@ std::vector<SealBacklog::SealedGroup> SealBacklog::sealed_groups() {
   const std::unordered_set<std::int64_t> in_force = runs_.in_force();
   const std::vector<std::int64_t> ids(closed_.begin(), closed_.end());
   for (const std::int64_t id : ids) {
+    if (stop_()) break;
     if (in_force.contains(id)) continue;
     Group& group = groups_.at(id);
     if (!group.sealed && !read_sealed(id, group)) continue;
     found.push_back(*group.sealed);
-    found.back().too_old = is_too_old(group.max_ms, believed_now_ms());
+    found.back().too_old = group.max_ms <= ages_.cutoff_ms(Tier::raw);
   }
   std::sort(found.begin(), found.end(), [](const auto& a, const auto& b) { return a.id < b.id; });
   return found;
@@ -295,7 +299,7 @@ bool SealBacklog::refresh(std::int64_t id, Group& group) {
 // Enters it again where it is not.
 bool SealBacklog::is_sealed(std::int64_t id, Group& group, std::int64_t accepted) {
   for (const std::int64_t end : windows_of(group)) {
-    if (mark({end, group.host}) < accepted) enter(id, group, end);
+    if (mark({end, group.host}) < accepted && !group.given_up.contains(end)) enter(id, group, end);
   }
   return group.pending.empty();
 }

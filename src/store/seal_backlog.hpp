@@ -7,11 +7,13 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
 #include <unordered_map>
 #include <unordered_set>
+#include <utility>
 #include <vector>
 
 #include "base/clock.hpp"
@@ -28,7 +30,6 @@ class SealBacklog {
  public:
   struct Limits {
     std::int64_t grace_ms = 0;     // after a window's end; some more by host
-    std::int64_t raw_age_ms = 0;   // 0: for ever
     std::size_t groups = 200'000;  // known at a time; further ones when these are gone
   };
   // A group of which nothing is unsealed and that no batch counts from any more.
@@ -45,6 +46,7 @@ class SealBacklog {
     const AgeClock& ages;
     Connection& reader;
     RunTable& runs;
+    std::function<bool()> stop;  // asked all the while; true ends a call with what it has by then
   };
 
   SealBacklog(Parts parts, Limits limits)
@@ -52,9 +54,11 @@ class SealBacklog {
         ages_(parts.ages),
         reader_(parts.reader),
         runs_(parts.runs),
+        stop_(std::move(parts.stop)),
         limits_(limits) {}
 
-  // Takes in what changed. False: there are groups that it had no room for; the next call goes on.
+  // Takes in what changed. False: there are groups that it had no room for, or it was stopped; the
+  // next call goes on.
   bool look(bool everything);
   // The next look() takes in all that there is.
   void start_over() { loaded_to_ = 0; }
@@ -64,6 +68,8 @@ class SealBacklog {
   void sealed(const SealWindow& window, const std::map<std::int64_t, VisitedGroup>& visited);
   // It could not be, how often in a row; it is tried again later, and ever later.
   int failed(const SealWindow& window);
+  // Nor will it be. Its groups go as if it were, unless more rows come for them.
+  void give_up(const SealWindow& window);
   // What may go.
   std::vector<SealedGroup> sealed_groups();
   void forget(std::int64_t group);
@@ -87,6 +93,7 @@ class SealBacklog {
     std::set<std::int64_t> pending;   // ends of the places that name it
     std::vector<std::int64_t> inner;  // windows between its first and its last
     std::int64_t inner_known_to = 0;  // row
+    std::set<std::int64_t> given_up;  // ends
     VisitedGroup visited;
     std::optional<SealedGroup> sealed;  // as it was read, and has not changed since
   };
@@ -112,16 +119,14 @@ class SealBacklog {
   bool is_sealed(std::int64_t id, Group& group, std::int64_t accepted);
   bool host_is_there(HostId host);
   std::int64_t mark(const Place& place);
-  [[nodiscard]] bool is_too_old(std::int64_t ms, std::int64_t now_ms) const;
-  [[nodiscard]] std::int64_t believed_now_ms() const;
 
   const Clock& clock_;
   const AgeClock& ages_;
   Connection& reader_;
   RunTable& runs_;
+  const std::function<bool()> stop_;
   const Limits limits_;
-  std::int64_t loaded_to_ = 0;          // groups up to this id
-  std::int64_t newest_ms_ = INT64_MIN;  // of all ticks
+  std::int64_t loaded_to_ = 0;  // groups up to this id
   std::unordered_map<std::int64_t, Group> groups_;
   std::map<Place, Pending> places_;
   std::unordered_set<std::int64_t> closed_;  // groups that no place names

@@ -5,6 +5,7 @@
 #include <unordered_set>
 
 #include "store/window_builder.hpp"
+#include "store/window_intake.hpp"
 #include "store/window_merge.hpp"
 
 namespace volta {
@@ -22,6 +23,11 @@ WindowColumn windows_of(const SampleTable::Column& column, ValueType type, Tier 
   std::transform(column.raw.begin(), column.raw.end(), values.begin(),
                  [&](std::uint64_t raw) { return to_double(type, 0, raw); });
   return build_windows({column.times_ms, values}, tier_step_ms(tier));
+}
+
+WindowColumn find_windows(const std::map<SeriesId, WindowColumn>& windows, SeriesId series) {
+  const auto found = windows.find(series);
+  return found == windows.end() ? WindowColumn{} : found->second;
 }
 
 class JournalSource final : public SealSource {
@@ -87,14 +93,29 @@ void SealJob::find() {
     series_.push_back(series.record);
     known_[series.record->id] = std::move(series);
   }
+  has_tiers_ = has_tiers();
   if (window_.after == 0) return;
   // Later ones are of a seal that came to no end; its samples are all in the journal.
-  Query packs = parts_.connection.query(
-      "SELECT 1 FROM pack WHERE host_id=? AND tier=0 AND end_ms=? AND accepted<=? LIMIT 1");
-  has_raw_ = packs.with(host_of(window_.host), window_.end_ms, window_.after).step();
+  {
+    Query packs = parts_.connection.query(
+        "SELECT id FROM pack WHERE host_id=? AND tier=0 AND end_ms=? AND accepted<=?");
+    packs.with(host_of(window_.host), window_.end_ms, window_.after);
+    while (packs.step()) sealed_.stands_on.push_back(packs.integer(0));
+  }
+  has_raw_ = !sealed_.stands_on.empty();
   Query broken = parts_.connection.query(
       "SELECT 1 FROM bad_pack WHERE host_id=? AND tier=0 AND end_ms=? LIMIT 1");
   lost_raw_ = broken.with(host_of(window_.host), window_.end_ms).step();
+}
+
+// Perhaps none of them has the window: long ones reach over hours of which there is nothing.
+bool SealJob::has_tiers() {
+  Query query = parts_.connection.query(
+      "SELECT 1 FROM pack WHERE host_id=?1 AND tier IN (1, 2) AND end_ms>=?2 AND end_ms<=?3"
+      " AND end_ms-span_ms<?2 LIMIT 1");
+  const std::int64_t last =
+      window_.end_ms > INT64_MAX - kLongestSpanMs ? INT64_MAX : window_.end_ms + kLongestSpanMs;
+  return query.with(host_of(window_.host), window_.end_ms, last).step();
 }
 
 // Packs are known to be broken before they are put aside, and reading passes over them.
@@ -217,8 +238,8 @@ void SealJob::seal_slice(std::span<const SeriesId> series) {
     }
   }
   // Samples that were let go for their age or the store's size do not come back one by one.
-  const bool is_kept = !window_.tiers_only || window_.raw_anyway;
-  if (is_kept && (window_.after == 0 || has_raw_ || lost_raw_)) {
+  const bool gone = window_.let_go && window_.after != 0 && !has_raw_ && !lost_raw_;
+  if (!window_.tiers_only && !gone) {
     PackSink sink(parts_.workshop, row(Tier::raw), raw_);
     for (const auto& column : columns) {
       sink.add(column, def(column.series).type, table.times_ms());
@@ -243,34 +264,110 @@ void SealJob::save_samples(std::size_t at_least) {
   raw_.erase(raw_.begin(), raw_.begin() + static_cast<std::ptrdiff_t>(first));
 }
 
+// Windows are made anew of all the hour's samples. Where these are gone, and the windows are not,
+// those take in what came.
 void SealJob::seal_tiers(Columns columns) {
-  // Where all samples of the window are at hand its windows are made anew; else what came now is
-  // joined with those that are there.
-  const bool is_whole = !lost_raw_ && (has_raw_ || (window_.after == 0 && !window_.tiers_only));
-  Ends minutes;
-  if (is_whole && has_raw_) columns = with_stored_samples(columns, minutes);
+  Ends ends;
+  Columns stored;
+  const Columns* all = &columns;
+  Columns whole;
+  if (has_raw_ && !lost_raw_) {
+    stored = stored_samples(columns, ends);
+    whole = with_stored_samples(columns, stored);
+    all = &whole;
+  }
+  Windows minutes = windows_of_all(*all, Tier::minute);
+  Windows hours = windows_of_all(*all, Tier::hour);
+  for (const auto& [series, stored_ends] : ends) {
+    add_empty_windows(minutes[series],
+                      std::vector<std::int64_t>(stored_ends.begin(), stored_ends.end()));
+    add_empty_windows(hours[series], std::vector{window_.end_ms});
+  }
+  if (lost_raw_) {
+    join_stored_windows(Tier::minute, minutes);
+    join_stored_windows(Tier::hour, hours);
+  } else if (has_tiers_) {
+    take_in_windows(columns, stored, minutes, hours);
+  }
   for (const Tier tier : {Tier::minute, Tier::hour}) {
-    Windows windows;
-    for (const auto& column : columns) {
-      windows[column.series] = windows_of(column, def(column.series).type, tier);
-    }
-    for (const auto& [series, stored] : minutes) {
-      std::vector<std::int64_t> ends(stored.begin(), stored.end());
-      if (tier == Tier::hour) ends = {window_.end_ms};
-      add_empty_windows(windows[series], ends);
-    }
-    if (!is_whole) join_stored_windows(tier, windows);
     PackSink sink(parts_.workshop, row(tier), sealed_.packs);
-    for (const auto& [series, column] : windows) {
+    for (const auto& [series, column] : tier == Tier::minute ? minutes : hours) {
       sink.add(series, def(series).kind, column);
     }
     sink.finish();
   }
 }
 
-// The same series and their other variants, with all the window's samples: what packs have of them,
-// too. `minutes`: the ends of those in which packs have samples.
-SealJob::Columns SealJob::with_stored_samples(const Columns& fresh, Ends& minutes) {
+SealJob::Windows SealJob::windows_of_all(const Columns& columns, Tier tier) const {
+  Windows windows;
+  for (const auto& column : columns) {
+    windows[column.series] = windows_of(column, def(column.series).type, tier);
+  }
+  return windows;
+}
+
+// Of series whose windows have counted more samples than are stored.
+void SealJob::take_in_windows(const Columns& fresh, const Columns& stored, Windows& minutes,
+                              Windows& hours) {
+  std::map<SeriesId, std::uint64_t> known;
+  for (const auto& [series, windows] : windows_of_all(stored, Tier::hour)) {
+    known[series] = count_of(windows);
+  }
+  Windows new_minutes = windows_of_all(fresh, Tier::minute);
+  Windows new_hours = windows_of_all(fresh, Tier::hour);
+  const Windows counted_hours = stored_windows(Tier::hour, hours);
+  const Windows counted_minutes = stored_windows(Tier::minute, minutes);
+  for (auto& [series, hour] : hours) {
+    const WindowColumn counted = find_windows(counted_hours, series);
+    const WindowColumn of_minutes = find_windows(counted_minutes, series);
+    const std::uint64_t count = std::max(count_of(counted), count_of(of_minutes));
+    if (count <= known[series]) continue;
+    WindowColumn& minute = minutes[series];
+    minute = taken_in(of_minutes, new_minutes[series], minute);
+    if (count_of(counted) == count_of(of_minutes)) {
+      // What of an hour is new is told best by its minutes.
+      hour = {};
+      append_window(hour, joined(minute, window_.end_ms));
+    } else {
+      hour = taken_in(counted, new_hours[series], hour);
+    }
+  }
+}
+
+SealJob::Windows SealJob::stored_windows(Tier tier, const Windows& of) {
+  const TimeSpan ends{window_start_ms(window_.end_ms) + 1, window_.end_ms};
+  std::map<SeriesId, WindowMerge> merges;
+  if (of.empty()) return {};
+  visit_packs(parts_.connection, {tier, window_.host, ends, of.begin()->first, of.rbegin()->first},
+              parts_.bad, [&](const OpenPack& open) {
+                for (const auto& [series, fresh] : of) {
+                  const auto stored =
+                      read_tier_columns(parts_.workshop.reader, open, series, tier_step_ms(tier));
+                  if (!stored) {
+                    parts_.bad.report(open.row, stored.error().text);
+                  } else {
+                    merges[series].put(*stored, open.row.accepted, ends, open.row.span_ms);
+                  }
+                }
+              });
+  Windows windows;
+  for (auto& [series, merge] : merges) windows[series] = merge.take();
+  return windows;
+}
+
+void SealJob::join_stored_windows(Tier tier, Windows& windows) {
+  const TimeSpan ends{window_start_ms(window_.end_ms) + 1, window_.end_ms};
+  for (const auto& [series, stored] : stored_windows(tier, windows)) {
+    WindowMerge merge;
+    merge.put(stored, sealed_.accepted, ends);
+    merge.join(windows[series], ends);
+    windows[series] = merge.take();
+  }
+}
+
+// The same series and their other variants, with what packs have of them. `minutes`: the ends of
+// those in which packs have samples.
+SealJob::Columns SealJob::stored_samples(const Columns& fresh, Ends& minutes) {
   SampleTable table;
   std::set<std::uint32_t> kins;
   for (const auto& column : fresh) kins.insert(known_.at(column.series).kin);
@@ -279,15 +376,33 @@ SealJob::Columns SealJob::with_stored_samples(const Columns& fresh, Ends& minute
     if (kins.contains(kin)) table.add_series(record->id, kin);
   }
   add_stored(table, minutes);
-  std::unordered_map<std::int64_t, std::uint32_t> ticks;
-  for (const auto& column : fresh) {
-    const std::uint32_t place = *table.find(column.series);
-    for (std::size_t i = 0; i < column.times_ms.size(); ++i) {
-      const auto [tick, is_new] = ticks.emplace(column.times_ms[i], 0);
-      if (is_new) tick->second = table.tick(column.times_ms[i], sealed_.accepted);
-      table.add(place, tick->second, column.raw[i]);
-    }
+  table.resolve();
+  Columns columns;
+  for (std::uint32_t column = 0; column < table.series(); ++column) {
+    columns.push_back(table.take(column));
   }
+  return columns;
+}
+
+// Fresh ones were accepted later than any that is stored.
+SealJob::Columns SealJob::with_stored_samples(const Columns& fresh, const Columns& stored) {
+  SampleTable table;
+  for (const auto& column : stored) {
+    table.add_series(column.series, known_.at(column.series).kin);
+  }
+  const auto add = [&](const Columns& columns, std::int64_t accepted) {
+    std::unordered_map<std::int64_t, std::uint32_t> ticks;
+    for (const auto& column : columns) {
+      const std::uint32_t place = *table.find(column.series);
+      for (std::size_t i = 0; i < column.times_ms.size(); ++i) {
+        const auto [tick, is_new] = ticks.emplace(column.times_ms[i], 0);
+        if (is_new) tick->second = table.tick(column.times_ms[i], accepted);
+        table.add(place, tick->second, column.raw[i]);
+      }
+    }
+  };
+  add(stored, window_.after);
+  add(fresh, sealed_.accepted);
   table.resolve();
   Columns all;
   for (std::uint32_t column = 0; column < table.series(); ++column) {
@@ -320,29 +435,6 @@ void SealJob::add_stored(SampleTable& table, Ends& minutes) {
   };
   visit_packs(parts_.connection, {Tier::raw, window_.host, {window_.end_ms, window_.end_ms}, {}},
               parts_.bad, add);
-}
-
-void SealJob::join_stored_windows(Tier tier, Windows& windows) {
-  const TimeSpan ends{window_start_ms(window_.end_ms) + 1, window_.end_ms};
-  std::map<SeriesId, WindowMerge> merges;
-  visit_packs(parts_.connection, {tier, window_.host, ends, {}}, parts_.bad,
-              [&](const OpenPack& open) {
-                for (const auto& [series, fresh] : windows) {
-                  const auto stored =
-                      read_tier_columns(parts_.workshop.reader, open, series, tier_step_ms(tier));
-                  if (!stored) {
-                    parts_.bad.report(open.row, stored.error().text);
-                  } else {
-                    merges[series].put(*stored, open.row.accepted, ends, open.row.span_ms);
-                  }
-                }
-              });
-  for (auto& [series, column] : windows) {
-    const auto stored = merges.find(series);
-    if (stored == merges.end()) continue;
-    stored->second.join(column, ends);
-    column = stored->second.take();
-  }
 }
 
 }  // namespace volta

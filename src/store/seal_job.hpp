@@ -26,13 +26,14 @@ struct SealWindow {
   std::int64_t end_ms = 0;
   std::int64_t after = 0;   // what it was sealed up to before; 0: not at all
   bool tiers_only = false;  // older than samples are kept
-  bool raw_anyway = false;  // older by a clock that is not to be trusted
+  bool let_go = false;      // as old as what was let go for the store's size
 };
 
 struct Sealed {
   std::int64_t accepted = 0;  // up to here the window is sealed once this is written
   std::vector<NewPack> packs;
   std::vector<SeriesId> series;                  // that have samples in them
+  std::vector<std::int64_t> stands_on;           // packs of samples that were read for it
   std::uint64_t samples = 0;                     // that came from the journal
   std::map<std::int64_t, VisitedGroup> visited;  // of the journal, by keyframe
 };
@@ -89,9 +90,16 @@ class SealJob {
   void save_samples(std::size_t at_least);
   void seal_tiers(Columns columns);
   using Ends = std::map<SeriesId, std::set<std::int64_t>>;
-  [[nodiscard]] Columns with_stored_samples(const Columns& fresh, Ends& minutes);
+  [[nodiscard]] Columns stored_samples(const Columns& fresh, Ends& minutes);
+  [[nodiscard]] Columns with_stored_samples(const Columns& fresh, const Columns& stored);
   void add_stored(SampleTable& table, Ends& minutes);
   [[nodiscard]] bool knows_broken();
+  [[nodiscard]] bool has_tiers();
+  [[nodiscard]] Windows windows_of_all(const Columns& columns, Tier tier) const;
+  // Of the same series.
+  [[nodiscard]] Windows stored_windows(Tier tier, const Windows& of);
+  void take_in_windows(const Columns& fresh, const Columns& stored, Windows& minutes,
+                       Windows& hours);
   void join_stored_windows(Tier tier, Windows& windows);
   [[nodiscard]] PackRow row(Tier tier) const;
   [[nodiscard]] const SeriesDef& def(SeriesId series) const {
@@ -103,6 +111,7 @@ class SealJob {
   const std::unique_ptr<SealSource> source_;
   bool has_raw_ = false;      // packs of samples of the window are there
   bool lost_raw_ = false;     // and some were, but are broken
+  bool has_tiers_ = false;    // packs of the tiers reach into the window
   std::vector<NewPack> raw_;  // not saved yet
   std::size_t points_ = 0;
   std::vector<SeriesTable::Record> series_;  // variants are neighbours

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 
+#include "base/error.hpp"
 #include "base/log.hpp"
 #include "store/retention.hpp"
 #include "store/window_builder.hpp"
@@ -17,8 +18,13 @@ constexpr std::int64_t kMergeLookMs = 60'000;
 constexpr std::int64_t kKeptStepMs = 30LL * 24 * kWindowMs;
 // Windows that fail in a row before the rest is left for the next pass: it is not about them then.
 constexpr int kMostFailures = 64;
+// A window that fails this often, for this long, is not sealed any more.
+constexpr int kLeastFailures = 5;
+constexpr std::chrono::hours kGiveUpAfter{1};
 // Of the journal, deleted in one transaction. Rows of one are bounded beside that.
 constexpr std::size_t kGroupsOfSweep = 8;
+// Of one window in turn, while retention takes its packs.
+constexpr int kSealGoes = 5;
 
 std::int64_t host_row(HostId id) { return static_cast<std::uint32_t>(id); }
 
@@ -30,6 +36,13 @@ bool takes_packs(Connection& writer, HostId host) {
   return query.with(host_row(host)).step();
 }
 
+bool are_there(Connection& writer, std::span<const std::int64_t> packs) {
+  return std::all_of(packs.begin(), packs.end(), [&](std::int64_t id) {
+    Query query = writer.query("SELECT 1 FROM pack WHERE id=?");
+    return query.with(id).step();
+  });
+}
+
 }  // namespace
 
 Sealer::Sealer(Parts parts, Writer& writer, std::unique_ptr<Connection> reader, Limits limits)
@@ -38,8 +51,8 @@ Sealer::Sealer(Parts parts, Writer& writer, std::unique_ptr<Connection> reader, 
       reader_(std::move(reader)),
       limits_(limits),
       merger_({*reader_, parts.clock, parts.series, parts.bad, workshop_, writer}),
-      backlog_({parts.clock, parts.ages, *reader_, parts.runs},
-               {limits.grace_ms, limits.raw_age_ms}),
+      backlog_({parts.clock, parts.ages, *reader_, parts.runs, [this] { return stopping(); }},
+               {limits.grace_ms}),
       foreign_(
           {parts.clock, parts.ages, parts.series, *reader_, writer, parts.foreign_head, parts.hold},
           {limits.grace_ms}) {
@@ -98,6 +111,7 @@ std::exception_ptr Sealer::pass(bool everything) {
       if (!first) first = failure;
       sweep();
     }
+    if (stopping()) return first;
     const auto failure = seal_foreign(everything);
     if (!first) first = failure;
     merge(everything);
@@ -113,6 +127,11 @@ std::exception_ptr Sealer::seal_foreign(bool everything) {
   do {
     first = seal_windows(foreign_.find_due(everything));
   } while (!first && everything && !stopping() && foreign_.has_more());
+  if (const auto failure = foreign_.look_failure()) {
+    ++counters_.failures;
+    if (!first) first = failure;
+  }
+  counters_.damaged_rows = foreign_.damaged_rows();
   foreign_.sweep([this] { return stopping(); });
   return first;
 }
@@ -133,6 +152,7 @@ std::exception_ptr Sealer::seal_windows(const std::vector<SealWindow>& windows) 
       if (!first) first = std::current_exception();
       ++failures;
       note_failure(window, failure);
+      if (is_hopeless(window)) give_up(window);
     }
   }
   return first;
@@ -140,30 +160,59 @@ std::exception_ptr Sealer::seal_windows(const std::vector<SealWindow>& windows) 
 
 void Sealer::note_failure(const SealWindow& window, const std::exception& failure) {
   ++counters_.failures;
-  const bool known = window.host == kNoHost ? !failed_foreign_.insert(window.end_ms).second
-                                            : backlog_.failed(window) > 1;
-  if (known) return;
+  const int times = window.host == kNoHost ? foreign_.failed(window) : backlog_.failed(window);
+  if (times > 1) return;
   log::error("an hour of a host could not be sealed; it stays readable and is tried again",
              {{"host", static_cast<std::uint32_t>(window.host)},
               {"end_ms", window.end_ms},
               {"error", std::string_view(failure.what())}});
 }
 
-void Sealer::seal(const SealWindow& window) {
-  const auto start = std::chrono::steady_clock::now();
-  first_saved_ = 0;
+// Else what retention leaves to the sealer would never go.
+bool Sealer::is_hopeless(const SealWindow& window) {
+  Trouble& trouble = troubles_[{window.host, window.end_ms}];
+  const std::chrono::nanoseconds now = parts_.clock.monotonic();
+  if (trouble.failures++ == 0) trouble.since = now;
+  return trouble.failures >= kLeastFailures && now - trouble.since >= kGiveUpAfter &&
+         window.end_ms <= parts_.ages.cutoff_ms(Tier::raw);
+}
+
+void Sealer::give_up(const SealWindow& window) {
+  log::error("an hour of a host that could not be sealed is older than samples are kept and goes",
+             {{"host", static_cast<std::uint32_t>(window.host)}, {"end_ms", window.end_ms}});
+  troubles_.erase({window.host, window.end_ms});
+  if (window.host == kNoHost) {
+    foreign_.note_sealed(window, INT64_MAX);
+  } else {
+    backlog_.give_up(window);
+  }
+}
+
+std::optional<Sealed> Sealer::run_job(const SealWindow& window) {
+  saved_.clear();
   SealJob::Parts parts{*reader_, parts_.series, parts_.bad, workshop_};
   parts.samples_of_slice = limits_.samples_of_slice;
   parts.bytes_of_slice = limits_.bytes_of_slice;
   parts.save = [&](std::span<const NewPack> packs) { save_samples(window, packs); };
   const bool foreign = window.host == kNoHost;
   SealJob job(parts, window, foreign ? foreign_.source(window) : journal_source(parts, window));
-  const auto sealed = job.run([this] { return stopping(); });
-  if (!sealed) return;
-  write(window, *sealed);
-  if (foreign) {
+  return job.run([this] { return stopping(); });
+}
+
+void Sealer::seal(const SealWindow& due) {
+  const auto start = std::chrono::steady_clock::now();
+  SealWindow window = due;
+  window.let_go = parts_.ages.kept_since_ms(Tier::raw) > window.end_ms;
+  std::optional<Sealed> sealed;
+  for (int tries = 1;; ++tries) {
+    sealed = run_job(window);
+    if (!sealed) return;
+    if (write(window, *sealed)) break;
+    if (tries == kSealGoes) throw Failure("its packs went while it was sealed, again and again");
+  }
+  troubles_.erase({window.host, window.end_ms});
+  if (window.host == kNoHost) {
     foreign_.note_sealed(window, sealed->accepted);
-    failed_foreign_.erase(window.end_ms);
   } else {
     backlog_.sealed(window, sealed->visited);
   }
@@ -183,31 +232,34 @@ void Sealer::merge(bool everything) {
 }
 
 void Sealer::save_samples(const SealWindow& window, std::span<const NewPack> packs) {
-  std::int64_t first = 0;
+  std::vector<std::int64_t> ids;
   writer_.call([&](Connection& connection) {
-    first = 0;
+    ids.clear();
     if (!takes_packs(connection, window.host)) return;
     for (const NewPack& pack : packs) {
       insert_pack(connection, pack);
-      if (first == 0) first = connection.last_insert_id();
+      ids.push_back(connection.last_insert_id());
     }
   });
-  if (first_saved_ == 0) first_saved_ = first;
+  saved_.insert(saved_.end(), ids.begin(), ids.end());
   for (const NewPack& pack : packs) counters_.bytes += pack.data.size();
 }
 
-void Sealer::write(const SealWindow& window, const Sealed& sealed) {
+bool Sealer::write(const SealWindow& window, const Sealed& sealed) {
   bool written = false;
+  bool stands = false;
   writer_.call([&](Connection& connection) {
     written = takes_packs(connection, window.host);
-    if (!written) return;
+    // Retention may have taken them since; the windows were made of less then than they say.
+    stands = are_there(connection, sealed.stands_on) && are_there(connection, saved_);
+    if (!written || !stands) return;
     // Of a seal that came to no end; what they have is in the packs of this one.
     connection
         .query(
             "DELETE FROM pack WHERE host_id=? AND tier=0 AND end_ms=? AND span_ms=? AND accepted>?"
             " AND id<?")
         .with(host_row(window.host), window.end_ms, kWindowMs, window.after,
-              first_saved_ == 0 ? INT64_MAX : first_saved_)
+              saved_.empty() ? INT64_MAX : saved_.front())
         .run();
     for (const NewPack& pack : sealed.packs) insert_pack(connection, pack);
     connection
@@ -218,12 +270,14 @@ void Sealer::write(const SealWindow& window, const Sealed& sealed) {
         .run();
     keep_series(connection, window, sealed);
   });
-  if (!written) return;
+  if (!written) return true;  // nobody looks for them
+  if (!stands) return false;
   for (const NewPack& pack : sealed.packs) counters_.bytes += pack.data.size();
   for (const SeriesId id : sealed.series) {
     std::int64_t& until = kept_until_[id];
     until = std::max(until, window_end_ms(window.end_ms, kKeptStepMs));
   }
+  return true;
 }
 
 void Sealer::keep_series(Connection& writer, const SealWindow& window, const Sealed& sealed) {

@@ -10,13 +10,17 @@
 // nothing.
 //
 // What goes wrong with one window is counted, logged once and tried again later; the others go on.
+// One that could not be sealed for an hour and is older than samples are kept is given up.
 // A group with rows that do not decode is not deleted before it is older than samples are kept.
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <exception>
+#include <map>
 #include <mutex>
+#include <optional>
 #include <thread>
 #include <unordered_map>
 #include <unordered_set>
@@ -38,7 +42,8 @@ struct SealCounters {
   std::atomic<std::uint64_t> samples{0};
   std::atomic<std::uint64_t> bytes{0};  // of packs written
   std::atomic<std::uint64_t> failures{0};
-  std::atomic<std::uint64_t> us{0};  // spent
+  std::atomic<std::uint64_t> damaged_rows{0};  // of foreign samples, left out
+  std::atomic<std::uint64_t> us{0};            // spent
 };
 
 // Thread-safe.
@@ -46,7 +51,6 @@ class Sealer {
  public:
   struct Limits {
     std::int64_t grace_ms = 60'000;  // after a window's end; some more by host
-    std::int64_t raw_age_ms = 0;     // 0: for ever
     bool background = true;
     std::size_t samples_of_slice = 1U << 20U;  // of a window, gathered at a time
     std::size_t bytes_of_slice = 1U << 20U;    // of packs of samples, written at a time
@@ -82,9 +86,14 @@ class Sealer {
   std::exception_ptr seal_windows(const std::vector<SealWindow>& windows);
   std::exception_ptr seal_foreign(bool everything);
   void seal(const SealWindow& window);
+  // Empty: it was stopped.
+  std::optional<Sealed> run_job(const SealWindow& window);
   void note_failure(const SealWindow& window, const std::exception& failure);
+  [[nodiscard]] bool is_hopeless(const SealWindow& window);
+  void give_up(const SealWindow& window);
   void save_samples(const SealWindow& window, std::span<const NewPack> packs);
-  void write(const SealWindow& window, const Sealed& sealed);
+  // False: what the job stands on is gone, and it is to be done anew.
+  bool write(const SealWindow& window, const Sealed& sealed);
   void keep_series(Connection& writer, const SealWindow& window, const Sealed& sealed);
   void sweep();
   enum class Swept : std::uint8_t { gone, in_part, kept };
@@ -105,9 +114,13 @@ class Sealer {
   PackMerger merger_;
   SealBacklog backlog_;
   ForeignSealer foreign_;
-  std::unordered_set<std::int64_t> failed_foreign_;  // ends of windows that were logged
+  struct Trouble {
+    std::chrono::nanoseconds since{0};  // monotonic
+    int failures = 0;
+  };
+  std::map<std::pair<HostId, std::int64_t>, Trouble> troubles_;  // of windows, by their ends
   std::int64_t next_merge_ms_ = 0;
-  std::int64_t first_saved_ = 0;  // pack.id, of the window being sealed; 0: none yet
+  std::vector<std::int64_t> saved_;  // packs of samples, of the window being sealed; rising
   std::unordered_map<SeriesId, std::int64_t> kept_until_;
   std::unordered_set<std::int64_t> broken_groups_;  // that were logged
 

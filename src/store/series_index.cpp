@@ -52,12 +52,12 @@ std::shared_ptr<const Labels> labels_of(const SeriesDef& def, const std::string*
 }
 
 // Null: the series is of no host.
-const std::string* host_name(const SeriesRecord& record, const HostNames& hosts) {
-  return record.host == kNoHost ? nullptr : &hosts.at(record.host);
+const std::string* host_name(HostId host, const HostNames& hosts) {
+  return host == kNoHost ? nullptr : &hosts.at(host);
 }
 
-bool visible(const SeriesRecord& record, const HostNames& hosts) {
-  return record.host == kNoHost || hosts.contains(record.host);
+bool visible(HostId host, const HostNames& hosts) {
+  return host == kNoHost || hosts.contains(host);
 }
 
 template <typename Visit>
@@ -68,9 +68,11 @@ void each_label(const SeriesDef& def, const Visit& visit) {
 
 }  // namespace
 
-void LabelIndex::add(const Record& record, SeriesId hidden) { note({{record}, {hidden}, true}); }
+void LabelIndex::add(const SeriesRecord& record, SeriesId hidden) {
+  note({{record}, {hidden}, true});
+}
 
-void LabelIndex::remove(std::vector<Record> records, std::vector<SeriesId> shown) {
+void LabelIndex::remove(std::vector<SeriesRecord> records, std::vector<SeriesId> shown) {
   note({std::move(records), std::move(shown), false});
 }
 
@@ -108,16 +110,14 @@ void LabelIndex::apply_noted() const {
   }
 }
 
-void LabelIndex::apply_add(const Record& record, SeriesId hidden) const {
-  const std::uint32_t id = number_of(record->id);
-  entries_[id] = Entry{record, nullptr, true};
-  if (const auto old = entries_.find(number_of(hidden)); old != entries_.end()) {
-    old->second.shown = false;
-  }
-  Ids& of_host = by_host_[record->host];
+void LabelIndex::apply_add(const SeriesRecord& record, SeriesId hidden) const {
+  const std::uint32_t id = number_of(record.id);
+  entries_.add(id, Entry{record.shared, nullptr, record.host, true});
+  if (Entry* old = entries_.find(number_of(hidden))) old->shown = false;
+  Ids& of_host = by_host_[record.host];
   VOLTA_ASSERT(of_host.empty() || of_host.back() < id);
   of_host.push_back(id);
-  each_label(record->def, [&](std::string_view name, std::string_view value) {
+  each_label(record.def, [&](std::string_view name, std::string_view value) {
     auto label = labels_.find(name);
     if (label == labels_.end()) label = labels_.emplace(name, Values()).first;
     auto ids = label->second.find(value);
@@ -126,16 +126,16 @@ void LabelIndex::apply_add(const Record& record, SeriesId hidden) const {
   });
 }
 
-void LabelIndex::apply_remove(std::span<const Record> records,
+void LabelIndex::apply_remove(std::span<const SeriesRecord> records,
                               std::span<const SeriesId> shown) const {
   Ids gone;
   std::set<std::pair<std::string_view, std::string_view>> touched;
   std::set<HostId> hosts;
-  for (const Record& record : records) {
-    if (entries_.erase(number_of(record->id)) == 0) continue;
-    gone.push_back(number_of(record->id));
-    hosts.insert(record->host);
-    each_label(record->def, [&](std::string_view name, std::string_view value) {
+  for (const SeriesRecord& record : records) {
+    if (!entries_.erase(number_of(record.id))) continue;
+    gone.push_back(number_of(record.id));
+    hosts.insert(record.host);
+    each_label(record.def, [&](std::string_view name, std::string_view value) {
       touched.emplace(name, value);
     });
   }
@@ -153,9 +153,7 @@ void LabelIndex::apply_remove(std::span<const Record> records,
     if (ids.empty()) by_host_.erase(host);
   }
   for (const SeriesId id : shown) {
-    if (const auto entry = entries_.find(number_of(id)); entry != entries_.end()) {
-      entry->second.shown = true;
-    }
+    if (Entry* entry = entries_.find(number_of(id))) entry->shown = true;
   }
 }
 
@@ -212,27 +210,53 @@ LabelIndex::Ids LabelIndex::candidates(std::span<const LabelMatcher> matchers,
     if (matcher.matches("")) ids = without(*ids, having(matcher, false, hosts));
   }
   std::erase_if(*ids, [&](std::uint32_t id) {
-    const Entry& entry = entries_.at(id);
-    return !entry.shown || !visible(*entry.record, hosts);
+    const Entry* entry = entries_.find(id);
+    return !entry->shown || !visible(entry->host, hosts);
   });
   return std::move(*ids);
 }
 
 bool LabelIndex::current(const Entry& entry, const HostNames& hosts) {
   if (entry.labels == nullptr) return false;
-  const std::string* host = host_name(*entry.record, hosts);
+  const std::string* host = host_name(entry.host, hosts);
   return host == nullptr || label_value(*entry.labels, kHostLabel) == *host;
 }
 
 void LabelIndex::make_labels(const Ids& ids, const HostNames& hosts) const {
   const std::unique_lock lock(mutex_);
   for (const std::uint32_t id : ids) {
-    const auto found = entries_.find(id);
-    if (found == entries_.end() || current(found->second, hosts)) continue;
-    const SeriesRecord& record = *found->second.record;
-    found->second.labels = labels_of(record.def, host_name(record, hosts));
+    Entry* entry = entries_.find(id);
+    if (entry == nullptr || current(*entry, hosts)) continue;
+    entry->labels = labels_of(*entry->def, host_name(entry->host, hosts));
   }
 }
+
+namespace {
+
+std::uint64_t beside_ref(std::uint32_t foreign) {
+  return std::uint64_t{foreign} << LabelIndex::kBesideBits;
+}
+
+// Sorted by labels, foreign ones behind hosts'. What has the same labels as the one before it
+// stands beside that.
+std::vector<QuerySeries> put_together(std::vector<QuerySeries> found) {
+  std::size_t kept = 0;
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    if (kept > 0 && *found[kept - 1].labels == *found[i].labels) {
+      found[kept - 1].ref |= found[i].ref;
+    } else {
+      if (kept != i) found[kept] = std::move(found[i]);
+      ++kept;
+    }
+  }
+  found.resize(kept);
+  for (QuerySeries& series : found) {
+    if (static_cast<std::uint32_t>(series.ref) == 0) series.ref >>= LabelIndex::kBesideBits;
+  }
+  return found;
+}
+
+}  // namespace
 
 Result<std::vector<QuerySeries>> LabelIndex::select(std::span<const LabelMatcher> matchers,
                                                     const HostNames& hosts,
@@ -245,7 +269,7 @@ Result<std::vector<QuerySeries>> LabelIndex::select(std::span<const LabelMatcher
     ids = candidates(matchers, hosts);
     if (ids.size() <= most) {
       std::copy_if(ids.begin(), ids.end(), std::back_inserter(bare),
-                   [&](std::uint32_t id) { return !current(entries_.at(id), hosts); });
+                   [&](std::uint32_t id) { return !current(*entries_.find(id), hosts); });
     }
   }
   if (ids.size() > most) {
@@ -260,22 +284,18 @@ Result<std::vector<QuerySeries>> LabelIndex::select(std::span<const LabelMatcher
   {
     const std::shared_lock lock(mutex_);
     for (const std::uint32_t id : ids) {
-      const auto entry = entries_.find(id);  // it may have been forgotten in between
-      if (entry == entries_.end() || entry->second.labels == nullptr) continue;
-      const SeriesRecord& record = *entry->second.record;
-      auto& series = record.host == kNoHost ? foreign : found;
-      series.push_back({id, entry->second.labels, record.def.kind});
+      const Entry* entry = entries_.find(id);  // it may have been forgotten in between
+      if (entry == nullptr || entry->labels == nullptr) continue;
+      const bool is_foreign = entry->host == kNoHost;
+      auto& series = is_foreign ? foreign : found;
+      series.push_back({is_foreign ? beside_ref(id) : id, entry->labels, entry->def->kind});
     }
   }
   std::move(foreign.begin(), foreign.end(), std::back_inserter(found));
   std::stable_sort(found.begin(), found.end(), [](const QuerySeries& a, const QuerySeries& b) {
     return *a.labels < *b.labels;
   });
-  const auto same = [](const QuerySeries& a, const QuerySeries& b) {
-    return *a.labels == *b.labels;
-  };
-  found.erase(std::unique(found.begin(), found.end(), same), found.end());
-  return found;
+  return put_together(std::move(found));
 }
 
 std::vector<std::string> LabelIndex::label_names(const HostNames& hosts) const {

@@ -14,11 +14,11 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include "model/store.hpp"
 #include "model/time_series.hpp"
+#include "store/id_table.hpp"
 
 namespace volta {
 
@@ -34,17 +34,16 @@ using HostNames = std::map<HostId, std::string>;
 // done at once is noted, and done by the next who reads.
 class LabelIndex {
  public:
-  using Record = std::shared_ptr<const SeriesRecord>;
-
   // For the table of series, which calls these one at a time. Where a series has variants, only the
   // newest is shown; `hidden` is the one that was shown until now, SeriesId{} if there is none.
-  void add(const Record& record, SeriesId hidden);
+  void add(const SeriesRecord& record, SeriesId hidden);
   // `shown`: the newest variants that remain of what is removed.
-  void remove(std::vector<Record> records, std::vector<SeriesId> shown);
+  void remove(std::vector<SeriesRecord> records, std::vector<SeriesId> shown);
 
-  // Series that fit all matchers, ordered by labels. No two have the same labels: of a host's
-  // series and a foreign one that was sent with just these, the host's is shown. An Error: more
-  // than `most`.
+  // Series that fit all matchers, ordered by labels. No two have the same labels: a foreign one
+  // that was sent with just those of a host's series stands beside that, with its id in the upper
+  // half of the ref. An Error: more than `most`.
+  static constexpr int kBesideBits = 32;
   [[nodiscard]] Result<std::vector<QuerySeries>> select(std::span<const LabelMatcher> matchers,
                                                         const HostNames& hosts,
                                                         std::size_t most) const;
@@ -61,23 +60,24 @@ class LabelIndex {
   using Ids = std::vector<std::uint32_t>;  // rising
   using Values = std::map<std::string, Ids, std::less<>>;
   struct Entry {
-    Record record;
+    SeriesRecord::Def def;
     // With name and host; made when first asked for, since most series of a large store never are.
     std::shared_ptr<const Labels> labels;
+    HostId host{};
     bool shown = true;
   };
 
   // What add() (one record) and remove() left to be done.
   struct Change {
-    std::vector<Record> records;
+    std::vector<SeriesRecord> records;
     std::vector<SeriesId> shown;  // of add(): the one that is hidden
     bool adds = false;
   };
   void note(Change change);
   void settle() const;       // before anything is read
   void apply_noted() const;  // under mutex_
-  void apply_add(const Record& record, SeriesId hidden) const;
-  void apply_remove(std::span<const Record> records, std::span<const SeriesId> shown) const;
+  void apply_add(const SeriesRecord& record, SeriesId hidden) const;
+  void apply_remove(std::span<const SeriesRecord> records, std::span<const SeriesId> shown) const;
 
   [[nodiscard]] Ids having(const LabelMatcher& matcher, bool wanted, const HostNames& hosts) const;
   void add_values(std::string_view label, const std::function<bool(std::string_view)>& wanted,
@@ -90,7 +90,7 @@ class LabelIndex {
 
   // Readers bring the index up to date, so all of it may change under them.
   mutable std::shared_mutex mutex_;
-  mutable std::unordered_map<std::uint32_t, Entry> entries_;   // by series id
+  mutable IdTable<Entry> entries_;
   mutable std::map<std::string, Values, std::less<>> labels_;  // `__name__` among them
   mutable std::map<HostId, Ids> by_host_;
   mutable std::mutex noted_mutex_;  // taken last

@@ -10,8 +10,9 @@
 namespace volta {
 
 // Thread-safe. A series of a host has its labels and `host`, the name that the host has now; of its
-// variants there is one. A foreign series has exactly the labels it came with. The ref of a series
-// is its id.
+// variants there is one. A foreign series has exactly the labels it came with; if a host's has just
+// these, as after an archive's return, it fills what that lacks. The ref of a series is its id, and
+// the id of what stands beside it (LabelIndex::select).
 class StoreSeriesSource final : public SeriesSource {
  public:
   struct Parts {
@@ -35,8 +36,8 @@ class StoreSeriesSource final : public SeriesSource {
   // what is held at once does not depend on how much is asked for.
   void read(std::span<const QuerySeries> series, TimeSpan span,
             const VisitSamples& visit) const override;
-  void read_windows(std::span<const QuerySeries> series, Tier tier, TimeSpan span,
-                    const VisitWindows& visit) const override;
+  void visit_windows(std::span<const QuerySeries> series, const WindowsAsked& asked,
+                     const VisitWindows& visit) const override;
   [[nodiscard]] std::optional<std::int64_t> oldest_ms(Tier tier) const override;
   [[nodiscard]] std::vector<std::string> label_names(std::span<const Matchers> any_of,
                                                      TimeSpan span) const override;
@@ -54,8 +55,16 @@ class StoreSeriesSource final : public SeriesSource {
                                const VisitSamples& visit) const;
 
   [[nodiscard]] bool read_windows_of_host(HostId host, std::span<const QuerySeries> series,
-                                          const Places& places, Tier tier, TimeSpan span,
+                                          const Places& places, const WindowsAsked& asked,
                                           const VisitWindows& visit) const;
+
+  // Of a host's series that have others beside them: those fill the gaps.
+  [[nodiscard]] bool read_filled(HostId host, std::span<const QuerySeries> series,
+                                 const Places& places, TimeSpan span,
+                                 const VisitSamples& visit) const;
+  [[nodiscard]] bool read_filled_windows(HostId host, std::span<const QuerySeries> series,
+                                         const Places& places, const WindowsAsked& asked,
+                                         const VisitWindows& visit) const;
 
   const HostTable& hosts_;
   const SeriesTable& series_;

@@ -14,7 +14,9 @@ namespace {
 
 // A layout is committed seconds after its series were named; only an agent that drains a long
 // backlog takes hours.
-constexpr std::chrono::hours kGivenOut{24 * 7};
+constexpr std::uint32_t kGivenOutS = 7 * 24 * 3600;
+
+std::uint32_t series_number(SeriesId id) { return static_cast<std::uint32_t>(id); }
 
 void put_text(Bytes& out, std::string_view text) {
   put_varint(out, text.size());
@@ -57,109 +59,146 @@ Labels decode_labels(std::span<const std::byte> bytes) {
   return labels;
 }
 
-bool SeriesTable::Before::operator()(const Record& a, const Record& b) const {
-  return std::tie(a->def.name, a->def.labels, a->id) < std::tie(b->def.name, b->def.labels, b->id);
-}
-bool SeriesTable::Before::operator()(const Record& a, const SeriesDef& b) const {
-  return std::tie(a->def.name, a->def.labels) < std::tie(b.name, b.labels);
-}
-bool SeriesTable::Before::operator()(const SeriesDef& a, const Record& b) const {
-  return std::tie(a.name, a.labels) < std::tie(b->def.name, b->def.labels);
-}
-
 void SeriesTable::load(Connection& connection) {
   const std::lock_guard lock(mutex_);
   Query query = connection.query(
       "SELECT id, host_id, name, labels, kind, type, scale, unit, quality FROM series ORDER BY id");
   while (query.step()) {
-    auto record = std::make_shared<SeriesRecord>();
-    record->id = SeriesId(static_cast<std::uint32_t>(query.integer(0)));
-    record->host = HostId(static_cast<std::uint32_t>(query.integer(1)));
-    record->def.name = query.text(2);
-    record->def.labels = decode_labels(query.blob(3));
-    record->def.kind = Kind(static_cast<std::uint8_t>(query.integer(4)));
-    record->def.type = ValueType(static_cast<std::uint8_t>(query.integer(5)));
-    record->def.scale = static_cast<std::int8_t>(query.integer(6));
-    record->def.unit = query.text(7);
-    record->def.quality = Quality(static_cast<std::uint8_t>(query.integer(8)));
-    HostSeries& of_host = by_host_[record->host];
-    add(of_host, record);
+    SeriesDef def;
+    def.name = query.text(2);
+    def.labels = decode_labels(query.blob(3));
+    def.kind = Kind(static_cast<std::uint8_t>(query.integer(4)));
+    def.type = ValueType(static_cast<std::uint8_t>(query.integer(5)));
+    def.scale = static_cast<std::int8_t>(query.integer(6));
+    def.unit = query.text(7);
+    def.quality = Quality(static_cast<std::uint8_t>(query.integer(8)));
+    const std::uint64_t hash = hash_(def);
+    add(SeriesId(static_cast<std::uint32_t>(query.integer(0))),
+        HostId(static_cast<std::uint32_t>(query.integer(1))), std::move(def), hash);
   }
   last_id_ = static_cast<std::uint32_t>(
       connection.number("SELECT seq FROM sqlite_sequence WHERE name='series'"));
 }
 
-void SeriesTable::add(HostSeries& of_host, const Record& record) {
-  const SeriesId hidden = remaining(of_host, record->def);
-  of_host.insert(record);
-  by_id_.emplace(record->id, record);
-  index_.add(record, hidden);
+std::uint32_t SeriesTable::now_s() const {
+  const auto passed = clock_.monotonic() - born_;
+  return static_cast<std::uint32_t>(
+             std::chrono::duration_cast<std::chrono::seconds>(passed).count()) +
+         1;
 }
 
-SeriesId SeriesTable::remaining(const HostSeries& of_host, const SeriesDef& def) {
-  const auto [first, last] = of_host.equal_range(def);
-  return first == last ? SeriesId{} : (*std::prev(last))->id;
+SeriesRecord::Def SeriesTable::share(std::uint64_t hash, SeriesDef def) {
+  const auto [first, last] = shared_.equal_range(hash);
+  auto found =
+      std::find_if(first, last, [&](const auto& shared) { return *shared.second.def == def; });
+  if (found == last) {
+    found = shared_.emplace(hash, Shared{std::make_shared<const SeriesDef>(std::move(def)), 0});
+  }
+  ++found->second.series;
+  return found->second.def;
+}
+
+void SeriesTable::unshare(std::uint64_t hash, const SeriesRecord::Def& def) {
+  const auto [first, last] = shared_.equal_range(hash);
+  const auto found =
+      std::find_if(first, last, [&](const auto& shared) { return shared.second.def == def; });
+  VOLTA_ASSERT(found != last);
+  if (--found->second.series == 0) shared_.erase(found);
+}
+
+const SeriesTable::Known* SeriesTable::known(SeriesId id) const {
+  return known_.find(series_number(id));
+}
+
+// Those with the name and the labels, in rising order; so variants are neighbours.
+std::vector<SeriesId> SeriesTable::kin(HostId host, const SeriesDef& def,
+                                       std::uint64_t hash) const {
+  std::vector<SeriesId> found;
+  const auto of_host = by_host_.find(host);
+  if (of_host == by_host_.end()) return found;
+  of_host->second.each(hash, [&](SeriesId id) {
+    const SeriesDef& other = *known(id)->def;
+    if (other.name == def.name && other.labels == def.labels) found.push_back(id);
+  });
+  std::sort(found.begin(), found.end());
+  return found;
+}
+
+void SeriesTable::add(SeriesId id, HostId host, SeriesDef def, std::uint64_t hash) {
+  const std::vector<SeriesId> before = kin(host, def, hash);
+  const SeriesRecord::Def held = host == kNoHost ? std::make_shared<const SeriesDef>(std::move(def))
+                                                 : share(hash, std::move(def));
+  known_.add(series_number(id), {held, host, 0});
+  by_host_[host].insert(hash, id);
+  index_.add({id, host, held}, before.empty() ? SeriesId{} : before.back());
 }
 
 SeriesId SeriesTable::resolve(HostId host, const SeriesDef& series) {
+  const std::uint64_t hash = hash_(series);
   const std::lock_guard lock(mutex_);
-  HostSeries& known = by_host_[host];
-  const auto [first, last] = known.equal_range(series);
-  const auto found =
-      std::find_if(first, last, [&](const Record& candidate) { return candidate->def == series; });
-  if (found != last) {
-    given_out_[(*found)->id] = clock_.monotonic();
-    return (*found)->id;
+  const std::vector<SeriesId> variants = kin(host, series, hash);
+  const auto found = std::find_if(variants.begin(), variants.end(),
+                                  [&](SeriesId id) { return *known(id)->def == series; });
+  SeriesId id{};
+  if (found != variants.end()) {
+    id = *found;
+  } else {
+    if (by_host_[host].size() >= (host == kNoHost ? limits_.foreign : limits_.of_host)) {
+      ++refused_;
+      return SeriesId{};
+    }
+    id = SeriesId{++last_id_};
+    add(id, host, series, hash);
+    unstored_.insert(id);
   }
-  if (known.size() >= (host == kNoHost ? limits_.foreign : limits_.of_host)) {
-    ++refused_;
-    return SeriesId{};
-  }
-  const SeriesId id{++last_id_};
-  const Record record = std::make_shared<SeriesRecord>(SeriesRecord{id, host, series});
-  add(known, record);
-  unstored_.insert(id);
-  given_out_[id] = clock_.monotonic();
+  known_.find(series_number(id))->given_out_s = now_s();
   return id;
 }
 
 std::vector<SeriesRecord> SeriesTable::find(HostId host, std::string_view name_glob) const {
-  const std::lock_guard lock(mutex_);
   std::vector<SeriesRecord> found;
-  const auto series = by_host_.find(host);
-  if (series == by_host_.end()) return found;
-  const SeriesRecord* before = nullptr;
-  for (const Record& record : series->second) {
-    if (!glob_match(name_glob, record->def.name)) continue;
-    const bool variant = before != nullptr && before->def.name == record->def.name &&
-                         before->def.labels == record->def.labels;
-    if (variant) {
-      found.back() = *record;
-    } else {
-      found.push_back(*record);
-    }
-    before = record.get();
+  {
+    const std::lock_guard lock(mutex_);
+    const auto of_host = by_host_.find(host);
+    if (of_host == by_host_.end()) return found;
+    of_host->second.each([&](SeriesId id) {
+      const SeriesRecord::Def& def = known(id)->def;
+      if (glob_match(name_glob, def->name)) found.emplace_back(id, host, def);
+    });
   }
+  std::sort(found.begin(), found.end(), [](const SeriesRecord& a, const SeriesRecord& b) {
+    return std::tie(a.def.name, a.def.labels, a.id) < std::tie(b.def.name, b.def.labels, b.id);
+  });
+  // Of variants the newest.
+  const auto same = [](const SeriesRecord& a, const SeriesRecord& b) {
+    return a.def.name == b.def.name && a.def.labels == b.def.labels;
+  };
+  const auto kept = std::unique(found.rbegin(), found.rend(), same);
+  found.erase(found.begin(), kept.base());
   return found;
 }
 
 SeriesTable::Record SeriesTable::record(SeriesId id) const {
   const std::lock_guard lock(mutex_);
-  const auto found = by_id_.find(id);
-  return found == by_id_.end() ? nullptr : found->second;
+  const Known* series = known(id);
+  if (series == nullptr) return nullptr;
+  return std::make_shared<const SeriesRecord>(id, series->host, series->def);
 }
 
 std::vector<SeriesTable::Record> SeriesTable::variants(HostId host, SeriesId id) const {
   const std::lock_guard lock(mutex_);
-  const auto found = by_id_.find(id);
-  if (found == by_id_.end() || found->second->host != host) return {};
-  const auto [first, last] = by_host_.at(host).equal_range(found->second->def);
-  return {first, last};
+  std::vector<Record> found;
+  const Known* series = known(id);
+  if (series == nullptr || series->host != host) return found;
+  for (const SeriesId each : kin(host, *series->def, hash_(*series->def))) {
+    found.push_back(std::make_shared<const SeriesRecord>(each, host, known(each)->def));
+  }
+  return found;
 }
 
 std::size_t SeriesTable::size() const {
   const std::lock_guard lock(mutex_);
-  return by_id_.size();
+  return known_.size();
 }
 
 std::size_t SeriesTable::size(HostId host) const {
@@ -173,7 +212,9 @@ std::vector<SeriesId> SeriesTable::ids(HostId host) const {
   std::vector<SeriesId> ids;
   const auto found = by_host_.find(host);
   if (found == by_host_.end()) return ids;
-  for (const Record& record : found->second) ids.push_back(record->id);
+  ids.reserve(found->second.size());
+  found->second.each([&](SeriesId id) { ids.push_back(id); });
+  std::sort(ids.begin(), ids.end());
   return ids;
 }
 
@@ -182,7 +223,10 @@ std::vector<SeriesTable::Record> SeriesTable::unstored(std::span<const SeriesId>
   std::vector<Record> found;
   if (unstored_.empty()) return found;
   for (const SeriesId id : ids) {
-    if (unstored_.contains(id)) found.push_back(by_id_.at(id));
+    if (!unstored_.contains(id)) continue;
+    const Known* series = known(id);
+    VOLTA_ASSERT(series != nullptr);
+    found.push_back(std::make_shared<const SeriesRecord>(id, series->host, series->def));
   }
   return found;
 }
@@ -202,50 +246,56 @@ void SeriesTable::insert(Connection& connection, const SeriesRecord& record) {
 void SeriesTable::mark_stored(std::span<const Record> records) {
   const std::lock_guard lock(mutex_);
   for (const Record& record : records) unstored_.erase(record->id);
+  // It never gives back the room of its fullest hour by itself.
+  if (unstored_.empty()) unstored_ = {};
+}
+
+void SeriesTable::erase(SeriesId id, const Known& series) {
+  const std::uint64_t hash = hash_(*series.def);
+  if (series.host != kNoHost) unshare(hash, series.def);
+  by_host_.at(series.host).erase(hash, id);
+  known_.erase(series_number(id));
+  unstored_.erase(id);
 }
 
 void SeriesTable::forget(HostId host) {
   const std::lock_guard lock(mutex_);
   const auto found = by_host_.find(host);
   if (found == by_host_.end()) return;
-  index_.remove(std::vector<Record>(found->second.begin(), found->second.end()), {});
-  for (const Record& record : found->second) {
-    by_id_.erase(record->id);
-    unstored_.erase(record->id);
-    given_out_.erase(record->id);
-  }
+  std::vector<SeriesRecord> records;
+  records.reserve(found->second.size());
+  found->second.each([&](SeriesId id) { records.emplace_back(id, host, known(id)->def); });
+  for (const SeriesRecord& record : records) erase(record.id, Known{record.shared, host, 0});
   by_host_.erase(found);
+  index_.remove(std::move(records), {});
 }
 
 bool SeriesTable::knows(std::span<const SeriesId> ids) const {
   const std::lock_guard lock(mutex_);
   return std::all_of(ids.begin(), ids.end(),
-                     [&](SeriesId id) { return id == SeriesId{} || by_id_.contains(id); });
+                     [&](SeriesId id) { return id == SeriesId{} || known(id) != nullptr; });
 }
 
 std::vector<SeriesId> SeriesTable::forget_idle(std::span<const SeriesId> ids, std::size_t most) {
   const std::lock_guard lock(mutex_);
   std::vector<SeriesId> forgotten;
-  std::vector<Record> records;
+  std::vector<SeriesRecord> records;
   std::vector<SeriesId> shown;
   for (const SeriesId id : ids) {
     if (forgotten.size() == most) break;
-    const auto given = given_out_.find(id);
-    if (given != given_out_.end()) {
-      if (clock_.monotonic() - given->second < kGivenOut) continue;
-      given_out_.erase(given);
+    const Known* found = known(id);
+    if (found == nullptr) {  // forgotten before, when its row could not be deleted
+      forgotten.push_back(id);
+      continue;
     }
+    const Known series = *found;
+    if (series.given_out_s != 0 && now_s() - series.given_out_s < kGivenOutS) continue;
     forgotten.push_back(id);
-    const auto found = by_id_.find(id);
-    if (found == by_id_.end()) continue;  // forgotten before, when its row could not be deleted
-    const Record record = found->second;
-    HostSeries& of_host = by_host_.at(record->host);
-    of_host.erase(record);
-    by_id_.erase(found);
-    unstored_.erase(id);
-    if (record->host == kNoHost) ++forgotten_;
-    shown.push_back(remaining(of_host, record->def));
-    records.push_back(record);
+    erase(id, series);
+    if (series.host == kNoHost) ++forgotten_;
+    const std::vector<SeriesId> left = kin(series.host, *series.def, hash_(*series.def));
+    shown.push_back(left.empty() ? SeriesId{} : left.back());
+    records.emplace_back(id, series.host, series.def);
   }
   if (!records.empty()) index_.remove(std::move(records), std::move(shown));
   return forgotten;

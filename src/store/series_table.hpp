@@ -8,7 +8,6 @@
 #include <map>
 #include <memory>
 #include <mutex>
-#include <set>
 #include <span>
 #include <string_view>
 #include <unordered_map>
@@ -17,6 +16,9 @@
 
 #include "base/clock.hpp"
 #include "model/store.hpp"
+#include "store/id_hash_set.hpp"
+#include "store/id_table.hpp"
+#include "store/series_hash.hpp"
 #include "store/series_index.hpp"
 #include "store/sqlite.hpp"
 
@@ -25,8 +27,9 @@ namespace volta {
 // As series.labels has them. Throws StoreError (damaged).
 Labels decode_labels(std::span<const std::byte> bytes);
 
-// Thread-safe. A record never changes: where an agent defines a known name and labels with another
-// type, scale, unit, kind or quality, that is a variant, a record of its own. To readers all
+// Thread-safe. Some hundred bytes per series, labels included, where many hosts have the same ones.
+// A definition never changes: where an agent defines a known name and labels with another
+// type, scale, unit, kind or quality, that is a variant, a series of its own. To readers all
 // variants are one series, known by the id of the newest.
 class SeriesTable final : public SeriesIndex {
  public:
@@ -39,7 +42,8 @@ class SeriesTable final : public SeriesIndex {
   };
 
   explicit SeriesTable(const Clock& clock) : SeriesTable(clock, Limits()) {}
-  SeriesTable(const Clock& clock, Limits limits) : limits_(limits), clock_(clock) {}
+  SeriesTable(const Clock& clock, Limits limits)
+      : limits_(limits), clock_(clock), born_(clock.monotonic()) {}
 
   void load(Connection& connection);
   // SeriesId{}: it is new and beyond the limit. No series has this id, so what comes under it is
@@ -52,8 +56,8 @@ class SeriesTable final : public SeriesIndex {
   // All variants of the series, the newest last; empty if it is not this host's.
   [[nodiscard]] std::vector<Record> variants(HostId host, SeriesId id) const;
   [[nodiscard]] std::size_t size() const;
-  [[nodiscard]] std::size_t size(HostId host) const;  // variants count, too
-  [[nodiscard]] std::vector<SeriesId> ids(HostId host) const;
+  [[nodiscard]] std::size_t size(HostId host) const;           // variants count, too
+  [[nodiscard]] std::vector<SeriesId> ids(HostId host) const;  // rising
   // Grows whenever a foreign series is forgotten: ids that were looked up before may be void.
   [[nodiscard]] std::uint64_t forgotten() const { return forgotten_; }
   // Kept in step with the table.
@@ -70,29 +74,42 @@ class SeriesTable final : public SeriesIndex {
   std::vector<SeriesId> forget_idle(std::span<const SeriesId> ids, std::size_t most);
 
  private:
-  // By name, labels, then id, so that variants are neighbours.
-  struct Before {
-    using is_transparent = void;
-    bool operator()(const Record& a, const Record& b) const;
-    bool operator()(const Record& a, const SeriesDef& b) const;
-    bool operator()(const SeriesDef& a, const Record& b) const;
+  struct Known {
+    SeriesRecord::Def def;
+    HostId host{};
+    std::uint32_t given_out_s = 0;  // when last, since born_; 0: it was not
   };
-  using HostSeries = std::set<Record, Before>;
+  // How many hosts' series have the definition.
+  struct Shared {
+    SeriesRecord::Def def;
+    std::size_t series = 0;
+  };
 
-  void add(HostSeries& of_host, const Record& record);  // under mutex_
-  // What is shown in place of a forgotten record: the newest variant that is left.
-  static SeriesId remaining(const HostSeries& of_host, const SeriesDef& def);
+  // All of these under mutex_.
+  SeriesRecord::Def share(std::uint64_t hash, SeriesDef def);
+  void unshare(std::uint64_t hash, const SeriesRecord::Def& def);
+  void add(SeriesId id, HostId host, SeriesDef def, std::uint64_t hash);
+  void erase(SeriesId id, const Known& known);
+  [[nodiscard]] std::vector<SeriesId> kin(HostId host, const SeriesDef& def,
+                                          std::uint64_t hash) const;
+  [[nodiscard]] const Known* known(SeriesId id) const;
+  // For given_out_s.
+  [[nodiscard]] std::uint32_t now_s() const;
 
   const Limits limits_;
   const Clock& clock_;
   std::atomic<std::uint64_t> refused_{0};
   std::atomic<std::uint64_t> forgotten_{0};
   LabelIndex index_;  // has locks of its own, and is told of changes under mutex_: in their order
+  const SeriesHash hash_;
+  const std::chrono::nanoseconds born_;  // monotonic
   mutable std::mutex mutex_;
-  std::map<HostId, HostSeries> by_host_;
-  std::unordered_map<SeriesId, Record> by_id_;
+  IdTable<Known> known_;
+  std::map<HostId, IdHashSet> by_host_;
+  // By hash. Hosts have the same series; what is foreign is hardly there twice, so each has its
+  // own.
+  std::unordered_multimap<std::uint64_t, Shared> shared_;
   std::unordered_set<SeriesId> unstored_;
-  std::unordered_map<SeriesId, std::chrono::nanoseconds> given_out_;  // last, monotonic
   std::uint32_t last_id_ = 0;
 };
 

@@ -83,9 +83,9 @@ struct Store::Parts {
         series(clock, {options.series_of_host, options.foreign_series}),
         head({options.head_bytes, options.head_span.count()}),
         foreign_head(options.head_bytes),
-        hold(clock, hold_limits(options), options.forward_readers),
+        hold(clock, ages, hold_limits(options), options.forward_readers),
         reader({series, head, readers, bad, ages}),
-        foreign_reader(foreign_head, foreign_readers, bad),
+        foreign_reader(foreign_head, foreign_readers, bad, ages),
         source({hosts, series, notes, reader, foreign_reader}) {
     load(clock.wall_ms() - options.head_span.count());
     if (const auto& forwarded = options.forward_readers) {
@@ -107,9 +107,8 @@ struct Store::Parts {
     sealer.emplace(Sealer::Parts{clock, series, runs, bad, ages, hold, foreign_head}, *writer,
                    std::make_unique<Connection>((directory.path() / kDatabaseName).string(),
                                                 Connection::Mode::reader, options.reader_cache_kib),
-                   Sealer::Limits{options.seal_grace.count(), options.raw_age.count(),
-                                  options.seal_in_background, options.seal_slice_samples,
-                                  options.seal_slice_bytes});
+                   Sealer::Limits{options.seal_grace.count(), options.seal_in_background,
+                                  options.seal_slice_samples, options.seal_slice_bytes});
   }
 
   [[nodiscard]] std::string file() const { return (directory.path() / kDatabaseName).string(); }
@@ -173,6 +172,7 @@ Store::Store(const StoreOptions& options, const Clock& clock) {
 Store::~Store() { close(); }
 
 HostDirectory& Store::hosts() { return parts_->hosts; }
+HostList& Store::host_list() { return parts_->hosts; }
 Journal& Store::journal() { return *parts_->writer; }
 SeriesIndex& Store::series() { return parts_->series; }
 RangeReader& Store::reader() { return parts_->reader; }
@@ -247,6 +247,7 @@ void Store::append_to(std::vector<MetricFamily>& families) const {
   add(metrics::store_seal_seconds_total, {{{}, count(seals.us) / 1e6}});
   add(metrics::store_sealed_bytes_total, {{{}, count(seals.bytes)}});
   add(metrics::store_seal_failures_total, {{{}, count(seals.failures)}});
+  add(metrics::store_damaged_rows_total, {{{}, count(seals.damaged_rows)}});
   add(metrics::store_bad_packs_total, {{{}, static_cast<double>(parts_->bad.met())}});
   add(metrics::store_readonly, {{{}, writable() ? 0.0 : 1.0}});
 }

@@ -15,6 +15,7 @@
 #include "base/clock.hpp"
 #include "model/exposition.hpp"
 #include "model/forward_log.hpp"
+#include "model/host_list.hpp"
 #include "model/sample_sink.hpp"
 #include "model/store.hpp"
 #include "model/time_series.hpp"
@@ -69,6 +70,7 @@ class Store final : public SelfMetrics {
   Store& operator=(const Store&) = delete;
 
   [[nodiscard]] HostDirectory& hosts();
+  [[nodiscard]] HostList& host_list();  // the same hosts
   [[nodiscard]] Journal& journal();
   [[nodiscard]] SeriesIndex& series();
   [[nodiscard]] RangeReader& reader();

@@ -3,7 +3,8 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
-#include <limits>
+#include <optional>
+#include <utility>
 
 #include "store/window_builder.hpp"
 
@@ -44,10 +45,11 @@ std::uint64_t half(std::uint64_t word) {
 }
 
 // What a window's values would add up to if they lay on a line, resp. around the middle.
-std::uint64_t likely_sum(bool counter, std::uint64_t count, double first, double last, double min,
-                         double max) {
-  if (counter) return count * word(first) + half((count - 1) * (word(last) - word(first)));
-  return half(count * (word(min) + word(max)));
+std::uint64_t likely_sum_of_counter(std::uint64_t count, std::uint64_t first, std::uint64_t last) {
+  return count * first + half((count - 1) * (last - first));
+}
+std::uint64_t likely_sum_of_gauge(std::uint64_t count, std::uint64_t min, std::uint64_t max) {
+  return half(count * (min + max));
 }
 
 // Of doubles, as std::min and std::max, but the same whichever comes first.
@@ -116,8 +118,10 @@ void add_whole(Adder& add, const WindowColumn& w, bool counter) {
     return;
   }
   add.put_unless_zero(part_sum, [&](std::size_t i) {
-    return word(w.sum[i]) -
-           likely_sum(counter, w.count[i], w.first[i], w.last[i], w.min[i], w.max[i]);
+    const std::uint64_t likely =
+        counter ? likely_sum_of_counter(w.count[i], word(w.first[i]), word(w.last[i]))
+                : likely_sum_of_gauge(w.count[i], word(w.min[i]), word(w.max[i]));
+    return word(w.sum[i]) - likely;
   });
 }
 
@@ -137,72 +141,233 @@ void add_doubles(Adder& add, const WindowColumn& w, bool counter) {
   add.put_doubles(part_sum, w.sum, [&](std::size_t i) { return w.first[i] * w.count[i]; });
 }
 
-// The words of one part of a series, and their times.
-struct TierWords {
-  bool there = false;
-  ValueType type = ValueType::int64;
-  std::vector<std::int64_t> times_ms;
-  Words words;
-};
-
-Result<TierWords> read_part(PackReader& reader, const OpenPack& open, SeriesId series,
-                            TierPart part) {
-  TierWords out;
-  const PackEntry* entry = open.pack.find(series, part);
-  if (entry == nullptr) return out;
-  const auto samples = reader.raw(open.pack, *entry, column_bytes(open, *entry));
-  if (!samples) return samples.error();
-  out.there = true;
-  out.type = entry->type;
-  out.times_ms.assign(samples->times_ms.begin(), samples->times_ms.end());
-  out.words.assign(samples->values.begin(), samples->values.end());
-  return out;
+// The windows' ends from the times of their last samples; false: they do not rise.
+bool put_ends(WindowColumn& w, std::int64_t step_ms) {
+  w.end_ms.resize(w.last_ms.size());
+  for (std::size_t i = 0; i < w.end_ms.size(); ++i) {
+    const std::int64_t last = w.last_ms[i];
+    if (i > 0 && last <= w.end_ms[i - 1]) return false;
+    // Most follow the one before; a division for each is what takes the time.
+    const std::int64_t next =
+        i > 0 && w.end_ms[i - 1] < INT64_MAX - step_ms ? w.end_ms[i - 1] + step_ms : INT64_MIN;
+    w.end_ms[i] = last <= next ? next : window_end_ms(last, step_ms);
+  }
+  return true;
 }
-
-// The parts of one series while its windows are put together.
-struct TierParts {
-  TierWords first, count, last, min, max, increase, sum, stale;
-};
 
 double from_bits(std::uint64_t bits) { return std::bit_cast<double>(bits); }
+std::int64_t as_signed(std::uint64_t word) { return static_cast<std::int64_t>(word); }
 
-void read_whole(WindowColumn& w, const TierParts& parts, bool counter) {
-  const auto at = [](const TierWords& part, std::size_t i) {
-    return part.there ? part.words[i] : 0;
-  };
-  for (std::size_t i = 0; i < parts.first.words.size(); ++i) {
-    const double first = from_word(parts.first.words[i] + (i == 0 ? 0 : word(w.last.back())));
-    const double last = from_word(word(first) + at(parts.last, i));
-    w.first.push_back(first);
-    w.last.push_back(last);
-    w.min.push_back(from_word(word(std::min(first, last)) - at(parts.min, i)));
-    w.max.push_back(from_word(word(std::max(first, last)) + at(parts.max, i)));
-    w.increase.push_back(counter ? from_word(word(last) - word(first) + at(parts.increase, i))
-                                 : std::nan(""));
-    if (parts.sum.there && parts.sum.type == ValueType::float64) {
-      w.sum.push_back(from_bits(parts.sum.words[i]));
-    } else {
-      const std::uint64_t likely =
-          likely_sum(counter, parts.count.words[i], first, last, w.min.back(), w.max.back());
-      w.sum.push_back(from_word(likely + at(parts.sum, i)));
-    }
+// What a part of a series holds; `there` is false where it was left out. Lives until the next read.
+struct PartWords {
+  bool there = false;
+  ValueType type = ValueType::int64;
+  std::span<const std::int64_t> times_ms;
+  std::span<const std::uint64_t> words;
+};
+
+// Puts the windows of one series together, part by part in the order in which they need each other.
+// Loops run over one column each, several windows at a time.
+class WindowParts {
+ public:
+  WindowParts(PackReader& reader, const OpenPack& open, SeriesId series, const WindowFields& fields)
+      : reader_(reader), open_(open), series_(series), fields_(fields) {
+    // Windows that are joined need them for what a counter grew in between.
+    fields_.first_and_last = fields.first_and_last || fields.increase;
   }
+
+  // False: problem() says what is wrong.
+  bool read(std::int64_t step_ms);
+  [[nodiscard]] Error problem() const { return *problem_; }
+  WindowColumn take() { return std::move(w_); }
+
+ private:
+  bool fail(const char* why) {
+    problem_ = Error{why};
+    return false;
+  }
+  // False: it is damaged.
+  bool next(TierPart part, PartWords& out);
+  bool read_head(std::int64_t step_ms);
+  bool read_whole();
+  bool read_doubles();
+  bool read_extremes_of_whole();
+  bool read_sum_of_whole();
+  bool read_increase_of_whole();
+  template <typename Guess>
+  bool read_double(TierPart part, std::vector<double>& out, const Guess& guess);
+
+  PackReader& reader_;
+  const OpenPack& open_;
+  SeriesId series_;
+  WindowFields fields_;
+  std::optional<Error> problem_;
+  std::size_t size_ = 0;
+  bool counter_ = false;
+  ValueType type_ = ValueType::int64;
+  Words first_;
+  Words last_;
+  Words min_;
+  Words max_;
+  WindowColumn w_;
+};
+
+bool WindowParts::next(TierPart part, PartWords& out) {
+  out = {};
+  const PackEntry* entry = open_.pack.find(series_, part);
+  if (entry == nullptr) return true;
+  const auto samples = reader_.raw(open_.pack, *entry, column_bytes(open_, *entry));
+  if (!samples) {
+    problem_ = samples.error();
+    return false;
+  }
+  if (part != part_first && samples->values.size() != size_) {
+    return fail("the parts of a tier's series are of different lengths");
+  }
+  out = {true, entry->type, samples->times_ms, samples->values};
+  return true;
 }
 
-void read_doubles(WindowColumn& w, const TierParts& parts, bool counter) {
-  const auto at = [](const TierWords& part, std::size_t i, double guess) {
-    return part.there ? from_bits(part.words[i]) : guess;
-  };
-  for (std::size_t i = 0; i < parts.first.words.size(); ++i) {
-    const double first = from_bits(parts.first.words[i]);
-    const double last = at(parts.last, i, first);
-    w.first.push_back(first);
-    w.last.push_back(last);
-    w.min.push_back(at(parts.min, i, lesser(first, last)));
-    w.max.push_back(at(parts.max, i, greater(first, last)));
-    w.increase.push_back(counter ? at(parts.increase, i, last - first) : std::nan(""));
-    w.sum.push_back(at(parts.sum, i, first * static_cast<double>(parts.count.words[i])));
+bool WindowParts::read_head(std::int64_t step_ms) {
+  PartWords part;
+  if (!next(part_first, part)) return false;
+  size_ = part.words.size();
+  type_ = part.type;
+  first_.assign(part.words.begin(), part.words.end());
+  w_.first_ms.assign(part.times_ms.begin(), part.times_ms.end());
+  if (!next(part_count, part)) return false;
+  if (!part.there) return fail("a series of a tier has no counts");
+  counter_ = part.type == ValueType::uint64;
+  w_.count.resize(size_);
+  std::transform(part.words.begin(), part.words.end(), w_.count.begin(),
+                 [](std::uint64_t word) { return static_cast<std::uint32_t>(word); });
+  w_.last_ms.assign(part.times_ms.begin(), part.times_ms.end());
+  for (auto* column : {&w_.first, &w_.last, &w_.min, &w_.max, &w_.sum, &w_.increase}) {
+    column->assign(size_, 0);
   }
+  return put_ends(w_, step_ms) || fail("the windows of a tier's series do not rise");
+}
+
+bool WindowParts::read(std::int64_t step_ms) {
+  if (!read_head(step_ms)) return false;
+  if (!(type_ == ValueType::float64 ? read_doubles() : read_whole())) return false;
+  PartWords stale;
+  if (!next(part_stale, stale)) return false;
+  w_.ends_stale.resize(size_);
+  std::transform(stale.words.begin(), stale.words.end(), w_.ends_stale.begin(),
+                 [](std::uint64_t word) { return static_cast<std::uint8_t>(word != 0); });
+  return true;
+}
+
+void add_words(Words& sum, const PartWords& part) {
+  for (std::size_t i = 0; i < part.words.size(); ++i) sum[i] += part.words[i];
+}
+
+void put_words(std::vector<double>& out, const Words& words) {
+  std::transform(words.begin(), words.end(), out.begin(), from_word);
+}
+
+bool WindowParts::read_whole() {
+  PartWords part;
+  if (!next(part_last, part)) return false;
+  last_.resize(size_);
+  std::uint64_t before = 0;
+  for (std::size_t i = 0; i < size_; ++i) {
+    first_[i] += before;
+    last_[i] = before = first_[i] + (part.there ? part.words[i] : 0);
+  }
+  if (fields_.first_and_last) {
+    put_words(w_.first, first_);
+    put_words(w_.last, last_);
+  }
+  return read_extremes_of_whole() && read_sum_of_whole() && read_increase_of_whole();
+}
+
+bool WindowParts::read_extremes_of_whole() {
+  // Sums of gauges are told by them.
+  if (!fields_.min_and_max && (!fields_.sum || counter_)) return true;
+  PartWords part;
+  min_.resize(size_);
+  max_.resize(size_);
+  for (std::size_t i = 0; i < size_; ++i) {
+    const bool rises = as_signed(first_[i]) < as_signed(last_[i]);
+    min_[i] = rises ? first_[i] : last_[i];
+    max_[i] = rises ? last_[i] : first_[i];
+  }
+  if (!next(part_min, part)) return false;
+  for (std::size_t i = 0; i < part.words.size(); ++i) min_[i] -= part.words[i];
+  if (!next(part_max, part)) return false;
+  add_words(max_, part);
+  if (!fields_.min_and_max) return true;
+  put_words(w_.min, min_);
+  put_words(w_.max, max_);
+  return true;
+}
+
+bool WindowParts::read_sum_of_whole() {
+  if (!fields_.sum) return true;
+  PartWords part;
+  if (!next(part_sum, part)) return false;
+  if (part.type == ValueType::float64) {
+    std::transform(part.words.begin(), part.words.end(), w_.sum.begin(), from_bits);
+    return true;
+  }
+  Words sum(size_);
+  for (std::size_t i = 0; i < size_; ++i) {
+    sum[i] = counter_ ? likely_sum_of_counter(w_.count[i], first_[i], last_[i])
+                      : likely_sum_of_gauge(w_.count[i], min_[i], max_[i]);
+  }
+  add_words(sum, part);
+  put_words(w_.sum, sum);
+  return true;
+}
+
+bool WindowParts::read_increase_of_whole() {
+  if (!fields_.increase) return true;
+  if (!counter_) {
+    w_.increase.assign(size_, std::nan(""));
+    return true;
+  }
+  PartWords part;
+  if (!next(part_increase, part)) return false;
+  for (std::size_t i = 0; i < size_; ++i) last_[i] -= first_[i];
+  add_words(last_, part);
+  put_words(w_.increase, last_);
+  return true;
+}
+
+template <typename Guess>
+bool WindowParts::read_double(TierPart part, std::vector<double>& out, const Guess& guess) {
+  PartWords values;
+  if (!next(part, values)) return false;
+  for (std::size_t i = 0; i < size_; ++i) {
+    out[i] = values.there ? from_bits(values.words[i]) : guess(i);
+  }
+  return true;
+}
+
+bool WindowParts::read_doubles() {
+  std::transform(first_.begin(), first_.end(), w_.first.begin(), from_bits);
+  const auto& first = w_.first;
+  const auto& last = w_.last;
+  const auto low = [&](std::size_t i) { return lesser(first[i], last[i]); };
+  const auto high = [&](std::size_t i) { return greater(first[i], last[i]); };
+  if (!read_double(part_last, w_.last, [&](std::size_t i) { return first[i]; })) return false;
+  if (fields_.min_and_max &&
+      (!read_double(part_min, w_.min, low) || !read_double(part_max, w_.max, high))) {
+    return false;
+  }
+  if (fields_.sum &&
+      !read_double(part_sum, w_.sum, [&](std::size_t i) { return first[i] * w_.count[i]; })) {
+    return false;
+  }
+  if (!fields_.increase) return true;
+  if (counter_) {
+    return read_double(part_increase, w_.increase,
+                       [&](std::size_t i) { return last[i] - first[i]; });
+  }
+  w_.increase.assign(size_, std::nan(""));
+  return true;
 }
 
 }  // namespace
@@ -227,41 +392,11 @@ void add_tier_columns(PackWriter& writer, TierHints& hints, SeriesId series, Kin
 }
 
 Result<WindowColumn> read_tier_columns(PackReader& reader, const OpenPack& open, SeriesId series,
-                                       std::int64_t step_ms) {
-  WindowColumn out;
-  if (open.pack.find(series, part_first) == nullptr) return out;
-  TierParts parts;
-  const std::array<std::pair<TierPart, TierWords*>, 8> all{{{part_first, &parts.first},
-                                                            {part_count, &parts.count},
-                                                            {part_last, &parts.last},
-                                                            {part_min, &parts.min},
-                                                            {part_max, &parts.max},
-                                                            {part_increase, &parts.increase},
-                                                            {part_sum, &parts.sum},
-                                                            {part_stale, &parts.stale}}};
-  for (const auto& [part, words] : all) {
-    auto read = read_part(reader, open, series, part);
-    if (!read) return read.error();
-    *words = std::move(*read);
-    if (words->there && words->words.size() != parts.first.words.size()) {
-      return Error{"the parts of a tier's series are of different lengths"};
-    }
-  }
-  if (!parts.count.there) return Error{"a series of a tier has no counts"};
-  const bool counter = parts.count.type == ValueType::uint64;
-  if (parts.first.type == ValueType::float64) {
-    read_doubles(out, parts, counter);
-  } else {
-    read_whole(out, parts, counter);
-  }
-  out.first_ms = std::move(parts.first.times_ms);
-  out.last_ms = std::move(parts.count.times_ms);
-  for (std::size_t i = 0; i < out.last_ms.size(); ++i) {
-    out.end_ms.push_back(window_end_ms(out.last_ms[i], step_ms));
-    out.count.push_back(static_cast<std::uint32_t>(parts.count.words[i]));
-    out.ends_stale.push_back(parts.stale.there && parts.stale.words[i] != 0 ? 1 : 0);
-  }
-  return out;
+                                       std::int64_t step_ms, const WindowFields& fields) {
+  if (open.pack.find(series, part_first) == nullptr) return WindowColumn{};
+  WindowParts parts(reader, open, series, fields);
+  if (!parts.read(step_ms)) return parts.problem();
+  return parts.take();
 }
 
 Kind kind_of_tier_columns(const Pack& pack, SeriesId series) {
@@ -269,14 +404,21 @@ Kind kind_of_tier_columns(const Pack& pack, SeriesId series) {
   return count != nullptr && count->type == ValueType::uint64 ? Kind::counter : Kind::gauge;
 }
 
-void scale_windows(WindowColumn& windows, ValueType type, std::int8_t scale) {
+void scale_windows(WindowColumn& windows, ValueType type, std::int8_t scale,
+                   const WindowFields& fields) {
   if (type == ValueType::float64 || scale == 0) return;
   // As to_double does it, so that a window's first value is the sample's to the bit.
   const double power = to_double(ValueType::int64, static_cast<std::int8_t>(-std::abs(scale)), 1);
-  for (auto* column : {&windows.first, &windows.last, &windows.min, &windows.max, &windows.sum,
-                       &windows.increase}) {
-    for (double& value : *column) value = scale < 0 ? value * power : value / power;
-  }
+  const auto scaled = [&](bool wanted, std::vector<double>& column) {
+    if (!wanted) return;
+    for (double& value : column) value = scale < 0 ? value * power : value / power;
+  };
+  scaled(fields.first_and_last || fields.increase, windows.first);
+  scaled(fields.first_and_last || fields.increase, windows.last);
+  scaled(fields.min_and_max, windows.min);
+  scaled(fields.min_and_max, windows.max);
+  scaled(fields.sum, windows.sum);
+  scaled(fields.increase, windows.increase);
 }
 
 }  // namespace volta

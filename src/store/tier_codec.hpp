@@ -33,14 +33,16 @@ void add_tier_columns(PackWriter& writer, TierHints& hints, SeriesId series, Kin
                       const WindowColumn& windows);
 
 // Windows in the raw domain; empty: the pack has none of the series. `increase` is NaN where it was
-// not kept, which is the case for gauges. An Error: the bytes are not what was written.
+// not kept, which is the case for gauges; fields that are not wanted hold anything. An Error: the
+// bytes are not what was written.
 Result<WindowColumn> read_tier_columns(PackReader& reader, const OpenPack& open, SeriesId series,
-                                       std::int64_t step_ms);
+                                       std::int64_t step_ms, const WindowFields& fields = {});
 
 // Whether the series' windows were written as those of a counter.
 Kind kind_of_tier_columns(const Pack& pack, SeriesId series);
 
-// From the raw domain into the series' unit.
-void scale_windows(WindowColumn& windows, ValueType type, std::int8_t scale);
+// From the raw domain into the series' unit, the wanted fields.
+void scale_windows(WindowColumn& windows, ValueType type, std::int8_t scale,
+                   const WindowFields& fields = {});
 
 }  // namespace volta

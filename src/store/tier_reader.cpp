@@ -96,10 +96,10 @@ class TierRead {
       }
     }
   }
-  void add_packs(Connection& connection, HostId host, Tier tier, TimeSpan ends, BadPacks& bad);
+  void add_packs(ReaderPool::Lease& lease, HostId host, const WindowsAsked& asked, BadPacks& bad);
   // Answers the hours in which samples of two variants lie among each other: the later ones may
   // stand in place of others, which windows cannot tell.
-  std::set<std::int64_t> join_variants(TimeSpan ends);
+  std::set<std::int64_t> join_variants(const WindowsAsked& how);
   void add_samples(std::size_t place, const SampleColumn& samples, Tier tier, TimeSpan ends,
                    bool replaces);
   std::vector<WindowColumn> finish();
@@ -111,13 +111,15 @@ class TierRead {
 };
 
 // The windows that the pack has of the series; what is wrong with it, if anything.
-std::optional<Error> add_pack(AskedSeries& asked, PackReader& reader, const OpenPack& open,
-                              Tier tier, TimeSpan ends) {
+std::optional<Error> add_pack(AskedSeries& series, PackReader& reader, const OpenPack& open,
+                              const WindowsAsked& asked) {
   std::optional<Error> problem;
-  for (std::size_t i = 0; i < asked.variants.size(); ++i) {
-    const auto windows = read_tier_columns(reader, open, asked.variants[i]->id, tier_step_ms(tier));
+  for (std::size_t i = 0; i < series.variants.size(); ++i) {
+    auto windows = read_tier_columns(reader, open, series.variants[i]->id, tier_step_ms(asked.tier),
+                                     asked.fields);
     if (windows) {
-      asked.of_variant[i].put(*windows, open.row.accepted, ends, open.row.span_ms);
+      series.of_variant[i].put(std::move(*windows), open.row.accepted, asked.ends,
+                               open.row.span_ms);
     } else {
       problem = windows.error();
     }
@@ -125,12 +127,13 @@ std::optional<Error> add_pack(AskedSeries& asked, PackReader& reader, const Open
   return problem;
 }
 
-void TierRead::add_packs(Connection& connection, HostId host, Tier tier, TimeSpan ends,
+void TierRead::add_packs(ReaderPool::Lease& lease, HostId host, const WindowsAsked& asked,
                          BadPacks& bad) {
-  PackReader reader;
-  visit_packs(connection, {tier, host, ends, first_, last_}, bad, [&](const OpenPack& open) {
-    for (AskedSeries& asked : asked_) {
-      const auto problem = add_pack(asked, reader, open, tier, ends);
+  PackReader& reader = lease.packs();
+  const PackRange range{asked.tier, host, asked.ends, first_, last_};
+  visit_packs(*lease, range, bad, [&](const OpenPack& open) {
+    for (AskedSeries& series : asked_) {
+      const auto problem = add_pack(series, reader, open, asked);
       if (problem) bad.report(open.row, problem->text);
     }
   });
@@ -151,15 +154,18 @@ void find_mixed(const WindowColumn& windows, std::map<std::int64_t, TimeSpan>& c
   }
 }
 
-std::set<std::int64_t> TierRead::join_variants(TimeSpan ends) {
+std::set<std::int64_t> TierRead::join_variants(const WindowsAsked& how) {
   std::set<std::int64_t> mixed;
   for (AskedSeries& asked : asked_) {
+    const auto with_windows =
+        std::count_if(asked.of_variant.begin(), asked.of_variant.end(),
+                      [](const WindowMerge& variant) { return !variant.empty(); });
     std::map<std::int64_t, TimeSpan> covered;  // by window, of the variants so far
     for (std::size_t i = 0; i < asked.variants.size(); ++i) {
       WindowColumn windows = asked.of_variant[i].take();
-      find_mixed(windows, covered, mixed);
-      scale_windows(windows, asked.variants[i]->def.type, asked.variants[i]->def.scale);
-      asked.all.join(windows, ends);
+      if (with_windows > 1) find_mixed(windows, covered, mixed);
+      scale_windows(windows, asked.variants[i]->def.type, asked.variants[i]->def.scale, how.fields);
+      asked.all.join(std::move(windows), how.ends);
     }
   }
   return mixed;
@@ -182,7 +188,8 @@ std::vector<WindowColumn> TierRead::finish() {
 }  // namespace
 
 std::vector<WindowColumn> StoreReader::read_windows(HostId host, std::span<const SeriesId> series,
-                                                    Tier tier, TimeSpan ends) const {
+                                                    const WindowsAsked& asked) const {
+  const TimeSpan ends = asked.ends;
   // What asks for another go comes once in an hour's life.
   constexpr int kMostTries = 20;
   for (int tries = 1;; ++tries) {
@@ -194,8 +201,8 @@ std::vector<WindowColumn> StoreReader::read_windows(HostId host, std::span<const
       const TimeSpan hours{window_end_ms(ends.start_ms, kWindowMs),
                            window_end_ms(ends.end_ms, kWindowMs)};
       before = states_of(*connection, host, unsealed_hours(*connection, host, hours, wide_));
-      reading.add_packs(*connection, host, tier, ends, bad_);
-      for (const auto& [end, state] : states_of(*connection, host, reading.join_variants(ends))) {
+      reading.add_packs(connection, host, asked, bad_);
+      for (const auto& [end, state] : states_of(*connection, host, reading.join_variants(asked))) {
         if (state.has_samples) before.emplace(end, state);
       }
     }
@@ -216,7 +223,7 @@ std::vector<WindowColumn> StoreReader::read_windows(HostId host, std::span<const
       const TimeSpan clipped{std::max(window_start_ms(end) + 1, ends.start_ms),
                              std::min(end, ends.end_ms)};
       for (std::size_t i = 0; i < columns.size(); ++i) {
-        reading.add_samples(i, columns[i], tier, clipped, after.at(end).has_samples);
+        reading.add_samples(i, columns[i], asked.tier, clipped, after.at(end).has_samples);
       }
     }
     return reading.finish();

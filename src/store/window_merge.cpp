@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 namespace volta {
 namespace {
@@ -9,6 +10,75 @@ namespace {
 // NaN counts only where there is nothing else.
 double least(double a, double b) { return std::isnan(a) ? b : b < a ? b : a; }
 double greatest(double a, double b) { return std::isnan(a) ? b : b > a ? b : a; }
+
+// Calls visit(member of `a`, the same of `b`) for each vector of the columns.
+template <typename A, typename B, typename Visit>
+void each_vector(A& a, B& b, const Visit& visit) {
+  visit(a.end_ms, b.end_ms);
+  visit(a.first_ms, b.first_ms);
+  visit(a.last_ms, b.last_ms);
+  visit(a.first, b.first);
+  visit(a.last, b.last);
+  visit(a.min, b.min);
+  visit(a.max, b.max);
+  visit(a.sum, b.sum);
+  visit(a.increase, b.increase);
+  visit(a.count, b.count);
+  visit(a.ends_stale, b.ends_stale);
+}
+
+void append_range(WindowColumn& out, const WindowColumn& in, std::size_t from, std::size_t to) {
+  if (from == to) return;
+  each_vector(out, in, [&](auto& whole, const auto& part) {
+    whole.insert(whole.end(), part.begin() + static_cast<std::ptrdiff_t>(from),
+                 part.begin() + static_cast<std::ptrdiff_t>(to));
+  });
+}
+
+void erase_range(WindowColumn& column, std::size_t from, std::size_t to) {
+  if (from == to) return;
+  each_vector(column, column, [&](auto& whole, const auto& /*same*/) {
+    whole.erase(whole.begin() + static_cast<std::ptrdiff_t>(from),
+                whole.begin() + static_cast<std::ptrdiff_t>(to));
+  });
+}
+
+// Which of the column's windows end in the span.
+std::pair<std::size_t, std::size_t> places_of(const WindowColumn& column, TimeSpan ends) {
+  const auto& all = column.end_ms;
+  const auto from = std::lower_bound(all.begin(), all.end(), ends.start_ms);
+  const auto to = std::upper_bound(from, all.end(), ends.end_ms);
+  return {static_cast<std::size_t>(from - all.begin()), static_cast<std::size_t>(to - all.begin())};
+}
+
+void keep_only(WindowColumn& column, TimeSpan ends) {
+  const auto [from, to] = places_of(column, ends);
+  erase_range(column, to, column.size());
+  erase_range(column, 0, from);
+}
+
+void drop_empty(WindowColumn& column) {
+  if (std::find(column.count.begin(), column.count.end(), 0U) == column.count.end()) return;
+  WindowColumn out;
+  for (std::size_t i = 0; i < column.size(); ++i) {
+    if (column.count[i] != 0) append_window(out, window_at(column, i));
+  }
+  column = std::move(out);
+}
+
+void set_window(WindowColumn& column, std::size_t at, const Window& window) {
+  column.end_ms[at] = window.end_ms;
+  column.first_ms[at] = window.first_ms;
+  column.last_ms[at] = window.last_ms;
+  column.first[at] = window.first;
+  column.last[at] = window.last;
+  column.min[at] = window.min;
+  column.max[at] = window.max;
+  column.sum[at] = window.sum;
+  column.increase[at] = window.increase;
+  column.count[at] = window.count;
+  column.ends_stale[at] = window.ends_stale;
+}
 
 }  // namespace
 
@@ -72,38 +142,77 @@ Window joined(const Window& a, const Window& b) {
   return out;
 }
 
-void WindowMerge::put(const WindowColumn& windows, std::int64_t accepted, TimeSpan ends,
+void WindowMerge::put(WindowColumn windows, std::int64_t accepted, TimeSpan ends,
                       std::int64_t span_ms) {
-  for (std::size_t i = 0; i < windows.size(); ++i) {
-    const std::int64_t end = windows.end_ms[i];
-    if (end < ends.start_ms || end > ends.end_ms) continue;
-    Entry& entry = windows_[end];
-    if (accepted < entry.accepted) continue;
-    if (accepted == entry.accepted && span_ms > entry.span_ms) continue;
-    entry = {window_at(windows, i), accepted, span_ms};
-  }
+  keep_only(windows, ends);
+  merge(std::move(windows), {accepted, span_ms},
+        [&](WindowColumn& out, std::size_t at, const Window& window, Origin& origin) {
+          if (accepted < origin.accepted) return;
+          if (accepted == origin.accepted && span_ms > origin.span_ms) return;
+          set_window(out, at, window);
+          origin = {accepted, span_ms};
+        });
 }
 
-void WindowMerge::join(const WindowColumn& windows, TimeSpan ends) {
-  for (std::size_t i = 0; i < windows.size(); ++i) {
-    const std::int64_t end = windows.end_ms[i];
-    if (end < ends.start_ms || end > ends.end_ms || windows.count[i] == 0) continue;
-    Entry& entry = windows_[end];
-    const Window window = window_at(windows, i);
-    entry.window = entry.window.count == 0 ? window : joined(entry.window, window);
+void WindowMerge::join(WindowColumn windows, TimeSpan ends) {
+  keep_only(windows, ends);
+  drop_empty(windows);
+  // Whatever is put later takes their place.
+  merge(std::move(windows), {INT64_MIN, INT64_MAX},
+        [](WindowColumn& out, std::size_t at, const Window& window, const Origin& /*origin*/) {
+          set_window(out, at, out.count[at] == 0 ? window : joined(window_at(out, at), window));
+        });
+}
+
+// `same` says what becomes of window `at` when a fresh one with its end comes.
+template <typename Same>
+void WindowMerge::merge(WindowColumn&& fresh, const Origin& origin, const Same& same) {
+  if (fresh.size() == 0) return;
+  if (empty() || windows_.end_ms.back() < fresh.end_ms.front()) {
+    origins_.resize(windows_.size() + fresh.size(), origin);
+    if (empty()) {
+      windows_ = std::move(fresh);
+    } else {
+      append_range(windows_, fresh, 0, fresh.size());
+    }
+    return;
   }
+  WindowColumn out;
+  std::vector<Origin> origins;
+  origins.reserve(windows_.size() + fresh.size());
+  std::size_t known = 0;
+  for (std::size_t next = 0; next < fresh.size(); ++next) {
+    const std::int64_t end = fresh.end_ms[next];
+    const std::size_t from = known;
+    while (known < windows_.size() && windows_.end_ms[known] <= end) ++known;
+    append_range(out, windows_, from, known);
+    origins.insert(origins.end(), origins_.begin() + static_cast<std::ptrdiff_t>(from),
+                   origins_.begin() + static_cast<std::ptrdiff_t>(known));
+    if (out.size() > 0 && out.end_ms.back() == end) {
+      same(out, out.size() - 1, window_at(fresh, next), origins.back());
+    } else {
+      append_window(out, window_at(fresh, next));
+      origins.push_back(origin);
+    }
+  }
+  append_range(out, windows_, known, windows_.size());
+  origins.insert(origins.end(), origins_.begin() + static_cast<std::ptrdiff_t>(known),
+                 origins_.end());
+  windows_ = std::move(out);
+  origins_ = std::move(origins);
 }
 
 void WindowMerge::erase(TimeSpan ends) {
-  windows_.erase(windows_.lower_bound(ends.start_ms), windows_.upper_bound(ends.end_ms));
+  const auto [from, to] = places_of(windows_, ends);
+  erase_range(windows_, from, to);
+  origins_.erase(origins_.begin() + static_cast<std::ptrdiff_t>(from),
+                 origins_.begin() + static_cast<std::ptrdiff_t>(to));
 }
 
 WindowColumn WindowMerge::take(bool with_empty) {
-  WindowColumn out;
-  for (const auto& [end, entry] : windows_) {
-    if (with_empty || entry.window.count != 0) append_window(out, entry.window);
-  }
-  windows_.clear();
+  WindowColumn out = std::exchange(windows_, {});
+  origins_.clear();
+  if (!with_empty) drop_empty(out);
   return out;
 }
 

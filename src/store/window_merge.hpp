@@ -5,8 +5,9 @@
 // readers never see it.
 #pragma once
 
-#include <map>
+#include <cstddef>
 #include <span>
+#include <vector>
 
 #include "model/time_series.hpp"
 
@@ -32,27 +33,32 @@ void append_window(WindowColumn& column, const Window& window);
 // lies between the samples of both cannot be told any more.
 Window joined(const Window& a, const Window& b);
 
-// Windows by their end, each as whoever came last (by `accepted`) had it.
+// Windows by their end, each as whoever came last (by `accepted`) had it. Columns that begin behind
+// what is there, as those of packs in their order do, cost a copy; others a merge of two columns.
+// Every column that comes in has rising ends.
 class WindowMerge {
  public:
   // Windows with start_ms <= end <= end_ms of the span only. Of equal `accepted` those of the
   // shorter row stay: a long one was merged from what there was before.
-  void put(const WindowColumn& windows, std::int64_t accepted, TimeSpan ends,
-           std::int64_t span_ms = 0);
+  void put(WindowColumn windows, std::int64_t accepted, TimeSpan ends, std::int64_t span_ms = 0);
   // Joins them with what is there instead, unless they are empty.
-  void join(const WindowColumn& windows, TimeSpan ends);
+  void join(WindowColumn windows, TimeSpan ends);
   void erase(TimeSpan ends);
-  [[nodiscard]] bool empty() const { return windows_.empty(); }
+  [[nodiscard]] bool empty() const { return windows_.size() == 0; }
   // Empty ones too, only where asked for: where older windows may still lie elsewhere.
   [[nodiscard]] WindowColumn take(bool with_empty = false);
 
  private:
-  struct Entry {
-    Window window;
-    std::int64_t accepted = INT64_MIN;
-    std::int64_t span_ms = INT64_MAX;
+  // Whose a window is.
+  struct Origin {
+    std::int64_t accepted = 0;
+    std::int64_t span_ms = 0;
   };
-  std::map<std::int64_t, Entry> windows_;
+  template <typename Same>
+  void merge(WindowColumn&& fresh, const Origin& origin, const Same& same);
+
+  WindowColumn windows_;
+  std::vector<Origin> origins_;  // of each
 };
 
 }  // namespace volta

@@ -50,14 +50,14 @@ void ZstdCompressor::compress(std::span<const std::byte> plain, ZstdEffort effor
   out.resize(zstd_done(ZSTD_compress2(cctx, out.data(), out.size(), plain.data(), plain.size())));
 }
 
-ZstdDecompressor::ZstdDecompressor() : context_(ZSTD_createDCtx()) {
-  if (context_ == nullptr) throw std::bad_alloc();
-  zstd_done(ZSTD_DCtx_setParameter(as_decompressor(context_.get()), ZSTD_d_format,
-                                   ZSTD_f_zstd1_magicless));
-}
-
 std::optional<std::size_t> ZstdDecompressor::decompress(std::span<const std::byte> frame,
                                                         std::span<std::byte> plain) {
+  if (context_ == nullptr) {
+    context_.reset(ZSTD_createDCtx());
+    if (context_ == nullptr) throw std::bad_alloc();
+    zstd_done(ZSTD_DCtx_setParameter(as_decompressor(context_.get()), ZSTD_d_format,
+                                     ZSTD_f_zstd1_magicless));
+  }
   const std::size_t answer = ZSTD_decompressDCtx(as_decompressor(context_.get()), plain.data(),
                                                  plain.size(), frame.data(), frame.size());
   if (ZSTD_isError(answer) != 0) return std::nullopt;

@@ -30,9 +30,10 @@ class ZstdCompressor {
   Context codes_;
 };
 
+// Makes its context, 150 KiB that are cleared, when it first has something to do: most packs' times
+// and many columns need none.
 class ZstdDecompressor {
  public:
-  ZstdDecompressor();
   // The bytes that were written into `plain`. None: no valid frame, or more than fits.
   std::optional<std::size_t> decompress(std::span<const std::byte> frame,
                                         std::span<std::byte> plain);

@@ -166,8 +166,8 @@ class FakeSource final : public SeriesSource {
       if (!visit(i, {times, values})) return;
     }
   }
-  void read_windows(std::span<const QuerySeries>, Tier, TimeSpan,
-                    const VisitWindows&) const override {}
+  void visit_windows(std::span<const QuerySeries>, const WindowsAsked&,
+                     const VisitWindows&) const override {}
   std::optional<std::int64_t> oldest_ms(Tier) const override { return std::nullopt; }
   std::vector<std::string> label_names(std::span<const Matchers> any_of,
                                        TimeSpan span) const override {
@@ -279,12 +279,15 @@ class FakeFormats final : public PrometheusFormats {
     batch.version_2 = headers.content_type.find("v2") != std::string_view::npos;
     if (batch.refused > 0) batch.why = "a label name is empty";
     if (samples > 0) {
-      LabeledSamples row{some_labels({{"__name__", "m"}}), {}, {}};
+      KeyedSamples& columns = batch.samples;
+      columns.series.push_back({"m", 0, static_cast<std::uint32_t>(samples)});
       for (std::size_t i = 0; i < samples; ++i) {
-        row.times_ms.push_back(static_cast<std::int64_t>(i));
-        row.values.push_back(1);
+        columns.times_ms.push_back(static_cast<std::int64_t>(i));
+        columns.values.push_back(1);
       }
-      batch.series.push_back(std::move(row));
+      columns.labels = [](std::string_view key) -> Result<std::shared_ptr<const Labels>> {
+        return some_labels({{"__name__", std::string(key)}});
+      };
     }
     batch.metadata.push_back({"m", "counter", "", ""});
     return batch;

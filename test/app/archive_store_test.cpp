@@ -1,6 +1,7 @@
 #include "app/archive_store.hpp"
 
 #include <map>
+#include <tuple>
 
 #include <catch2/catch.hpp>
 
@@ -20,6 +21,9 @@ constexpr std::int64_t kHour = 3'600'000;
 constexpr std::int64_t kBegin = test::kStart / kHour * kHour;
 
 using SamplesOfSeries = std::map<Labels, std::map<std::int64_t, double>>;
+
+using WindowsOfSeries =
+    std::map<std::pair<Labels, Tier>, std::vector<std::tuple<std::int64_t, std::uint32_t, double>>>;
 
 // A store with `hours` of two series, a sample a minute, sealed.
 class SealedStore {
@@ -48,6 +52,34 @@ class SealedStore {
         found[*series[i].labels][slice.times_ms[k]] = slice.values[k];
       return true;
     });
+    return found;
+  }
+  // A sample each ten seconds.
+  void write_foreign(int hours) {
+    LabeledSamples series{std::make_shared<const Labels>(Labels{{"__name__", "f"}}), {}, {}};
+    for (int i = 1; i <= hours * 360; ++i) {
+      series.times_ms.push_back(kBegin + i * 10'000);
+      series.values.push_back(i % 7);
+    }
+    write(series);
+    store_.seal_all();
+  }
+  void write(const LabeledSamples& series) {
+    REQUIRE(store_.sink().write(std::vector{series}).state == WriteState::committed);
+  }
+  // By labels and tier: end, count and sum of each window.
+  WindowsOfSeries windows() {
+    const auto series = store_.source().select({}, {0, INT64_MAX}, SIZE_MAX).value();
+    WindowsOfSeries found;
+    for (const Tier tier : {Tier::minute, Tier::hour}) {
+      store_.source().read_windows(
+          series, tier, {0, kBegin + 100 * kHour}, [&](std::size_t i, const WindowColumn& column) {
+            auto& of_series = found[{*series[i].labels, tier}];
+            for (std::size_t k = 0; k < column.size(); ++k)
+              of_series.emplace_back(column.end_ms[k], column.count[k], column.sum[k]);
+            return true;
+          });
+    }
     return found;
   }
   std::size_t minutes() {
@@ -147,4 +179,48 @@ TEST_CASE("what a killed archive has left is replaced") {
   folder.write("a.part", std::string(100'000, 'x'));
   REQUIRE(archive_store(sealed.store(), kBegin + 2 * kHour, folder.path() / "a").has_value());
   CHECK(archived_samples(folder.path() / "a") == before);
+}
+
+TEST_CASE("what was archived comes back once, in parts and again and again") {
+  const test::TempDir folder;
+  SealedStore sealed(folder.path() / "d", 6);
+  sealed.write_foreign(6);
+  const SamplesOfSeries samples = sealed.samples();
+  const WindowsOfSeries windows = sealed.windows();
+  REQUIRE(samples.size() == 3);
+  REQUIRE(windows.size() == 6);
+  const auto path = folder.path() / "a";
+  REQUIRE(archive_store(sealed.store(), kBegin + 4 * kHour, path).has_value());
+  REQUIRE(sealed.samples() != samples);
+  REQUIRE(sealed.windows() == windows);
+  const auto bring_back = [&](std::size_t part, std::size_t parts) {
+    LineFile file(path);
+    while (const auto line = file.next()) {
+      LabeledSamples series = parse_json_line(*line).value();
+      // In the middle of minutes.
+      const std::size_t from = series.times_ms.size() * part / parts;
+      const std::size_t to = series.times_ms.size() * (part + 1) / parts;
+      series.times_ms = {series.times_ms.begin() + static_cast<std::ptrdiff_t>(from),
+                         series.times_ms.begin() + static_cast<std::ptrdiff_t>(to)};
+      series.values = {series.values.begin() + static_cast<std::ptrdiff_t>(from),
+                       series.values.begin() + static_cast<std::ptrdiff_t>(to)};
+      sealed.write(series);
+    }
+    sealed.store().seal_all();
+  };
+  for (const std::size_t part : {5U, 0U, 3U, 5U}) {
+    CAPTURE(part);
+    bring_back(part, 11);
+    CHECK(sealed.windows() == windows);
+  }
+  for (int again = 0; again < 3; ++again) {
+    CAPTURE(again);
+    bring_back(0, 1);
+    CHECK(sealed.samples() == samples);
+    CHECK(sealed.windows() == windows);
+  }
+  // And once more the same way.
+  REQUIRE(archive_store(sealed.store(), kBegin + 6 * kHour, folder.path() / "b").has_value());
+  CHECK(archived_samples(folder.path() / "b") == samples);
+  CHECK(sealed.samples().empty());
 }

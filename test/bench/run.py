@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """run.py [--binary VOLTA] [--seconds N]: volta's figures beside node_exporter and collectd, same machine, same run.
 
-Prints a Markdown table. CPU is user + system time of the process from /proc/PID/stat; memory from smaps_rollup; bytes are
+Prints a Markdown table. CPU is the time that the process's threads ran, from /proc/PID/task/*/schedstat; memory from smaps_rollup; bytes are
 counted by a TCP relay between agent and server. Peers are Debian's packages (apt-get install prometheus-node-exporter
 collectd-core); a missing peer is left out and said so. Wall-clock figures on a shared machine vary; ratios hold.
 """
@@ -23,12 +23,9 @@ import urllib.request
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "e2e"))
 import lib  # noqa: E402
 
-TICKS = os.sysconf("SC_CLK_TCK")
-
-
 def cpu_seconds(pid):
-    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / TICKS
+    """In nanoseconds of the kernel's scheduler: a minute of an agent is one or two of the ticks that /proc/PID/stat counts in."""
+    return sum(int(path.read_text().split()[0]) for path in pathlib.Path(f"/proc/{pid}/task").glob("*/schedstat")) / 1e9
 
 
 def memory(pid):

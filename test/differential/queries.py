@@ -1,7 +1,9 @@
 """The queries of the differential test: templates of our own that cover every function, modifier and matching rule.
 
-Each entry of QUERIES is asked as an instant query and as a range query; SORTED ones must also come in the same order.
+Each entry of QUERIES is asked as an instant query and as a range query; SORTED ones must also come in the same order. WINDOWS are answered by tiers
+alone, where times and steps are whole minutes; DASHBOARDS are those of packaging/grafana.
 """
+from dashboards import all_expressions, filled_in
 
 COUNTER, GAUGE, SMALL, ODD = "http_requests_total", "room_celsius", "workers", "odd_values"
 
@@ -229,6 +231,65 @@ def mixed():
     ]
 
 
+# What windows of minutes and hours answer just as samples do (src/query/tier_choice.hpp).
+WINDOW_FUNCTIONS = [
+    "min_over_time", "max_over_time", "sum_over_time", "avg_over_time", "count_over_time", "present_over_time", "last_over_time", "rate", "increase", "delta",
+]
+
+
+def of_windows():
+    for function in WINDOW_FUNCTIONS:
+        # Growth is kept of what is called as a counter. A mean of odd values near zero is a matter of the order in which they are added.
+        odd = ODD if function != "avg_over_time" else ODD + '{kind=~"both|zero|only_nan"}'
+        growth = function in ("rate", "increase")
+        for selector in [COUNTER, "begins_total", "stops_total", "volta_energy_joules_total"] if growth else [COUNTER, GAUGE, odd, SMALL, "gappy", "volta_power_watts"]:
+            for window in ("1m", "5m", "1h"):
+                yield f"{function}({selector}[{window}])"
+            yield f"{function}({selector}[4m] offset 10m)"
+            yield f"{function}({selector}[1h] offset 1h)"
+        yield f"sum by (code) ({function}({COUNTER}[2m]))"
+        yield f"{function}({COUNTER}[30m] @ 1700005200)"
+    for selector in (COUNTER, GAUGE, ODD, SMALL, "gappy", "starts_late", "ends_early", "huge", "tiny", "request_seconds_bucket"):
+        yield selector
+        yield f"{selector} offset 7m"
+        yield f"{selector} @ 1700005200"
+    yield from [
+        f"sum(rate({COUNTER}[5m])) by (job) / count({COUNTER}) by (job)", f"max_over_time({GAUGE}[10m]) - min_over_time({GAUGE}[10m])",
+        "histogram_quantile(0.9, sum by (le, job) (rate(request_seconds_bucket[10m])))", f"{COUNTER} - {COUNTER} offset 10m", f"absent({GAUGE})", "absent(gappy)",
+        f"topk(2, avg_over_time({GAUGE}[5m]))", f"quantile(0.5, max_over_time({GAUGE}[2m]))", "timestamp(room_celsius offset 1m) > 0",
+    ]
+
+
+def of_dashboards():
+    """With the rates that Grafana makes of a data source's interval of 60 s and of its usual 15 s."""
+    for expression in all_expressions():
+        one = 'host="$host"' in expression
+        for host, rate in (("alpha", "4m"), ("beta" if one else ".+", "75s")):
+            yield filled_in(expression, {"$host": host, "$__rate_interval": rate, "$__range": "1h", "$__interval": "1m"})
+
+
+def of_ends():
+    """Of series with stale markers."""
+    for selector in ("stopping", "stopping_total", 'stopping{case="once"}'):
+        yield from [
+            selector, f"{selector} offset 3m", f"{selector} @ 1700003700.5", f"count({selector})", f"sum by (case) ({selector})", f"timestamp({selector})", f"absent({selector})",
+            f"{selector} or vector(1)", f"{selector} > 25", f"-{selector}", f"absent({selector} offset 2m)", f"count_over_time({selector}[10m:20s])", f"last_over_time({selector}[4m:30s])",
+        ]
+        for function in RANGE_FUNCTIONS:
+            # What is no counter falls; of the growth that few samples then make, Prometheus 3 extrapolates less than 2.42 does.
+            if selector == "stopping_total" or function not in ("rate", "increase"):
+                yield from (f"{function}({selector}[{window}])" for window in ("1m", "3m", "20m"))
+        yield f"quantile_over_time(0.5, {selector}[5m])"
+
+
+def of_ends_in_windows():
+    for function in WINDOW_FUNCTIONS:
+        for window in ("1m", "3m", "1h"):
+            yield f"{function}(stopping_total[{window}])"
+            if function not in ("rate", "increase"):
+                yield f"{function}(stopping[{window}])"
+
+
 SORTED = [
     "sort(workers + room_less)", "sort(room_celsius)", "sort_desc(room_celsius)", "sort_desc(steady_total)", "sort(rate(steady_total[5m]))", "sort_desc(sum by (room) (room_celsius))",
 ]
@@ -255,3 +316,7 @@ INSTANT_ONLY = ["predict_linear(room_celsius[2m] @ 1700003333.5, 600)", "predict
 QUERIES = [
     *selectors(), *ranges(), *subqueries(), *values(), *scalars(), *aggregations(), *scalar_operators(), *vector_operators(), *histograms(), *labels(), *mixed(),
 ]
+WINDOWS = list(of_windows())
+DASHBOARDS = list(of_dashboards())
+ENDS = list(of_ends())
+ENDS_IN_WINDOWS = list(of_ends_in_windows())

@@ -2,15 +2,13 @@
 import contextlib
 import json
 import lzma
-import shutil
 import sqlite3
-import subprocess
 import time
 import urllib.parse
 
 import lib
 import remote_write
-from lib import Folder, Skip, Volta, get, request, run, wait_until
+from lib import Folder, Volta, get, request, run, wait_until
 
 
 def local(folder, *more):
@@ -218,19 +216,6 @@ def case_imported_recording_is_sealed_small():
         run("store", "seal", "--data", folder / "d")
         assert [json.loads(run(*arguments)) for arguments in asked] == before
         assert "sound" in run("store", "check", "--data", folder / "d")
-
-
-def case_promtool_reads_it():
-    if not shutil.which("promtool"):
-        raise Skip("promtool is not installed")
-    with Folder() as folder, local(folder / "d") as volta:
-        url = f"http://127.0.0.1:{volta.port()}/prometheus"
-        wait_until("series", lambda: values(volta.port(), "volta_uptime_seconds"))
-        for arguments, want in [(("instant", url, "1+1"), "2"), (("labels", url, "mode"), "idle"),
-                                (("series", "--match=volta_uptime_seconds", url), "volta_uptime_seconds"),
-                                (("range", url, "volta_uptime_seconds"), "volta_uptime_seconds")]:
-            done = subprocess.run(["promtool", "query", *arguments], capture_output=True, text=True, timeout=30)
-            assert done.returncode == 0 and want in done.stdout, (arguments, done.stdout, done.stderr)
 
 
 def case_store_commands():

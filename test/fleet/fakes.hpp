@@ -2,6 +2,7 @@
 // thread, but for the journal's resolve().
 #pragma once
 
+#include <algorithm>
 #include <deque>
 #include <map>
 #include <memory>
@@ -11,6 +12,7 @@
 
 #include "base/assert.hpp"
 #include "base/error.hpp"
+#include "model/host_list.hpp"
 #include "model/link.hpp"
 #include "model/store.hpp"
 
@@ -87,11 +89,13 @@ class FakeJournal final : public Journal {
   std::map<std::pair<HostId, std::string>, SeriesId> ids_;
 };
 
-class FakeDirectory final : public HostDirectory {
+class FakeDirectory final : public HostDirectory, public HostList {
  public:
   std::vector<HostRecord> records;
   std::map<HostId, Sha256> tokens;
   bool broken = false;
+  bool waits = false;                 // said of each list
+  std::string refusal;                // of each list
   std::vector<std::int64_t> offsets;  // of each saw()
 
   std::vector<HostRecord> list() const override { return records; }
@@ -138,6 +142,40 @@ class FakeDirectory final : public HostDirectory {
     std::erase_if(records, [&](const HostRecord& record) { return record.id == id; });
     tokens.erase(id);
     return {};
+  }
+  // One that was removed with the last list is on its way out until `waits` is reset.
+  Result<HostChanges> assume(std::span<const HostEntry> list) override {
+    if (broken) throw Failure("the fake directory is broken");
+    if (!refusal.empty()) return Error{refusal};
+    HostChanges changes;
+    changes.waits = waits;
+    const auto all = records;
+    for (const HostRecord& record : all) {
+      const bool stays = std::any_of(list.begin(), list.end(), [&](const HostEntry& entry) {
+        return entry.uid == record.uid;
+      });
+      if (!stays) {
+        changes.removed.push_back(record.id);
+        static_cast<void>(remove(record.id));
+      }
+    }
+    for (const HostEntry& entry : list) {
+      if (const auto known = find(entry.uid)) {
+        const bool other_token = tokens[known->id] != entry.token_hash;
+        if (other_token || (entry.disabled && !known->disabled)) changes.shut.push_back(known->id);
+      } else {
+        HostRecord record;
+        record.id = HostId{++last_id_};
+        record.uid = entry.uid;
+        record.name = entry.name;
+        records.push_back(record);
+        ++changes.added;
+      }
+      const HostId id = find(entry.uid)->id;
+      tokens[id] = entry.token_hash;
+      static_cast<void>(set_disabled(id, entry.disabled));
+    }
+    return changes;
   }
   void saw(HostId, const std::string&, const std::string&, std::int64_t offset,
            std::int64_t) override {

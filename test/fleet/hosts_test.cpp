@@ -16,7 +16,7 @@ struct HostsFixture {
   test::FakeClock clock;
   LinkTable links{clock};
   test::FakeDirectory directory;
-  Hosts hosts{directory, links};
+  Hosts hosts{directory, links, clock};
   HostState state() { return hosts.hosts().at(0).state; }
 };
 
@@ -126,6 +126,77 @@ TEST_CASE("hosts are counted by state") {
   CHECK(families[0].samples[0].value == 1);
   CHECK(families[0].samples[2].value == 1);
   CHECK(families[1].samples.at(0).value == 1);
+}
+
+TEST_CASE("hosts of a shared file are changed there alone") {
+  HostsFixture f;
+  REQUIRE(f.hosts.add_host("alpha"));
+  Hosts shared(f.directory, f.links, f.clock, {"/etc/volta/hosts.json", nullptr});
+  const auto check = [](const auto& refused, const std::string& command) {
+    REQUIRE_FALSE(refused);
+    CAPTURE(refused.error().text);
+    CHECK(refused.error().text.ends_with("volta host " + command +
+                                         " --hosts-file /etc/volta/hosts.json"));
+  };
+  check(shared.add_host("beta"), "add beta");
+  check(shared.rotate_token("alpha"), "rotate alpha");
+  check(shared.set_disabled("uid-1", true), "disable alpha");
+  check(shared.set_disabled("alpha", false), "enable alpha");
+  check(shared.remove_host("alpha"), "remove alpha");
+  CHECK(shared.hosts().size() == 1);
+}
+
+// Says that a host's newest sample is of now and that it draws 7 W.
+class SeenNow final : public QueryEngine {
+ public:
+  explicit SeenNow(std::string host) : host_(std::move(host)) {}
+  QueryOutcome instant(const InstantQuery& query, const QueryLimits&,
+                       const std::atomic<bool>*) const override {
+    const bool power = query.expression.find("power") != std::string_view::npos;
+    VectorValue vector;
+    vector.elements.push_back({std::make_shared<const Labels>(Labels{{"host", host_}}),
+                               query.time_ms,
+                               power ? 7 : static_cast<double>(query.time_ms) / 1000});
+    QueryAnswer answer;
+    answer.value = std::move(vector);
+    return answer;
+  }
+  QueryOutcome range(const RangeQuery&, const QueryLimits&,
+                     const std::atomic<bool>*) const override {
+    return QueryFailure{};
+  }
+  Result<std::string> format(std::string_view text) const override { return std::string(text); }
+  Result<Matchers> selector(std::string_view) const override { return Error{"unused"}; }
+
+ private:
+  std::string host_;
+};
+
+TEST_CASE("a host that another server hears is not offline here") {
+  HostsFixture f;
+  const auto alpha = f.hosts.add_host("alpha");
+  REQUIRE(alpha);
+  REQUIRE(f.hosts.add_host("beta"));
+  const SeenNow engine("alpha");
+  Sightings sightings(engine, f.clock);
+  Hosts shared(f.directory, f.links, f.clock, {"hosts.json", &sightings});
+  CHECK(shared.hosts().at(0).state == HostState::offline);
+  sightings.look();
+  CHECK(shared.hosts().at(0).state == HostState::live);
+  CHECK(shared.hosts().at(0).record.last_seen_ms == f.clock.wall_ms());
+  CHECK(shared.hosts().at(0).power_elsewhere->watts == 7);
+  CHECK(shared.hosts().at(1).state == HostState::offline);
+  CHECK(shared.hosts().at(1).record.last_seen_ms == 0);
+  std::vector<MetricFamily> families;
+  shared.append_to(families);
+  CHECK(families.at(0).samples.at(0).value == 1);
+  // Its own link says more, and disabled it stays.
+  const auto link =
+      f.links.open(alpha->host.id, test::kRun, "peer", std::make_shared<FakeControl>());
+  CHECK(shared.hosts().at(0).state == HostState::late);
+  CHECK_FALSE(shared.hosts().at(0).power_elsewhere);
+  f.directory.records.at(0).disabled = true;
+  CHECK(shared.hosts().at(0).state == HostState::disabled);
 }
 
 }  // namespace

@@ -459,7 +459,7 @@ TEST_CASE("absurd clocks do no harm") {
 
 TEST_CASE("a token revoked while the link opens does not let it stay") {
   IngestFixture f;
-  Hosts hosts(f.directory, f.links);
+  Hosts hosts(f.directory, f.links, f.clock);
   f.begin();
   CHECK(hosts.rotate_token("alpha"));
   CHECK(f.control->closed.size() == 1);
@@ -511,6 +511,27 @@ TEST_CASE("a store that fails in a push puts it off") {
   f.journal.broken = false;
   f.journal.commit_at_once = true;
   CHECK(f.push(batch).durable_seq == 1);
+}
+
+TEST_CASE("what another server of the group has is not missing here") {
+  for (const bool of_group : {false, true}) {
+    IngestOptions options;
+    options.of_group = of_group;
+    IngestFixture f(options);
+    f.begin();
+    const auto after = [&](std::uint64_t seq) {
+      f.encoder.force_keyframe();
+      EncodedBatch batch = f.next();
+      batch.seq = batch.key_seq = seq;
+      CHECK(f.push(batch).durable_seq == seq);
+      return f.metric("volta_server_missing_batches_total");
+    };
+    CHECK(after(5) == (of_group ? 0 : 4));
+    CHECK(after(8) == (of_group ? 2 : 6));  // on one link the agent had to drop them
+    f.session.reset();
+    f.begin();
+    CHECK(after(20) == (of_group ? 2 : 17));
+  }
 }
 
 }  // namespace

@@ -123,7 +123,7 @@ TEST_CASE("batches stay in order while people watch, disable and enable the host
   IngestOptions options;
   options.batch_burst = 1e9;
   Ingest ingest(shared, journal, links, clock, {}, options);
-  Hosts hosts(shared, links);
+  Hosts hosts(shared, links, clock);
   std::vector<EncodedBatch> batches;
   BatchEncoder encoder;
   for (std::uint64_t i = 0; i < 400; ++i) {

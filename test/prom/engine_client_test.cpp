@@ -36,7 +36,7 @@ LabeledSamples series_named(const std::string& name, std::size_t samples) {
 std::vector<std::string> names_in(const OutboundRequest& request) {
   const auto message = snappy_uncompress(request.body, 1U << 20U);
   REQUIRE(message);
-  const auto decoded = decode_write_request(WriteVersion::v1, message.value(), {}, nullptr);
+  const auto decoded = decode_write_request(WriteVersion::v1, message.value(), {});
   REQUIRE(decoded);
   std::vector<std::string> names;
   for (const LabeledSamples& one : decoded->series) {

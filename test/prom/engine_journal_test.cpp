@@ -106,7 +106,7 @@ struct Writing {
 WriteRequest written(const OutboundRequest& request) {
   const auto message = snappy_uncompress(request.body, 1U << 20U);
   REQUIRE(message);
-  auto decoded = decode_write_request(WriteVersion::v1, message.value(), {}, nullptr);
+  auto decoded = decode_write_request(WriteVersion::v1, message.value(), {});
   REQUIRE(decoded);
   return std::move(decoded).value();
 }
@@ -238,6 +238,36 @@ TEST_CASE("foreign samples are written through") {
   CHECK(outcome.why == "status 400: too old");
   http.otherwise = FakeHttp::broken("away");
   CHECK(sink.write(series).state == WriteState::busy);
+}
+
+TEST_CASE("keyed samples are written through, and a key is asked for its labels once") {
+  FakeHttp http;
+  const EngineClient client({"http://x/w", "http://x", {}}, http);
+  EngineSink sink(client);
+  int asked = 0;
+  KeyedSamples samples;
+  samples.series = {{"up", 0, 2}, {"bad", 2, 1}, {"none", 3, 0}};
+  samples.times_ms = {1, 2, 1};
+  samples.values = {1, 0, 7};
+  samples.labels = [&](std::string_view key) -> Result<std::shared_ptr<const Labels>> {
+    ++asked;
+    if (key == "bad") return Error{"it is bad"};
+    return std::make_shared<const Labels>(Labels{{"__name__", std::string(key)}});
+  };
+  for (int round = 0; round < 3; ++round) {
+    const WriteOutcome outcome = sink.write_keyed(samples);
+    CHECK(outcome.state == WriteState::committed);
+    CHECK(outcome.written == 2);
+    CHECK(outcome.refused == 1);
+    CHECK(outcome.why == "it is bad");
+    CHECK(asked == 2 + round);
+  }
+  samples.series = {{"bad", 2, 1}};
+  CHECK(sink.write_keyed(samples).refused == 1);
+  http.otherwise = FakeHttp::broken("away");
+  CHECK(sink.write_keyed(samples).state == WriteState::committed);  // there is nothing to send
+  samples.series = {{"up", 0, 2}};
+  CHECK(sink.write_keyed(samples).state == WriteState::busy);
 }
 
 }  // namespace

@@ -165,7 +165,7 @@ class WriteLedger {
                              ? WriteVersion::v2
                              : WriteVersion::v1;
     const auto message = snappy_uncompress(body, 64U << 20U);
-    const auto decoded = message ? decode_write_request(version, message.value(), {}, nullptr)
+    const auto decoded = message ? decode_write_request(version, message.value(), {})
                                  : Result<WriteRequest>(message.error());
     if (!decoded) {
       problem = decoded.error().text;

@@ -49,16 +49,50 @@ TEST_CASE("remote writes of both versions arrive alike") {
       REQUIRE(std::holds_alternative<RemoteWriteBatch>(decoded));
       const auto& batch = std::get<RemoteWriteBatch>(decoded);
       CHECK(batch.version_2 == second);
-      REQUIRE(batch.series.size() == 1);
-      CHECK(*batch.series[0].labels == Labels{{"__name__", "up"}, {"a", "1"}});
-      CHECK(batch.series[0].times_ms == std::vector<std::int64_t>{1000, 2000});
-      CHECK(batch.series[0].values == std::vector<double>{1, 0});
+      const KeyedSamples& samples = batch.samples;
+      REQUIRE(samples.series.size() == (broken ? 2 : 1));
+      REQUIRE(samples.series[0].count == 2);
+      const auto labels = samples.labels(samples.series[0].key);
+      REQUIRE(labels);
+      CHECK(*labels.value() == Labels{{"__name__", "up"}, {"a", "1"}});
+      CHECK(std::vector(samples.times_ms.begin(), samples.times_ms.begin() + 2) ==
+            std::vector<std::int64_t>{1000, 2000});
+      CHECK(std::vector(samples.values.begin(), samples.values.begin() + 2) ==
+            std::vector<double>{1, 0});
+      if (broken) {
+        const auto none = samples.labels(samples.series[1].key);
+        REQUIRE_FALSE(none);
+        CHECK(none.error().text.find("no metric name") != std::string::npos);
+      }
       REQUIRE(batch.metadata.size() == 1);
       CHECK(batch.metadata[0].help == "Is up");
-      CHECK(batch.refused == (broken ? 1 : 0));
-      CHECK(batch.why.empty() != broken);
+      CHECK(batch.refused == 0);
     }
   }
+}
+
+// Buffers serve again once nobody has keys that lie in them, and not before.
+TEST_CASE("what was decoded stays while others are decoded, and longer than who decoded it") {
+  auto formats = std::make_unique<PrometheusWireFormats>();
+  const RemoteBodyHeaders headers{kV1, "snappy", ""};
+  const auto decoded = [&](const std::string& name) {
+    const std::vector<LabeledSamples> series{
+        {labels_of({{"__name__", name + std::string(100, 'x')}}), {1}, {1}}};
+    const auto requests = encode_write_requests(WriteVersion::v1, series, {}, {});
+    return std::get<RemoteWriteBatch>(
+        formats->decode_write(headers, snappy_compress(requests.at(0).message)));
+  };
+  const auto name_of = [](const RemoteWriteBatch& batch) {
+    return batch.samples.labels(batch.samples.series.at(0).key).value()->at(0).second.substr(0, 1);
+  };
+  RemoteWriteBatch first = decoded("a");
+  RemoteWriteBatch second = decoded("b");
+  second = decoded("c");
+  const RemoteWriteBatch third = decoded("d");
+  CHECK(std::holds_alternative<FormatRefusal>(
+      formats->decode_write(headers, snappy_compress("nonsense"))));
+  formats.reset();
+  CHECK(name_of(first) + name_of(second) + name_of(third) == "acd");
 }
 
 TEST_CASE("bodies that are no remote write") {

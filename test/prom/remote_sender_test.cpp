@@ -82,7 +82,7 @@ WriteRequest sent_samples(const OutboundRequest& request) {
   REQUIRE(version);
   const auto message = snappy_uncompress(request.body, 64U << 20U);
   REQUIRE(message);
-  auto decoded = decode_write_request(*version, message.value(), {}, nullptr);
+  auto decoded = decode_write_request(*version, message.value(), {});
   REQUIRE(decoded);
   CHECK(decoded->refused_series == 0);
   return std::move(decoded).value();
@@ -702,7 +702,7 @@ TEST_CASE("its threads send and stop") {
   s.http.otherwise = [&](const OutboundRequest& request) {
     const auto message = snappy_uncompress(request.body, 1U << 20U);
     const std::lock_guard lock(mutex);
-    samples += decode_write_request(WriteVersion::v1, message.value(), {}, nullptr)->samples;
+    samples += decode_write_request(WriteVersion::v1, message.value(), {})->samples;
     done.notify_all();
     return FakeHttp::status(204)(request);
   };

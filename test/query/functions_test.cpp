@@ -1,3 +1,6 @@
+#include <bit>
+#include <random>
+
 #include <catch2/catch.hpp>
 
 #include "query/aggregation.hpp"
@@ -5,6 +8,7 @@
 #include "query/instant_functions.hpp"
 #include "query/label_functions.hpp"
 #include "query/numeric.hpp"
+#include "query/range_functions.hpp"
 
 namespace volta::promql {
 namespace {
@@ -138,6 +142,83 @@ TEST_CASE("absent() has the labels that must equal something, once") {
       matcher("a", MatchOp::equal, "2"),         matcher("c", MatchOp::regex, "x"),
       matcher("b", MatchOp::equal, "3"),         matcher("d", MatchOp::equal, "")};
   CHECK(*absent_labels(matchers) == Labels{{"a", "2"}});
+}
+
+struct RandomSamples {
+  std::vector<std::int64_t> times_ms;
+  std::vector<double> values;
+};
+
+RandomSamples random_samples(std::mt19937_64& random, bool regular) {
+  RandomSamples samples;
+  std::int64_t time = 0;
+  const std::size_t count = random() % 400;
+  for (std::size_t i = 0; i < count; ++i) {
+    time += regular ? 100 : 1 + static_cast<std::int64_t>(random() % 200);
+    if (random() % 40 == 0) time += 3000;
+    samples.times_ms.push_back(time);
+    double value = static_cast<double>(random() % 1000) / 8;
+    if (random() % 200 == 0) value = random() % 2 == 0 ? kNaN : kInfinity;
+    if (random() % 300 == 0) value = 1.7e308;
+    samples.values.push_back(value);
+  }
+  return samples;
+}
+
+double slow_sum(std::span<const double> values) {
+  KahanSum sum;
+  for (const double value : values) sum.add(value);
+  return std::isinf(sum.sum) ? sum.sum : sum.value();
+}
+
+double slow_mean(std::span<const double> values) {
+  Mean mean;
+  for (const double value : values) mean.add(value);
+  return mean.value();
+}
+
+TEST_CASE("windows that are leapt to hold the samples that lie in them") {
+  const auto seed = std::random_device{}();
+  CAPTURE(seed);
+  std::mt19937_64 random(seed);
+  for (int round = 0; round < 300; ++round) {
+    const RandomSamples samples = random_samples(random, round % 2 == 0);
+    WindowTimes windows;
+    windows.grid = {static_cast<std::int64_t>(random() % 3000),
+                    1 + static_cast<std::int64_t>(random() % 3000), 1 + random() % 60};
+    windows.range_ms = 1 + static_cast<std::int64_t>(random() % 6000);
+    windows.fixed = random() % 10 == 0;
+    windows.fixed_ms = static_cast<std::int64_t>(random() % 20'000);
+    const RangeInput input{{samples.times_ms, samples.values}, windows, {}, nullptr};
+    std::vector<double> sums(windows.grid.steps, kAbsent);
+    std::vector<double> means(windows.grid.steps, kAbsent);
+    std::vector<double> counts(windows.grid.steps, kAbsent);
+    range_function(FunctionId::sum_over_time, input, sums);
+    range_function(FunctionId::avg_over_time, input, means);
+    range_function(FunctionId::count_over_time, input, counts);
+    for (std::size_t step = 0; step < windows.grid.steps; ++step) {
+      std::vector<double> inside;
+      for (std::size_t i = 0; i < samples.times_ms.size(); ++i) {
+        const std::int64_t time = samples.times_ms[i];
+        if (time <= windows.end(step) && time > windows.end(step) - windows.range_ms) {
+          inside.push_back(samples.values[i]);
+        }
+      }
+      const auto same = [](double a, double b) {
+        return std::bit_cast<std::uint64_t>(a) == std::bit_cast<std::uint64_t>(b) ||
+               (std::isnan(a) && std::isnan(b) && !is_absent(a) && !is_absent(b));
+      };
+      if (inside.empty()) {
+        CHECK(is_absent(sums[step]));
+        continue;
+      }
+      CHECK(same(counts[step], static_cast<double>(inside.size())));
+      CHECK(same(sums[step], slow_sum(inside)));
+      CHECK(same(means[step], slow_mean(inside)));
+    }
+    CHECK(has_nan(samples.values) == std::any_of(samples.values.begin(), samples.values.end(),
+                                                 [](double v) { return std::isnan(v); }));
+  }
 }
 
 }  // namespace

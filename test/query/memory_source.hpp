@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <atomic>
 #include <bit>
 #include <cmath>
 #include <limits>
@@ -74,6 +75,34 @@ class WindowBuilder {
   WindowColumn column_;
 };
 
+// As a store does it that does not read what is not wanted.
+inline WindowColumn with_only(WindowColumn column, const WindowFields& fields) {
+  const auto spoil = [](bool wanted, std::vector<double>& values) {
+    if (!wanted) std::fill(values.begin(), values.end(), -4.2e42);
+  };
+  spoil(fields.first_and_last, column.first);
+  spoil(fields.first_and_last, column.last);
+  spoil(fields.min_and_max, column.min);
+  spoil(fields.min_and_max, column.max);
+  spoil(fields.sum, column.sum);
+  spoil(fields.increase, column.increase);
+  return column;
+}
+
+// Copied with the source, counted by any thread.
+class ReadCount {
+ public:
+  ReadCount() = default;
+  ReadCount(const ReadCount& other) : count_(other.count_.load()) {}
+  ReadCount& operator=(const ReadCount&) = delete;
+  ~ReadCount() = default;
+  void operator++() { ++count_; }
+  operator std::size_t() const { return count_; }  // NOLINT: it is one
+
+ private:
+  std::atomic<std::size_t> count_{0};
+};
+
 class MemorySource final : public SeriesSource {
  public:
   Kind kind = Kind::gauge;  // of all series
@@ -83,8 +112,8 @@ class MemorySource final : public SeriesSource {
   std::int64_t minutes_from_ms = INT64_MAX;
   std::int64_t hours_from_ms = INT64_MAX;
   // What was asked of it.
-  mutable std::size_t raw_reads = 0;
-  mutable std::size_t window_reads = 0;
+  mutable ReadCount raw_reads;
+  mutable ReadCount window_reads;
 
   void add(Labels labels, std::vector<std::int64_t> times_ms, std::vector<double> values) {
     MemorySeries series{std::make_shared<const Labels>(std::move(labels)), std::move(times_ms),
@@ -128,21 +157,21 @@ class MemorySource final : public SeriesSource {
     }
   }
 
-  void read_windows(std::span<const QuerySeries> series, Tier tier, TimeSpan span,
-                    const VisitWindows& visit) const override {
+  void visit_windows(std::span<const QuerySeries> series, const WindowsAsked& asked,
+                     const VisitWindows& visit) const override {
     ++window_reads;
-    const std::int64_t step_ms = tier_step_ms(tier);
-    const std::int64_t from_ms = tier == Tier::hour ? hours_from_ms : minutes_from_ms;
+    const std::int64_t step_ms = tier_step_ms(asked.tier);
+    const std::int64_t from_ms = asked.tier == Tier::hour ? hours_from_ms : minutes_from_ms;
     for (std::size_t i = 0; i < series.size(); ++i) {
       const MemorySeries& stored = series_[series[i].ref];
       WindowBuilder windows(step_ms);
       for (std::size_t s = 0; s < stored.times_ms.size(); ++s) {
         const std::int64_t time_ms = stored.times_ms[s];
         const std::int64_t end_ms = (time_ms + step_ms - 1) / step_ms * step_ms;
-        if (time_ms >= from_ms && end_ms >= span.start_ms && end_ms <= span.end_ms)
+        if (time_ms >= from_ms && end_ms >= asked.ends.start_ms && end_ms <= asked.ends.end_ms)
           windows.add(time_ms, stored.values[s]);
       }
-      if (!visit(i, windows.column())) return;
+      if (!visit(i, with_only(windows.column(), asked.fields))) return;
     }
   }
 

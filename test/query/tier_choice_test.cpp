@@ -48,6 +48,58 @@ TEST_CASE("windows answer where they make up those of the query") {
   check(FunctionId::rate, windows(2 * kHour, kHour, kHour), Tier::raw);
 }
 
+TEST_CASE("windows stand in up to where samples begin, and not for a window more") {
+  MemorySource source;
+  const auto check = [&](TimeSpan span, std::int64_t hours_to_ms, std::int64_t minutes_to_ms) {
+    CAPTURE(source.raw_from_ms, source.minutes_from_ms, span.start_ms, span.end_ms);
+    const auto found = promql::stand_ins(source, span);
+    CHECK(found.hours_to_ms == hours_to_ms);
+    CHECK(found.minutes_to_ms == minutes_to_ms);
+  };
+  const TimeSpan all{1, 10 * kHour};
+  source.minutes_from_ms = 1;
+  // Samples go by whole hours, so all there are begin right behind one.
+  source.raw_from_ms = 5 * kHour + 1;
+  check(all, INT64_MIN, 5 * kHour);
+  source.raw_from_ms = 5 * kHour;
+  check(all, INT64_MIN, 5 * kHour);
+  source.raw_from_ms = 5 * kHour + 2;
+  check(all, INT64_MIN, 5 * kHour + kMin);
+  source.raw_from_ms = 5 * kHour + 1;
+  check({1, 5 * kHour}, INT64_MIN, 5 * kHour);
+  check({1, 4 * kHour + 1}, INT64_MIN, 4 * kHour + kMin);
+  check({5 * kHour, 10 * kHour}, INT64_MIN, 5 * kHour);
+  check({5 * kHour + 1, 10 * kHour}, INT64_MIN, INT64_MIN);  // all there
+  // The same where minutes begin.
+  source.hours_from_ms = 1;
+  source.minutes_from_ms = 2 * kHour + 1;
+  check(all, 2 * kHour, 5 * kHour);
+  source.minutes_from_ms = 2 * kHour;
+  check(all, 2 * kHour, 5 * kHour);
+  source.minutes_from_ms = 2 * kHour + 2;
+  check(all, 3 * kHour, 5 * kHour);
+  source.minutes_from_ms = INT64_MAX;
+  check(all, 5 * kHour, INT64_MIN);
+  source.raw_from_ms = 5 * kHour + 2;
+  check(all, 6 * kHour, INT64_MIN);
+}
+
+TEST_CASE("at the border each sample that is there counts as itself") {
+  MemorySource source;
+  load(source, "c 0+1x1000", 5'000, 15'000);
+  source.minutes_from_ms = 1;
+  source.raw_from_ms = 3 * kHour + 1;
+  const PromqlEngine engine(source);
+  const auto count = [&](std::int64_t time_ms) {
+    const auto outcome = engine.instant({"count_over_time(c[7m])", time_ms}, {}, nullptr);
+    return std::get<VectorValue>(std::get<QueryAnswer>(outcome).value).elements.at(0).value;
+  };
+  // Four a minute, of which two stand for a minute that is gone.
+  CHECK(count(3 * kHour + 7 * kMin + 1) == 28);
+  CHECK(count(3 * kHour + 6 * kMin + 1) == 24 + 2);
+  CHECK(count(3 * kHour + 1) == 14);
+}
+
 // Counters with resets, gauges, gaps, stale markers, NaN; uneven distances.
 void add_random_series(MemorySource& source, std::mt19937_64& random, int index) {
   const auto chance = [&](int of) { return random() % static_cast<unsigned>(of) == 0; };

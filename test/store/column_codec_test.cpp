@@ -201,5 +201,22 @@ TEST_CASE("A broken column is an error or another column, never more") {
   }
 }
 
+TEST_CASE("integers around what doubles do several at a time of come back as doubles") {
+  constexpr std::uint64_t kEdge = std::uint64_t{1} << 51U;
+  const std::uint64_t most = ~std::uint64_t{0};
+  for (const std::uint64_t around : {std::uint64_t{0}, kEdge, 2 * kEdge, 4 * kEdge, 0 - kEdge,
+                                     0 - 2 * kEdge, most / 2 + 1, most}) {
+    for (const ValueType type : {ValueType::int64, ValueType::uint64}) {
+      for (std::uint64_t far = 0; far < 3; ++far) {
+        CAPTURE(around, far);
+        const std::vector<std::uint64_t> raw{5, around - far, 7, around + far, 0};
+        ColumnRound().check({type, raw, {}});
+        const std::vector<std::uint64_t> alone{around + far, around - far};
+        ColumnRound().check({type, alone, {}});
+      }
+    }
+  }
+}
+
 }  // namespace
 }  // namespace volta

@@ -37,7 +37,12 @@ class FaultDisk {
     state().hits = 0;
     state().left = n;
   }
-  void mend() { state().left = 0; }
+  // Reads that touch this byte of a database fail.
+  void break_reads(std::size_t at) { state().bad_at = static_cast<sqlite3_int64>(at); }
+  void mend() {
+    state().left = 0;
+    state().bad_at = -1;
+  }
   // How often it failed since break_at().
   [[nodiscard]] int hits() const { return state().hits; }
 
@@ -45,6 +50,7 @@ class FaultDisk {
   struct State {
     std::atomic<int> left{0};  // 0: whole
     std::atomic<int> hits{0};
+    std::atomic<sqlite3_int64> bad_at{-1};  // of databases; -1: none
     std::atomic<Fault> fault{Fault::write_once};
   };
   static State& state() {
@@ -83,8 +89,14 @@ class FaultDisk {
     if (mine->real()->pMethods == nullptr) return code;
     mine->methods = *mine->real()->pMethods;
     set_methods(mine->methods);
+    if ((flags & SQLITE_OPEN_MAIN_DB) != 0) mine->methods.xRead = read_database;
     mine->base.pMethods = &mine->methods;
     return code;
+  }
+  static int read_database(sqlite3_file* f, void* data, int size, sqlite3_int64 at) {
+    const sqlite3_int64 bad = state().bad_at;
+    if (bad >= at && bad < at + size) return SQLITE_IOERR_READ;
+    return real(f)->pMethods->xRead(real(f), data, size, at);
   }
   static void set_methods(sqlite3_io_methods& m) {
     m.xClose = [](sqlite3_file* f) { return real(f)->pMethods->xClose(real(f)); };

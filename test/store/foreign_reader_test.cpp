@@ -37,7 +37,8 @@ class ForeignReaderTest {
     store.close();
     pool.emplace(file(), 1, 1000);
     head.set_floor(1'000'000);
-    reader.emplace(head, *pool, bad);
+    ages.emplace(now, dir_.path() / "data" / kAgeClockName, 0, AgeClock::Ages{});
+    reader.emplace(head, *pool, bad, *ages);
   }
   [[nodiscard]] std::string file() const { return (dir_.path() / "data" / "volta.db").string(); }
   void execute(const std::string& sql) const {
@@ -50,6 +51,8 @@ class ForeignReaderTest {
  public:
   ForeignHead head{0};
   BadPacks bad;
+  test::FakeClock now{kStart};
+  std::optional<AgeClock> ages;
   std::optional<ReaderPool> pool;
   std::optional<ForeignReader> reader;
 };

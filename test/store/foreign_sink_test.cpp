@@ -129,16 +129,28 @@ TEST_CASE("foreign series keep their own labels and belong to no host") {
   CHECK(one.store->source().oldest_ms(Tier::raw) == kStart);
 }
 
-TEST_CASE("a host's series and a foreign one of the same labels are one to a query, the host's") {
+TEST_CASE("a host's series and a foreign one of the same labels are one to a query") {
   ForeignStore one;
   const HostId host = one.store->hosts().add("a", test::token(1)).value().id;
   test::Agent agent(one.store->journal(), host, test::run_id(1));
   const Slot slot = agent.define(test::gauge("m"));
   REQUIRE(test::commit(one.store->journal(), agent.finish_one(slot, kStart, 7)));
-  one.write({labeled({{"__name__", "m"}, {"host", "a"}}, {kStart}, {9})});
-  const ForeignModel found = read_foreign(one.store->source());
-  REQUIRE(found.size() == 1);
-  CHECK(found.begin()->second.at(kStart) == std::bit_cast<std::uint64_t>(7.0));
+  one.write({labeled({{"__name__", "m"}, {"host", "a"}}, {kStart - 5000, kStart, kStart + 90'000},
+                     {8, 9, 10})});
+  one.write({labeled({{"__name__", "m"}, {"host", "b"}}, {kStart}, {11})});
+  const auto bits = [](double value) { return std::bit_cast<std::uint64_t>(value); };
+  const auto check = [&] {
+    const ForeignModel found = read_foreign(one.store->source());
+    REQUIRE(found.size() == 2);
+    // The host's own sample counts; the others fill what it lacks.
+    CHECK(found.begin()->second ==
+          std::map<std::int64_t, std::uint64_t>{
+              {kStart - 5000, bits(8)}, {kStart, bits(7)}, {kStart + 90'000, bits(10)}});
+    CHECK(found.rbegin()->second.at(kStart) == bits(11));
+  };
+  check();
+  one.store->seal_all();
+  check();
 }
 
 TEST_CASE("labels that break a rule are refused with the reason, the rest is written") {
@@ -173,6 +185,88 @@ TEST_CASE("labels that break a rule are refused with the reason, the rest is wri
   const WriteOutcome outcome = one.write({labeled({{"__name__", "m"}}, {2, 1}, {1, 2})});
   CHECK(outcome.refused == 2);
   CHECK_THAT(outcome.why, Catch::Contains("rising"));
+}
+
+// A key is `name` or, of a series that breaks a rule, `!reason`. Counts how often it is asked.
+KeyedSamples keyed(const std::vector<std::pair<std::string_view, std::int64_t>>& samples,
+                   int& asked) {
+  KeyedSamples request;
+  for (const auto& [key, time] : samples) {
+    request.series.push_back({key, static_cast<std::uint32_t>(request.times_ms.size()), 1});
+    request.times_ms.push_back(time);
+    request.values.push_back(static_cast<double>(time % 1000));
+  }
+  request.labels = [&asked](std::string_view key) -> Result<std::shared_ptr<const Labels>> {
+    ++asked;
+    if (key.starts_with('!')) return Error{std::string(key.substr(1))};
+    return std::make_shared<const Labels>(Labels{{"__name__", std::string(key)}});
+  };
+  return request;
+}
+
+TEST_CASE("a key is asked for its labels once, refused ones each time") {
+  ForeignStore one;
+  int asked = 0;
+  for (int round = 0; round < 3; ++round) {
+    const std::int64_t time = kStart + round;
+    const std::vector<std::pair<std::string_view, std::int64_t>> samples{
+        {"b", time}, {"a", time}, {"!is bad", time}, {"b", time + 100}, {"c", time}};
+    const WriteOutcome outcome = one.store->sink().write_keyed(keyed(samples, asked));
+    CHECK(outcome.state == WriteState::committed);
+    CHECK(outcome.written == 4);
+    CHECK(outcome.refused == 1);
+    CHECK(outcome.why == "is bad");
+    CHECK(asked == (round == 0 ? 5 : 5 + round));
+  }
+  const ForeignModel found = read_foreign(one.store->source());
+  REQUIRE(found.size() == 3);
+  CHECK(found.at({{"__name__", "a"}}).size() == 3);
+  CHECK(found.at({{"__name__", "b"}}).size() == 6);
+  // The same series, whoever wrote them.
+  one.write({one_sample("a", kStart + 50)});
+  CHECK(read_foreign(one.store->source()).at({{"__name__", "a"}}).size() == 4);
+  CHECK(one.store->series().find(kNoHost, "*").size() == 3);
+}
+
+TEST_CASE("a key of a series that was forgotten names it anew") {
+  ForeignStore one([](StoreOptions& options) {
+    options.raw_age = std::chrono::hours(48);
+    options.seal_in_background = false;
+  });
+  int asked = 0;
+  const auto write = [&](const char* key) {
+    const auto samples = keyed({{key, one.clock.wall_ms()}}, asked);
+    REQUIRE(one.store->sink().write_keyed(samples).state == WriteState::committed);
+  };
+  write("old");
+  write("kept");
+  write("old");
+  CHECK(asked == 2);
+  one.clock.advance(std::chrono::hours(24 * 9));
+  write("kept");
+  one.store->maintain();
+  CHECK(one.store->source().label_values("__name__", {}, {0, 1}).size() == 1);
+  write("old");
+  CHECK(asked == 3);
+  const ForeignModel found = read_foreign(one.store->source());
+  CHECK(found.at({{"__name__", "old"}}).size() == 1);
+  one.open();
+  CHECK(read_foreign(one.store->source()) == found);
+}
+
+TEST_CASE("keyed samples out of order or of the future are refused, the rest is written") {
+  ForeignStore one;
+  int asked = 0;
+  auto request = keyed({{"a", kStart}, {"b", kStart + 3 * 86'400'000}, {"c", kStart}}, asked);
+  request.series[0].count = 0;
+  request.series[2] = {"c", 1, 2};  // the later time first
+  const WriteOutcome outcome = one.store->sink().write_keyed(request);
+  CHECK(outcome.state == WriteState::committed);
+  CHECK(outcome.written == 0);
+  CHECK(outcome.refused == 3);
+  CHECK_THAT(outcome.why, Catch::Contains("ahead"));
+  CHECK(asked == 0);
+  CHECK(read_foreign(one.store->source()).empty());
 }
 
 double refused_series(const Store& store) {

@@ -372,6 +372,41 @@ TEST_CASE_METHOD(ForwardTest, "a reader further behind than samples are kept is 
   CHECK(log().forgotten() < left[0].position);
 }
 
+TEST_CASE_METHOD(ForwardTest, "a clock that jumps drops nothing of what was not sent yet") {
+  options.raw_age = std::chrono::hours(24);
+  options.seal_in_background = true;  // else the journal's rows go by their age
+  const std::int64_t wrong =
+      GENERATE(kStart + 50'000 * std::int64_t{3'600'000}, std::int64_t{1000});
+  const bool restarts = GENERATE(false, true);
+  CAPTURE(wrong, restarts);
+  open();
+  log().save("r", "", log().newest());
+  append("a", 1);
+  write("f", kStart);
+  const auto first = read();
+  REQUIRE(first.size() == 2);
+  const auto check = [&](std::size_t rows) {
+    if (restarts) open();
+    store->maintain();
+    store->seal_all();
+    store->maintain();
+    CHECK(read().size() == rows);
+    CHECK(log().forgotten() == kBefore);
+  };
+  const std::int64_t right = clock.wall_ms();
+  clock.set_wall_ms(wrong);
+  check(2);
+  // What is committed meanwhile is no older when the clock is right again.
+  clock.advance(std::chrono::minutes(20));
+  write("g", clock.wall_ms());
+  check(3);
+  clock.set_wall_ms(right + 20 * 60'000);
+  check(3);
+  clock.advance(std::chrono::hours(2));
+  check(3);
+  CHECK(same_forward_rows({read()[0], read()[1]}, first));
+}
+
 TEST_CASE_METHOD(ForwardTest, "retention by size waits for nobody, and it shows") {
   options.size_bytes = 400'000;
   open();
@@ -450,7 +485,8 @@ TEST_CASE("rows are held no further back than the hold's bounds") {
   const DataDirectory data(dir.path() / "data");
   Connection writer(data.touch("volta.db").string(), Connection::Mode::writer, 1000);
   migrate(writer, data, migrations());
-  RowHold hold(clock, {0, 10 * RowHold::kMarkBytes}, std::vector<std::string>{"r"});
+  AgeClock ages(clock, data.touch(kAgeClockName), 0, {});
+  RowHold hold(clock, ages, {0, 10 * RowHold::kMarkBytes}, std::vector<std::string>{"r"});
   hold.load(writer);
   std::int64_t accepted = hold.newest();
   const auto commit = [&](std::int64_t bytes) {
@@ -485,7 +521,7 @@ TEST_CASE("rows are held no further back than the hold's bounds") {
   }
   hold.rolled_back();
   CHECK(hold.newest() == newest);
-  RowHold again(clock, {0, 0}, std::nullopt);
+  RowHold again(clock, ages, {0, 0}, std::nullopt);
   again.load(writer);
   CHECK(again.newest() >= newest);
 }

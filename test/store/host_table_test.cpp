@@ -1,5 +1,7 @@
 #include "store/host_table.hpp"
 
+#include <array>
+
 #include <catch2/catch.hpp>
 
 #include "store/agent.hpp"
@@ -24,6 +26,7 @@ class HostTest {
     store_ = std::make_unique<Store>(options_, clock_);
   }
   HostDirectory& hosts() { return store_->hosts(); }
+  HostList& list() { return store_->host_list(); }
   Store& store() { return *store_; }
   std::int64_t number(const char* sql) {
     Connection reader((options_.directory / "volta.db").string(), Connection::Mode::reader, 1000);
@@ -156,6 +159,86 @@ TEST_CASE_METHOD(HostTest, "a removal that was cut short goes on after the resta
   store().maintain();
   CHECK(number("SELECT count(*) FROM host") == 0);
   CHECK(number("SELECT count(*) FROM journal") == 0);
+}
+
+HostEntry listed_host(const std::string& name, std::uint8_t token, bool disabled = false) {
+  HostEntry entry;
+  entry.name = name;
+  entry.uid = hex(std::array<std::uint8_t, 8>{static_cast<std::uint8_t>(name.at(0)), token});
+  entry.token_hash = test::token(token);
+  entry.disabled = disabled;
+  return entry;
+}
+
+TEST_CASE_METHOD(HostTest, "a list makes the directory what it says, also after reopening") {
+  const HostEntry a = listed_host("a", 1);
+  const HostEntry b = listed_host("b", 2, true);
+  const HostEntry c = listed_host("c", 3);
+  const auto first = list().assume(std::vector{a, b, c});
+  REQUIRE(first);
+  CHECK(first->added == 3);
+  CHECK(first->shut.empty());
+  const HostId id_a = hosts().find("a")->id;
+  const HostId id_b = hosts().find("b")->id;
+  const HostId id_c = hosts().find("c")->id;
+  CHECK(hosts().find(a.uid)->id == id_a);
+  CHECK(hosts().find("b")->disabled);
+  CHECK(hosts().find("a")->created_ms == kStart);
+
+  // Two change their tokens for each other's, one is let in, one goes, its name has another host.
+  HostEntry a2 = a;
+  a2.token_hash = c.token_hash;
+  HostEntry b2 = b;
+  b2.disabled = false;
+  HostEntry c2 = c;
+  c2.token_hash = a.token_hash;
+  const auto second = list().assume(std::vector{c2, b2, a2});
+  REQUIRE(second);
+  CHECK(second->shut == std::vector{id_c, id_a});
+  CHECK(second->added == 0);
+  HostEntry other = listed_host("b", 9);
+  const auto third = list().assume(std::vector{a2, c2, other});
+  REQUIRE(third);
+  CHECK(third->removed == std::vector{id_b});
+  CHECK(third->added == 1);
+  for (int round = 0; round < 2; ++round) {
+    REQUIRE(hosts().list().size() == 3);
+    CHECK(hosts().find_by_token(c.token_hash)->id == id_a);
+    CHECK(hosts().find_by_token(a.token_hash)->id == id_c);
+    CHECK(hosts().find("b")->uid == other.uid);
+    CHECK_FALSE(hosts().find(b.uid));
+    CHECK_FALSE(hosts().find_by_token(b.token_hash));
+    reopen();
+  }
+  const auto same = list().assume(std::vector{a2, c2, other});
+  REQUIRE(same);
+  CHECK(same->added + same->removed.size() + same->shut.size() == 0);
+}
+
+TEST_CASE_METHOD(HostTest, "a list that would rename a host is refused as a whole") {
+  const HostEntry a = listed_host("a", 1);
+  REQUIRE(list().assume(std::vector{a}));
+  HostEntry renamed = a;
+  renamed.name = "z";
+  CHECK_FALSE(list().assume(std::vector{listed_host("b", 2), renamed}));
+  HostEntry unfit = listed_host("b", 2);
+  unfit.name = "b b";
+  CHECK_FALSE(list().assume(std::vector{unfit}));
+  REQUIRE(hosts().list().size() == 1);
+  CHECK(hosts().find("a")->uid == a.uid);
+}
+
+TEST_CASE_METHOD(HostTest, "a host that left the list comes back once its data are gone") {
+  const HostEntry a = listed_host("a", 1);
+  REQUIRE(list().assume(std::vector{a}));
+  REQUIRE(list().assume({}));
+  CHECK(hosts().list().empty());
+  for (int look = 0; look < 100 && hosts().list().empty(); ++look) {
+    REQUIRE(list().assume(std::vector{a}));
+    store().maintain();
+  }
+  REQUIRE(hosts().find("a"));
+  CHECK(hosts().find("a")->uid == a.uid);
 }
 
 }  // namespace

@@ -73,6 +73,60 @@ TEST_CASE_METHOD(SealFaults, "an hour that cannot be sealed does not keep the ot
   CHECK(count("SELECT count(*) FROM journal") == 0);
 }
 
+TEST_CASE_METHOD(SealFaults, "an hour that can never be sealed goes when it is old") {
+  options.raw_age = std::chrono::hours(24);
+  options.seal_in_background = true;  // else the journal's rows go by their age
+  open();
+  test::Agent agent(store->journal(), host, test::run_id(1));
+  append(agent, agent.define(test::gauge("m")), kHourEnd - 600'000, 100);
+  LabeledSamples foreign{
+      std::make_shared<const Labels>(Labels{{"__name__", "f"}}), {kHourEnd - 5000}, {1}};
+  REQUIRE(store->sink().write(std::vector{foreign}).state == WriteState::committed);
+  change("CREATE TRIGGER stop BEFORE INSERT ON pack BEGIN SELECT RAISE(ABORT, 'never'); END");
+  const auto try_it = [&] {
+    try {
+      store->seal_due();
+    } catch (const Failure&) {  // or it is not time to try again
+    }
+  };
+  clock.set_wall_ms(kHourEnd + 180'000);
+  for (int minute = 0; minute < 100; ++minute) {
+    clock.advance(std::chrono::minutes(1));
+    try_it();
+  }
+  store->maintain();
+  try_it();
+  CHECK(count("SELECT count(*) FROM journal") == 1);  // it may be sealed yet
+  CHECK(count("SELECT count(*) FROM foreign_row") == 1);
+  clock.advance(std::chrono::hours(24));
+  store->maintain();
+  try_it();
+  CHECK(count("SELECT count(*) FROM journal") == 0);
+  CHECK(count("SELECT count(*) FROM foreign_row") == 0);
+  store->seal_due();
+  CHECK(count("SELECT count(*) FROM seal") == 0);
+}
+
+TEST_CASE_METHOD(SealFaults, "a long backlog leaves the journal while it is sealed") {
+  open();
+  test::Agent agent(store->journal(), host, test::run_id(1));
+  const Slot slot = agent.define(test::gauge("m"));
+  constexpr int kHours = 100;
+  for (int hour = 0; hour < kHours; ++hour) {
+    agent.force_keyframe();
+    append(agent, slot, kHourEnd + hour * kHourMs - 10'000, 10);
+  }
+  change(
+      "CREATE TABLE met(groups); CREATE TRIGGER meet AFTER INSERT ON seal BEGIN"
+      " INSERT INTO met SELECT count(*) FROM keyframe; END");
+  clock.set_wall_ms(kHourEnd + (kHours + 1) * kHourMs);
+  store->seal_due();
+  CHECK(count("SELECT count(*) FROM met") == kHours);
+  // So that retention by size never sees everything twice.
+  CHECK(count("SELECT groups FROM met ORDER BY rowid DESC LIMIT 1") < kHours / 2);
+  CHECK(count("SELECT count(*) FROM keyframe") == 0);
+}
+
 TEST_CASE_METHOD(SealFaults, "a host whose clock is ahead is sealed every ten minutes at most") {
   open();
   test::Agent agent(store->journal(), host, test::run_id(1));
@@ -190,6 +244,7 @@ TEST_CASE_METHOD(SealFaults, "nothing is written for a host that is removed whil
 
 TEST_CASE_METHOD(SealFaults, "a group with batches that do not decode is kept until it is old") {
   options.raw_age = std::chrono::hours(24);
+  options.seal_in_background = true;  // else the journal's rows go by their age
   options.head_bytes = 0;
   open();
   test::Agent agent(store->journal(), host, test::run_id(1));
@@ -208,11 +263,16 @@ TEST_CASE_METHOD(SealFaults, "a group with batches that do not decode is kept un
   store->seal_all();
   CHECK(count("SELECT count(*) FROM journal") == 10);
   CHECK(hour(agent.series(slot)).count == std::vector<std::uint32_t>{290});
-  // A clock that jumps ahead ages nothing; samples that are so new do.
-  clock.advance(std::chrono::hours(26));
-  store->seal_all();
-  CHECK(count("SELECT count(*) FROM journal") == 10);
+  // A clock that jumps ahead ages nothing, whatever comes meanwhile; time does.
+  const std::int64_t right = clock.wall_ms();
+  clock.set_wall_ms(right + 26 * kHourMs);
+  store->maintain();
   send_late(2, clock.wall_ms(), 1);
+  store->seal_all();
+  CHECK(count("SELECT count(*) FROM journal WHERE id >> 24 = 2") == 10);
+  clock.set_wall_ms(right);
+  clock.advance(std::chrono::hours(26));
+  store->maintain();
   reopen();
   store->seal_all();
   CHECK(count("SELECT count(*) FROM journal") == 0);

@@ -1,7 +1,9 @@
 #include "store/series_table.hpp"
 
+#include <algorithm>
 #include <cstdlib>
 #include <future>
+#include <map>
 #include <random>
 #include <set>
 
@@ -174,6 +176,71 @@ TEST_CASE("who reads the index holds up neither new series nor commits nor who f
   CHECK(table.index().label_values("a", hosts) == std::vector<std::string>{"0", "1"});
   CHECK(table.index().select({}, hosts, 9).value().size() == 2);
   CHECK_FALSE(table.index().has_name("n"));
+}
+
+TEST_CASE("hosts with the same series share what defines them, as long as one of them is there") {
+  test::FakeClock clock;
+  SeriesTable table(clock);
+  const SeriesDef def = test::gauge("m", {{"a", "1"}});
+  SeriesDef variant = def;
+  variant.unit = "W";
+  const auto shared = [&](std::uint32_t host, const SeriesDef& series) {
+    return table.record(table.resolve(HostId{host}, series))->shared;
+  };
+  const std::weak_ptr<const SeriesDef> first = shared(1, def);
+  CHECK(shared(2, def) == first.lock());
+  CHECK(shared(2, variant) != first.lock());
+  CHECK(shared(0, def) != first.lock());  // a foreign one
+  table.forget(HostId{1});
+  CHECK(table.size() == 3);
+  CHECK(shared(2, def) == first.lock());
+  clock.advance(hours(24 * 8));
+  CHECK(table.forget_idle(std::vector{table.resolve(HostId{2}, variant)}, 9).empty());
+  CHECK(table.forget_idle(table.ids(HostId{2}), 1).size() == 1);
+  CHECK(table.size() == 2);
+  CHECK(shared(2, variant)->unit == "W");
+  CHECK(table.index().select({}, {}, 9).value().size() == 1);
+  CHECK(first.expired());
+}
+
+TEST_CASE("series of a host are found by name, then labels; of variants the newest") {
+  const unsigned seed = std::random_device{}();
+  CAPTURE(seed);
+  std::mt19937_64 random(seed);
+  const test::FakeClock clock;
+  SeriesTable table(clock);
+  std::map<std::pair<std::string, Labels>, std::vector<SeriesId>> all;  // of host 1
+  for (int round = 0; round < 500; ++round) {
+    const HostId host{static_cast<std::uint32_t>(1 + random() % 2)};
+    SeriesDef def = test::gauge("m" + std::to_string(random() % 9));
+    if (random() % 2 == 0) def.labels.emplace_back("a", std::to_string(random() % 20));
+    if (random() % 3 == 0) def.scale = static_cast<std::int8_t>(random() % 3);
+    const SeriesId id = table.resolve(host, def);
+    CHECK(table.resolve(host, def) == id);
+    if (host == HostId{2}) continue;
+    auto& known = all[{def.name, def.labels}];
+    if (std::find(known.begin(), known.end(), id) == known.end()) known.push_back(id);
+  }
+  const auto found = table.find(HostId{1}, "*");
+  REQUIRE(found.size() == all.size());
+  std::size_t place = 0;
+  std::size_t named_m1 = 0;
+  for (const auto& [key, ids] : all) {
+    const SeriesRecord& record = found[place++];
+    CHECK(record.id == ids.back());
+    CHECK(record.host == HostId{1});
+    CHECK(record.def.name == key.first);
+    CHECK(record.def.labels == key.second);
+    named_m1 += key.first == "m1" ? 1 : 0;
+    const auto variants = table.variants(HostId{1}, ids.front());
+    REQUIRE(variants.size() == ids.size());
+    for (std::size_t i = 0; i < ids.size(); ++i) CHECK(variants[i]->id == ids[i]);
+    CHECK(table.variants(HostId{2}, ids.front()).empty());
+  }
+  CHECK(table.find(HostId{1}, "m1").size() == named_m1);
+  CHECK(table.find(HostId{3}, "*").empty());
+  CHECK(table.size(HostId{1}) + table.size(HostId{2}) == table.size());
+  CHECK(table.ids(HostId{1}).size() == table.size(HostId{1}));
 }
 
 }  // namespace

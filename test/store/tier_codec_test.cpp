@@ -49,6 +49,20 @@ std::size_t check_round_trip(const WindowColumn& windows, Kind kind) {
     CHECK(std::all_of(read->increase.begin(), read->increase.end(),
                       [](double value) { return std::isnan(value); }));
   }
+  for (unsigned wanted = 0; wanted < 16; ++wanted) {
+    const WindowFields fields{(wanted & 1) != 0, (wanted & 2) != 0, (wanted & 4) != 0,
+                              (wanted & 8) != 0};
+    const auto some =
+        read_tier_columns(reader, {row, *pack, bytes}, SeriesId{7}, kMinuteMs, fields);
+    REQUIRE(some);
+    CHECK(some->end_ms == windows.end_ms);
+    CHECK(some->count == windows.count);
+    CHECK((!fields.first_and_last || bits_of(some->last) == bits_of(windows.last)));
+    CHECK((!fields.min_and_max || bits_of(some->min) == bits_of(windows.min)));
+    CHECK((!fields.min_and_max || bits_of(some->max) == bits_of(windows.max)));
+    CHECK((!fields.sum || bits_of(some->sum) == bits_of(windows.sum)));
+    CHECK((!fields.increase || bits_of(some->increase) == bits_of(read->increase)));
+  }
   CHECK(read_tier_columns(reader, {row, *pack, bytes}, SeriesId{8}, kMinuteMs)->size() == 0);
   return bytes.size();
 }

@@ -1,0 +1,1 @@
+volta_fuzz(hosts_file LINK volta_fleet)
