@@ -107,8 +107,9 @@ class SeriesAsker {
     request.timeout_ms = kExportPatienceMs;
     request.most_bytes = kMostAnswerBytes;
     const DoorAnswer answer = door_(request);
-    if (answer.status == 400 &&
-        refusal_text(answer).find("too large an answer") != std::string::npos)
+    // By volta (400), or by another engine behind it (422).
+    if ((answer.status == 400 || answer.status == 422) &&
+        refusal_text(answer).find("ask for a shorter time") != std::string::npos)
       return std::nullopt;
     if (answer.status != 200) throw_refusal(answer);
     return samples_of(answer, series);

@@ -23,8 +23,8 @@ namespace json = boost::json;
 constexpr std::int64_t kFarthestMs = 9'000'000'000'000'000;
 // 0 is no time to VictoriaMetrics: it puts one of its own there.
 constexpr std::int64_t kEarliestMs = 1'000;
-// Each part of a read is a request, and all of a series is in memory before it is passed on.
-constexpr std::int64_t kLongestReadMs = 30LL * 24 * 3'600'000;
+constexpr std::int64_t kDayMs = 24LL * 3'600'000;
+constexpr std::int64_t kMostDaysAtOnce = 10'000;  // engines give 11,000 points a series at most
 
 constexpr const char* kNoTimeLeft =
     "the engine behind took longer than the request may; ask for a shorter time or fewer series";
@@ -225,6 +225,48 @@ void EngineSource::read_part(std::span<const QuerySeries* const> series, TimeSpa
   read_part(series, {middle + 1, span.end_ms}, columns, splits);
 }
 
+// Of a long time the days on which there is anything, since each part of a read is a request. Days
+// end at midnight UTC, which belongs to them.
+std::vector<TimeSpan> EngineSource::spans_with_samples(std::span<const QuerySeries* const> series,
+                                                       TimeSpan span) const {
+  if (span.end_ms - span.start_ms < kDayMs) return {span};
+  const auto end_of_day = [](std::int64_t time_ms) {
+    return (time_ms + kDayMs - 1) / kDayMs * kDayMs;
+  };
+  const std::string count = "sum(count_over_time(" + selector_of(series) + "[1d]))";
+  std::vector<TimeSpan> days;
+  double samples = 0;
+  const std::int64_t last = end_of_day(span.end_ms);
+  // 0 is no time to VictoriaMetrics.
+  for (std::int64_t first = std::max(kDayMs, end_of_day(span.start_ms)); first <= last;
+       first += kMostDaysAtOnce * kDayMs) {
+    const std::int64_t until = std::min(last, first + (kMostDaysAtOnce - 1) * kDayMs);
+    const EngineAnswer answer = demand("/api/v1/query_range",
+                                       {{"query", count},
+                                        {"start", engine_time(first)},
+                                        {"end", engine_time(until)},
+                                        {"step", engine_time(kDayMs)}},
+                                       true);
+    auto parsed = parse_query_data(answer.data);
+    const auto* matrix = parsed ? std::get_if<MatrixValue>(&parsed->value) : nullptr;
+    if (matrix == nullptr) no_answer("the engine behind answers a count with no matrix");
+    for (const MatrixValue::Row& row : matrix->rows) {  // one, or none
+      for (std::size_t i = 0; i < row.times_ms.size(); ++i) {
+        const std::int64_t end = row.times_ms[i];
+        days.push_back({std::max(span.start_ms, end - kDayMs + 1), std::min(span.end_ms, end)});
+        samples += row.values[i];
+      }
+    }
+  }
+  if (samples > static_cast<double>(kMostSamplesAtOnce)) {
+    throw QueryFailed({QueryFailure::Kind::execution,
+                       "another engine is asked for at most " + std::to_string(kMostSamplesAtOnce) +
+                           " samples of a few series at a time; ask for a shorter time"});
+  }
+  std::erase_if(days, [](const TimeSpan& day) { return day.end_ms < day.start_ms; });
+  return days;
+}
+
 void EngineSource::read(std::span<const QuerySeries> series, TimeSpan span,
                         const VisitSamples& visit) const {
   // Of one name together: then the selectors are narrow.
@@ -235,11 +277,6 @@ void EngineSource::read(std::span<const QuerySeries> series, TimeSpan span,
   });
   span.start_ms = std::max(span.start_ms, std::int64_t{0});
   span.end_ms = std::min(span.end_ms, kFarthestMs);
-  if (!series.empty() && span.end_ms - span.start_ms > kLongestReadMs) {
-    throw QueryFailed({QueryFailure::Kind::execution,
-                       "another engine is asked for the samples of at most 30 days at a time; "
-                       "ask for a shorter time"});
-  }
   for (std::size_t first = 0; first < order.size();) {
     std::vector<const QuerySeries*> part;
     const std::size_t begin = first;
@@ -252,9 +289,11 @@ void EngineSource::read(std::span<const QuerySeries> series, TimeSpan span,
       part.push_back(&next);
     }
     std::vector<Column> columns(part.size());
-    for (std::int64_t start = span.start_ms; start <= span.end_ms; start += kSpanAtOnceMs) {
-      std::size_t splits = 0;
-      read_part(part, {start, std::min(span.end_ms, start + kSpanAtOnceMs - 1)}, columns, splits);
+    for (const TimeSpan& some : spans_with_samples(part, span)) {
+      for (std::int64_t start = some.start_ms; start <= some.end_ms; start += kSpanAtOnceMs) {
+        std::size_t splits = 0;
+        read_part(part, {start, std::min(some.end_ms, start + kSpanAtOnceMs - 1)}, columns, splits);
+      }
     }
     for (std::size_t i = 0; i < part.size(); ++i) {
       if (!visit(order[begin + i], {columns[i].times_ms, columns[i].values})) return;

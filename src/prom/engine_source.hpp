@@ -13,12 +13,14 @@ namespace volta {
 class EngineSource final : public SeriesSource {
  public:
   // Series and time that one request for samples asks for: a week of many series is many requests.
-  // More than 30 days at a time are refused.
+  // Of more than a day those days are asked for that hold anything.
   static constexpr std::size_t kSeriesAtOnce = 32;
   static constexpr std::int64_t kSpanAtOnceMs = 7'200'000;
   // What of that is too much for the engine, or an answer too large for volta, is asked for in
   // halves, so often at most.
   static constexpr std::size_t kMostSplits = 128;
+  // Of the series of one request over the whole time: they are in memory before they are passed on.
+  static constexpr std::size_t kMostSamplesAtOnce = 10'000'000;
 
   explicit EngineSource(const EngineClient& client) : client_(client) {}  // must live longer
   EngineSource(const EngineClient& client, std::chrono::milliseconds timeout,
@@ -56,6 +58,8 @@ class EngineSource final : public SeriesSource {
   [[nodiscard]] std::vector<std::string> values_of_series(std::string_view name,
                                                           std::span<const Matchers> any_of,
                                                           TimeSpan span) const;
+  [[nodiscard]] std::vector<TimeSpan> spans_with_samples(std::span<const QuerySeries* const> series,
+                                                         TimeSpan span) const;
   void read_part(std::span<const QuerySeries* const> series, TimeSpan span,
                  std::span<Column> columns, std::size_t& splits) const;
   void ask_part(std::span<const QuerySeries* const> series, TimeSpan span,

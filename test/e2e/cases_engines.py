@@ -120,6 +120,9 @@ def conforms(engine):
             assert status in (400, 422) and failed["status"] == "error" and failed["error"], (expression, status, failed)
         table = run("query", "--server", f"http://{it.http}", "--key-file", it.folder / "server/access-key", "--format", "csv", "volta_memory_total_bytes")
         assert "box" in table and len(table.splitlines()) == 2, table
+        # All of it, from the beginning of time.
+        exported = run("export", "metrics", "--server", f"http://{it.http}", "--key-file", it.folder / "server/access-key", "--match", "outside_total", "--format", "csv")
+        assert [float(line.rsplit(",", 1)[1]) for line in exported.splitlines()[1:]] == [10, 11, 12], exported
         if shutil.which("promtool"):
             asked = subprocess.run(["promtool", "query", "instant", f"http://any:{it.key}@{it.http}/prometheus", "volta_memory_total_bytes"],
                                    capture_output=True, text=True, timeout=30, check=False)

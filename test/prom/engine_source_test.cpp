@@ -143,8 +143,61 @@ TEST_CASE("samples that are too many at once are asked for in halves, or refused
     CHECK(failed.failure().text == "x (ask for a shorter time or fewer series)");
   }
   CHECK(reading.http.requests().size() - before <= 2 * EngineSource::kMostSplits + 1);
-  CHECK_THROWS_AS(reading.source.read(series, {0, 31LL * 86'400'000}, keep), QueryFailed);
-  reading.source.read({}, {0, 31LL * 86'400'000}, keep);
+}
+
+TEST_CASE("of a long time only the days with samples are read") {
+  EngineReading reading;
+  constexpr std::int64_t kDay = 86'400'000;
+  const std::vector<QuerySeries> series = {source_series_of({{"__name__", "x"}})};
+  double count = 2;
+  std::vector<std::string> counted;
+  reading.http.otherwise = [&](const OutboundRequest& request) {
+    const auto pairs = parse_query_pairs(request.body);
+    if (request.url.ends_with("query_range")) {
+      counted.push_back(std::string(pairs->first("query").value_or("")) + " " +
+                        std::string(pairs->first("start").value_or("")) + ".." +
+                        std::string(pairs->first("end").value_or("")) + "/" +
+                        std::string(pairs->first("step").value_or("")));
+      const std::string end(pairs->first("end").value_or(""));
+      const std::string day = end.starts_with("172808") || end == "1728000000" ? end : "864000";
+      return data(R"({"resultType":"matrix","result":[{"metric":{},"values":[[)" + day + ",\"" +
+                  std::to_string(count) + "\"]]}]}")(request);
+    }
+    const std::string time(pairs->first("time").value_or(""));
+    const std::string values = time == "864000"       ? "[864000,\"1\"]"
+                               : time == "1728000000" ? "[1727999999,\"2\"],[1728000000,\"3\"]"
+                               : time == "1728086399" ? "[1728086399,\"4\"]"
+                                                      : "";
+    return data(R"({"resultType":"matrix","result":[{"metric":{"__name__":"x"},"values":[)" +
+                values + "]}]}")(request);
+  };
+  std::vector<double> got;
+  const auto keep = [&](std::size_t, const SampleSlice& slice) {
+    got.assign(slice.values.begin(), slice.values.end());
+    return true;
+  };
+  reading.source.read(series, {0, 20'000 * kDay + kDay - 1000}, keep);
+  CHECK(got == std::vector<double>{1, 2, 3, 4});
+  CHECK(counted == std::vector<std::string>{
+                       R"(sum(count_over_time({__name__="x"}[1d])) 86400..864000000/86400)",
+                       R"(sum(count_over_time({__name__="x"}[1d])) 864086400..1728000000/86400)",
+                       R"(sum(count_over_time({__name__="x"}[1d])) 1728086400..1728086400/86400)"});
+  CHECK(reading.http.requests().size() == 3 + 3 * 12);
+  // Nothing is counted for a day, nor for no series.
+  counted.clear();
+  reading.source.read(series, {0, kDay - 1}, keep);
+  reading.source.read({}, {0, 31 * kDay}, keep);
+  CHECK(counted.empty());
+  count = 1e9;
+  try {
+    reading.source.read(series, {0, 40 * kDay}, keep);
+    FAIL("more than fits");
+  } catch (const QueryFailed& failed) {
+    CHECK(failed.failure().kind == QueryFailure::Kind::execution);
+    CHECK(failed.failure().text ==
+          "another engine is asked for at most 10000000 samples of a few series at a time; ask for "
+          "a shorter time");
+  }
 }
 
 TEST_CASE("names, values and metadata of another engine") {
