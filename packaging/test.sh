@@ -4,7 +4,7 @@
 #                                     same cases, units: without a sanitizer, the quickest while one works on something
 . "$(dirname "$0")/common.sh"
 
-TEST_PACKAGES="catch2 clang-format-14 prometheus prometheus-node-exporter victoria-metrics file"
+TEST_PACKAGES="catch2 clang-format-14 haproxy prometheus prometheus-node-exporter victoria-metrics file"
 ALL="tidy web e2e asan differential e2e-asan tsan e2e-tsan lint"
 SUITES=${*:-$ALL}
 LOGS="$TOP/build/logs"

@@ -348,7 +348,7 @@ TEST_CASE("selectors hold their name among the matchers") {
   check(R"({__name__="up"})", R"(__name__="up" )");
   check(R"({__name__=~"a.+",b!~'c',d!=`e`})", R"(__name__=~"a.+" b!~"c" d!="e" )");
   check(R"({"a.b"})", R"(__name__="a.b" )");
-  check(R"({"a.b", "c d"="e", f="g"})", R"(__name__="a.b" c d="e" f="g" )");
+  check(R"({"a.b", "c d"="e", f="g"})", R"(__name__="a.b" "c d"="e" f="g" )");
 }
 
 TEST_CASE("selectors that are none, or select everything, are refused") {
