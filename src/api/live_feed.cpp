@@ -41,7 +41,7 @@ FeedSeries& LiveFeed::slot(const std::shared_ptr<const SeriesRecord>& record) {
   return series_[found->second];
 }
 
-void LiveFeed::seed(std::vector<SeriesRecord> records, std::span<const LatestSample> newest) {
+void LiveFeed::seed(std::span<const SeriesRecord> records, std::span<const LatestSample> newest) {
   std::unordered_map<std::uint32_t, const LatestSample*> known;
   std::int64_t last_ms = 0;
   for (const LatestSample& sample : newest) last_ms = std::max(last_ms, sample.time_ms);
@@ -49,10 +49,10 @@ void LiveFeed::seed(std::vector<SeriesRecord> records, std::span<const LatestSam
     if (last_ms - sample.time_ms > kStaleMs) continue;
     known[static_cast<std::uint32_t>(sample.series)] = &sample;
   }
-  for (SeriesRecord& record : records) {
+  for (const SeriesRecord& record : records) {
     const auto found = known.find(static_cast<std::uint32_t>(record.id));
     if (found == known.end()) continue;  // enters the index once it has a value of now
-    FeedSeries& held = slot(std::make_shared<const SeriesRecord>(std::move(record)));
+    FeedSeries& held = slot(std::make_shared<const SeriesRecord>(record));
     const bool counter = held.record->def.kind == Kind::counter;
     if (held.version > 0) {
       if (counter && !held.rate && found->second->time_ms < held.time_ms) {

@@ -43,7 +43,7 @@ struct FeedSeries {
 class LiveFeed {
  public:
   // Takes in what the store knows. Samples that came live meanwhile are newer and stay.
-  void seed(std::vector<SeriesRecord> records, std::span<const LatestSample> newest);
+  void seed(std::span<const SeriesRecord> records, std::span<const LatestSample> newest);
 
   // False for a batch of the past (an old run that drains beside the live one). A clock that went
   // back looks the same; so if nothing was newer for 15 s, the past is the present.

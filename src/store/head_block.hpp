@@ -43,7 +43,7 @@ struct HeadBlock {
   [[nodiscard]] std::size_t bytes() const;
   // The values of a slot by tick, untouched where it has none; answers which ticks have one, bit t
   // for tick t. None for a slot that the block does not know. Requires values.size() >= ticks().
-  std::uint64_t read(Slot slot, std::span<std::uint64_t> values) const;
+  [[nodiscard]] std::uint64_t read(Slot slot, std::span<std::uint64_t> values) const;
 };
 
 // Ticks [first, first + count) of the batch as a block by themselves. Requires count <= 64.

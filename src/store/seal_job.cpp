@@ -247,7 +247,7 @@ void SealJob::seal_slice(std::span<const SeriesId> series) {
     sink.finish();
     save_samples(parts_.bytes_of_slice);
   }
-  seal_tiers(std::move(columns));
+  seal_tiers(columns);
 }
 
 void SealJob::save_samples(std::size_t at_least) {
@@ -266,7 +266,7 @@ void SealJob::save_samples(std::size_t at_least) {
 
 // Windows are made anew of all the hour's samples. Where these are gone, and the windows are not,
 // those take in what came.
-void SealJob::seal_tiers(Columns columns) {
+void SealJob::seal_tiers(const Columns& columns) {
   Ends ends;
   Columns stored;
   const Columns* all = &columns;

@@ -88,7 +88,7 @@ class SealJob {
   void seal_slice(std::span<const SeriesId> series);
   void add_series(SampleTable& table, std::span<const SeriesId> series);
   void save_samples(std::size_t at_least);
-  void seal_tiers(Columns columns);
+  void seal_tiers(const Columns& columns);
   using Ends = std::map<SeriesId, std::set<std::int64_t>>;
   [[nodiscard]] Columns stored_samples(const Columns& fresh, Ends& minutes);
   [[nodiscard]] Columns with_stored_samples(const Columns& fresh, const Columns& stored);
