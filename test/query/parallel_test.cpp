@@ -94,25 +94,41 @@ TEST_CASE("what is small stays on its thread") {
   CHECK(source.raw_reads == 1);
 }
 
+// Empty: it was answered.
+std::string failure_of(const PromqlEngine& engine, const QueryLimits& limits) {
+  const RangeQuery query{"rate(c[5m])", 10 * kParallelMinute, 370 * kParallelMinute, 5'000};
+  const auto outcome = engine.range(query, limits, nullptr);
+  const auto* failed = std::get_if<QueryFailure>(&outcome);
+  return failed == nullptr ? std::string() : failed->text;
+}
+
+// The most memory with which one thread cannot answer: it lacks a byte of scratch space for the
+// series that needs the most of it, which threads need as well.
+std::size_t bytes_too_few(const SeriesSource& source) {
+  const PromqlEngine one(source, 1);
+  std::size_t few = 1;
+  std::size_t enough = 8U << 20U;
+  while (enough - few > 1) {
+    QueryLimits limits;
+    limits.most_bytes = few + (enough - few) / 2;
+    (failure_of(one, limits).empty() ? enough : few) = limits.most_bytes;
+  }
+  return few;
+}
+
 TEST_CASE("a limit ends all threads of a query") {
   MemorySource source;
   fill_parallel(source);
   const PromqlEngine four(source, 4);
   QueryLimits limits;
-  const RangeQuery query{"rate(c[5m])", 10 * kParallelMinute, 370 * kParallelMinute, 5'000};
-  const auto failure = [&] {
-    const auto outcome = four.range(query, limits, nullptr);
-    const auto* failed = std::get_if<QueryFailure>(&outcome);
-    return failed == nullptr ? std::string() : failed->text;
-  };
-  CHECK(failure().empty());
+  CHECK(failure_of(four, limits).empty());
   limits.most_samples = 50'000;
-  CHECK(failure().find("too many samples") != std::string::npos);
+  CHECK(failure_of(four, limits).find("too many samples") != std::string::npos);
   limits = {};
-  limits.most_bytes = 2U << 20U;
-  CHECK(failure().find("intermediate results") != std::string::npos);
+  limits.most_bytes = bytes_too_few(source);
+  CHECK(failure_of(four, limits).find("intermediate results") != std::string::npos);
   limits = {};
-  CHECK(failure().empty());
+  CHECK(failure_of(four, limits).empty());
 }
 
 }  // namespace
