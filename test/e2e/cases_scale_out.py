@@ -280,6 +280,8 @@ def case_a_server_becomes_one_of_several():
 
 def case_scale_out_example_runs():
     """packaging/scale-out/try.sh: an engine, three servers, haproxy and agents; one server is killed; it ends by itself and leaves nothing behind."""
+    if lib.SLOW > 1:
+        raise Skip("a script: once with the release binary is enough")
     for tool in ("haproxy", "victoria-metrics"):
         if not shutil.which(tool) and not pathlib.Path("/usr/sbin", tool).exists():
             raise Skip(f"{tool} is not installed")
