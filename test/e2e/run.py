@@ -22,7 +22,8 @@ def main():
     options = parser.parse_args()
     lib.BINARY = os.path.abspath(options.binary)
     lib.SLOW = 5 if any(word in lib.BINARY for word in ("asan", "tsan")) else 1
-    passed = failed = skipped = 0
+    passed = skipped = 0
+    failures = []
     for file in sorted(pathlib.Path(__file__).parent.glob("cases_*.py")):
         module = importlib.import_module(file.stem)
         for name, case in list(vars(module).items()):
@@ -37,14 +38,15 @@ def main():
                 skipped += 1
                 outcome = f"SKIPPED: {reason}"
             except Exception:  # a failing case must not hide the others
-                failed += 1
                 outcome = "FAILED"
-                traceback.print_exc(file=sys.stdout)
+                failures.append(f"{file.stem}.{name}:\n{traceback.format_exc()}")
             finally:
                 lib.kill_leftovers()
             print(f"  {file.stem}.{name}: {outcome} ({time.monotonic() - begun:.1f} s)", flush=True)
-    print(f"{passed} passed, {failed} failed" + (f", {skipped} skipped" if skipped else ""))
-    sys.exit(1 if failed else 0)
+    # Last, where whoever sees only the end of a long log sees them.
+    print(*failures, sep="\n", end="")
+    print(f"{passed} passed, {len(failures)} failed" + (f", {skipped} skipped" if skipped else ""))
+    sys.exit(1 if failures else 0)
 
 
 if __name__ == "__main__":
