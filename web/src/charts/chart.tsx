@@ -94,7 +94,8 @@ function series(panel: Panel, shown: Shown): uPlot.Series[] {
 }
 
 // A chart without lines still shows its stretch of time: the reader sees where the gap is and can zoom out of it.
-function axes(panel: Panel, empty: boolean, span: () => [number, number]): uPlot.Axis[] {
+function axes(panel: Panel, shown: Shown, span: () => [number, number]): uPlot.Axis[] {
+  const empty = shown.lines.length === 0;
   const look = {
     stroke: () => color("muted"),
     grid: { stroke: () => color("grid"), width: 1 },
@@ -111,10 +112,22 @@ function axes(panel: Panel, empty: boolean, span: () => [number, number]): uPlot
     });
   };
   const value = (_chart: uPlot, splits: number[]): string[] =>
-    splits.map((at) => (empty ? "" : panel.kind === "heat" ? (Number.isInteger(at) ? String(at) : "") : at === 0 && panel.scale !== "free" ? "0" : format(at, panel.unit).replace(/\.0+(?= )/, "")));
+    splits.map((at) => (empty ? "" : panel.kind === "heat" ? (shown.lines[Math.floor(at)]?.label ?? "") : at === 0 && panel.scale !== "free" ? "0" : format(at, panel.unit).replace(/\.0+(?= )/, "")));
+  // Minutes are shorter than what has seconds or a day.
+  const space = (_chart: uPlot, _axis: number, from: number, to: number, size: number): number => {
+    const minute = (60_000 * size) / (to - from);
+    return minute >= 48 && minute < 70 ? 48 : 70;
+  };
+  // A name stands beside the middle of its row.
+  const rows = (_chart: uPlot, _axis: number, low: number, high: number, increment: number): number[] => {
+    const middles = [];
+    for (let row = low; row < high; row += Math.max(1, increment)) middles.push(row + 0.5);
+    return middles;
+  };
+  const heat: Partial<uPlot.Axis> = { splits: rows, incrs: [1, 2, 4, 8, 16, 32, 64], grid: { show: false } };
   return [
-    { ...look, values: clock, space: 70, size: 22, gap: 4 },
-    { ...look, values: value, size: kValueAxis, space: 34, incrs: panel.kind === "heat" ? [1, 2, 4, 8, 16, 32, 64] : axisIncrements(panel.unit) },
+    { ...look, values: clock, space, size: 22, gap: 4 },
+    { ...look, values: value, size: kValueAxis, space: 34, ...(panel.kind === "heat" ? heat : { incrs: axisIncrements(panel.unit) }) },
   ];
 }
 
@@ -146,7 +159,7 @@ function options(panel: Panel, width: number, hooks: Hooks): uPlot.Options {
       y: false,
     },
     scales: { x: { range: () => hooks.span() }, y: { range: yRange(panel, hooks.current) } },
-    axes: axes(panel, shown.lines.length === 0, hooks.span),
+    axes: axes(panel, shown, hooks.span),
     series: [{}, ...series(panel, shown)],
     hooks: {
       setSelect: [chosen],

@@ -39,6 +39,13 @@ function roundUp(value: number, unit: Unit): number {
   return (mantissas.find((mantissa) => mantissa * power >= value) ?? base) * power;
 }
 
+// Steps of the scale, such that each is a round number too: 15 is three times 5, 20 four times 5.
+function steps(top: number, unit: Unit): number {
+  if (unit.startsWith("bytes")) return 4;
+  const isRound = (value: number): boolean => [1, 2, 5, 10].some((mantissa) => Math.abs(value / 10 ** Math.floor(Math.log10(value) + 1e-9) - mantissa) < 1e-9);
+  return [4, 5, 3, 2].find((count) => isRound(top / count)) ?? 4;
+}
+
 function measure(values: Float64Array, props: Props, width: number, height: number): Plot {
   let high = 0;
   for (const value of values) if (value > high) high = value;
@@ -113,13 +120,15 @@ function paintAxes(context: CanvasRenderingContext2D, plot: Plot, unit: Unit, { 
   context.lineWidth = 1;
   context.textBaseline = "middle";
   context.textAlign = "right";
-  for (let k = 0; k <= 4; k += 1) {
-    const y = Math.round(plot.top + (plot.height * k) / 4) + 0.5;
+  const count = steps(plot.high, unit);
+  const labelled = plot.height / count < 26 ? count : 1;
+  for (let k = 0; k <= count; k += 1) {
+    const y = Math.round(plot.top + (plot.height * k) / count) + 0.5;
     context.beginPath();
     context.moveTo(plot.left, y);
     context.lineTo(plot.left + plot.width, y);
     context.stroke();
-    if (k % 2 === 0) context.fillText(k === 4 ? "0" : format(plot.high * (1 - k / 4), unit).replace(/\.0+(?= )/, ""), plot.left - 8, y);
+    if (k % labelled === 0) context.fillText(k === count ? "0" : format(plot.high * (1 - k / count), unit).replace(/\.0+(?= )/, ""), plot.left - 8, y);
   }
   context.textBaseline = "alphabetic";
   context.textAlign = "center";
