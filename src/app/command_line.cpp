@@ -4,6 +4,9 @@
 #include <functional>
 #include <iostream>
 #include <memory>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include <CLI/CLI.hpp>
 
@@ -449,8 +452,14 @@ int run_command_line(int argc, char** argv) {
   add_archive(app, run);
   add_bench(app, run);
   add_small(app, run);
+  std::vector<std::string> words(argv + 1, argv + argc);
+  if (!words.empty() && words.front() == "help") {  // `volta help query`: as many people ask
+    std::rotate(words.begin(), words.begin() + 1, words.end());
+    words.back() = "--help";
+  }
+  std::reverse(words.begin(), words.end());  // as the library wants them
   try {
-    app.parse(argc, argv);
+    app.parse(std::move(words));
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) return app.exit(error);  // help and version
     return explain(app, error);

@@ -1,7 +1,10 @@
 // volta config check|show|init
 #include <iostream>
+#include <string>
+#include <vector>
 
 #include "app/commands.hpp"
+#include "app/exposure.hpp"
 #include "app/peer_settings.hpp"
 #include "app/process.hpp"
 #include "base/text.hpp"
@@ -26,6 +29,16 @@ void show_tables(const TableSpec& spec, const std::string& name,
   }
 }
 
+// The flags that allow them may stand on the command line of the role, so these are only warnings.
+std::vector<std::string> exposures(const std::string& role, const Settings& settings) {
+  std::vector<std::string> texts;
+  if (role == "agent") return texts;
+  if (const auto text = http_exposure(settings)) texts.push_back(*text);
+  if (role != "server") return texts;
+  if (const auto text = rpc_exposure(settings)) texts.push_back(*text);
+  return texts;
+}
+
 }  // namespace
 
 int run_config(const ConfigOptions& options) {
@@ -39,13 +52,17 @@ int run_config(const ConfigOptions& options) {
   source.environment = process_environment();
   const Result<Settings> settings = read_settings(source);
   if (!settings) throw StartFailure(Exit::configuration, settings.error().text);
-  for (const std::string& warning : settings->warnings())
-    std::cerr << "volta: warning: " << printable(warning) << '\n';
+  std::vector<std::string> warnings = settings->warnings();
   if (options.action == "check") {
     if (options.role != "agent") peer_options(*settings);  // throws what the role's start would
-    const std::size_t warnings = settings->warnings().size();
-    std::cout << (warnings == 0 ? "the configuration is good\n"
-                                : "the configuration can be used, but see the warnings\n");
+    const std::vector<std::string> more = exposures(options.role, *settings);
+    warnings.insert(warnings.end(), more.begin(), more.end());
+  }
+  for (const std::string& warning : warnings)
+    std::cerr << "volta: warning: " << printable(warning) << '\n';
+  if (options.action == "check") {
+    std::cout << (warnings.empty() ? "the configuration is good\n"
+                                   : "the configuration can be used, but see the warnings\n");
     return code(Exit::done);
   }
   for (const SettingSpec& spec : setting_specs(options.role)) show(spec, "", *settings);

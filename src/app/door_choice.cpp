@@ -71,9 +71,11 @@ std::string refusal_text(const DoorAnswer& answer) {
 
 void throw_refusal(const DoorAnswer& answer) {
   const bool not_allowed = answer.status == 401 || answer.status == 403;
-  throw StartFailure(
-      not_allowed ? Exit::refused : Exit::failed,
-      refusal_text(answer) + (not_allowed ? "; give the access key with --key-file" : ""));
+  std::string text = refusal_text(answer);
+  // What the API says of keys is for those who send headers.
+  if (answer.status == 401 && text.starts_with("give the access key"))
+    text = "the server wants its access key: name the file that holds it with --key-file";
+  throw StartFailure(not_allowed ? Exit::refused : Exit::failed, text);
 }
 
 }  // namespace volta

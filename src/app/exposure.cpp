@@ -11,13 +11,26 @@ bool only_loopback(const std::string& address) {
   return parsed && is_loopback(parsed->host);
 }
 
-void check_http_exposure(const Settings& settings) {
+std::optional<std::string> http_exposure(const Settings& settings) {
   const std::string& listen = settings.text("http.listen");
-  if (only_loopback(listen) || settings.boolean("http.insecure")) return;
-  throw StartFailure(Exit::configuration,
-                     listen +
-                         " is reachable from other machines, and this version serves no TLS; to "
-                         "serve plain HTTP there all the same, add --insecure-http");
+  if (only_loopback(listen) || settings.boolean("http.insecure")) return std::nullopt;
+  return listen +
+         " is reachable from other machines, and this version serves no TLS; to serve plain HTTP "
+         "there all the same, add --insecure-http";
+}
+
+std::optional<std::string> rpc_exposure(const Settings& settings) {
+  const std::string& listen = settings.text("rpc.listen");
+  if (only_loopback(listen) || settings.boolean("rpc.insecure_plaintext")) return std::nullopt;
+  return listen +
+         " is reachable from other machines, and this version speaks no TLS to agents; to accept "
+         "plaintext there all the same, add --insecure-plaintext here and on the agents";
+}
+
+void refuse_exposure(std::initializer_list<std::optional<std::string>> exposures) {
+  for (const auto& exposure : exposures) {
+    if (exposure) throw StartFailure(Exit::configuration, *exposure);
+  }
 }
 
 AccessKey access_key_of(const std::filesystem::path& dir) {

@@ -3,6 +3,8 @@
 #pragma once
 
 #include <filesystem>
+#include <initializer_list>
+#include <optional>
 #include <string>
 
 #include "api/access.hpp"
@@ -13,8 +15,12 @@ namespace volta {
 // True if nobody beyond this machine can connect to the address setting ("127.0.0.1:8420").
 bool only_loopback(const std::string& address);
 
-// Throws StartFailure if HTTP would be served in plaintext beyond loopback without --insecure-http.
-void check_http_exposure(const Settings& settings);
+// What a role refuses to start with, or empty: HTTP in plaintext beyond loopback, and plaintext of
+// agents there, without the flag that allows it.
+std::optional<std::string> http_exposure(const Settings& settings);
+std::optional<std::string> rpc_exposure(const Settings& settings);
+// Throws StartFailure with the first of what is given.
+void refuse_exposure(std::initializer_list<std::optional<std::string>> exposures);
 
 // The key in DIR/access-key, made at the first start. Throws StartFailure.
 AccessKey access_key_of(const std::filesystem::path& dir);

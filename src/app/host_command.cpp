@@ -103,9 +103,12 @@ int show_token(const DoorAnswer& answer, const HostOptions& options) {
     std::cout << token << '\n';
     return code(Exit::done);
   }
-  std::cout << "The token of host " << options.name << ", shown this once:\n\n  " << token
-            << "\n\nOn that machine put it into a file of mode 0600 and start:\n\n"
-            << "  volta agent --server SERVER:8421 --token-file FILE\n";
+  std::cout
+      << "The token of host " << options.name << ", shown this once:\n\n  " << token
+      << "\n\nOn that machine put it into a file of mode 0600 and start:\n\n"
+      << "  volta agent --server SERVER:8421 --token-file FILE\n\n"
+      << "Beyond this machine the link is plain text, and both ends must be told that they may:\n"
+      << "--insecure-plaintext here and at the server.\n";
   return code(Exit::done);
 }
 

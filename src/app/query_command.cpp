@@ -47,7 +47,9 @@ DoorRequest request_of(const QueryOptions& options) {
                                   ? std::max<std::int64_t>(1000, range / 250 / 1000 * 1000)
                                   : duration_argument(options.step, "--step");
     request.path = "/prometheus/api/v1/query_range";
-    form += "&start=" + seconds_text(at - range) + "&end=" + seconds_text(at) +
+    // The last step falls on the end: there is what is newest.
+    const std::int64_t begin = step > 0 ? at - range / step * step : at - range;
+    form += "&start=" + seconds_text(begin) + "&end=" + seconds_text(at) +
             "&step=" + seconds_text(step);
   }
   // A GET needs no proof of origin; a very long expression goes into a body.

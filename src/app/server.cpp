@@ -25,25 +25,6 @@ namespace {
 constexpr std::size_t kServerHeadBytes = 256U << 20U;
 constexpr int kKeptFreedBytes = 64 << 20;
 
-// CONTRACTS "Processes": a server may fill 80 % of the disk that holds its data, unless told
-// otherwise. 0 (no cap) where the disk's size cannot be found out.
-std::int64_t default_size_cap(std::filesystem::path data) {
-  std::error_code failed;
-  data = std::filesystem::absolute(data, failed);
-  while (!std::filesystem::exists(data, failed) && data != data.parent_path())
-    data = data.parent_path();
-  const auto space = std::filesystem::space(data, failed);
-  return failed ? 0 : static_cast<std::int64_t>(space.capacity / 5 * 4);
-}
-
-StoreOptions server_store_options(const Settings& settings, const PeerOptions& peers) {
-  StoreOptions options = store_options(settings, peers, kServerHeadBytes);
-  if (settings.all().at("retention.size").origin == "default") {
-    options.size_bytes = default_size_cap(options.directory);
-  }
-  return options;
-}
-
 std::unique_ptr<RpcServer> listen_for_agents(const Settings& settings, BatchSink& sink) {
   RpcServerOptions options;
   const std::string& address = settings.text("rpc.listen");
@@ -74,16 +55,6 @@ std::filesystem::path shared_hosts_file(const Settings& settings) {
   return file;
 }
 
-void check_rpc_exposure(const Settings& settings) {
-  const std::string& listen = settings.text("rpc.listen");
-  if (only_loopback(listen) || settings.boolean("rpc.insecure_plaintext")) return;
-  throw StartFailure(
-      Exit::configuration,
-      listen +
-          " is reachable from other machines, and this version speaks no TLS to agents; to "
-          "accept plaintext there all the same, add --insecure-plaintext here and on the agents");
-}
-
 }  // namespace
 
 int run_server(const RoleOptions& options, bool show_access_key) {
@@ -98,8 +69,7 @@ int run_server(const RoleOptions& options, bool show_access_key) {
     std::cout << load_or_make_access_key(data) << '\n';
     return code(Exit::done);
   }
-  check_http_exposure(settings);
-  check_rpc_exposure(settings);
+  refuse_exposure({http_exposure(settings), rpc_exposure(settings)});
   limit_malloc_arenas(2);
   keep_freed_memory(kKeptFreedBytes);
   block_stop_signals();
@@ -109,7 +79,7 @@ int run_server(const RoleOptions& options, bool show_access_key) {
   peers.host = read_hostname({});
   const ServerMetrics own;
   Hub hub(
-      {"server", server_store_options(settings, peers),
+      {"server", store_options(settings, peers, kServerHeadBytes),
        !only_loopback(settings.text("http.listen")), !only_loopback(settings.text("rpc.listen")),
        query_limits(settings), settings.count("query.max_concurrency"), engine_options(settings),
        shared_hosts_file(settings)},

@@ -181,8 +181,8 @@ std::vector<SettingSpec> every_setting() {
        "How long windows of a minute are kept; 0: for ever"},
       {"retention.hour", T::duration, "5y", "local server",
        "How long windows of an hour are kept; 0: for ever"},
-      {"retention.size", T::size, "", "local server",
-       "How large the data directory may grow; 0: no limit; a server's default: 80 % of the disk"},
+      {"retention.size", T::disk_size, "", "local server",
+       "How large the data directory may grow: a size, or a share of its disk; 0: no limit"},
       {"paths.data", T::text, "", "local server agent", "Data directory"},
       {"paths.procfs", T::text, "/proc", "local agent", "Root of procfs"},
       {"paths.sysfs", T::text, "/sys", "local agent", "Root of sysfs"},
@@ -214,7 +214,7 @@ std::vector<SettingSpec> setting_specs(std::string_view role) {
   std::erase_if(specs, [&](const SettingSpec& spec) { return !is_of_role(spec.roles, role); });
   for (SettingSpec& spec : specs) {
     if (spec.key == "retention.size" && role == "local") spec.fallback = "2GB";
-    if (spec.key == "retention.size" && role == "server") spec.fallback = "0";
+    if (spec.key == "retention.size" && role == "server") spec.fallback = "80%";
     if (spec.key == "paths.data") spec.fallback = default_data_dir(role).string();
   }
   return specs;

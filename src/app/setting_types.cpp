@@ -1,6 +1,8 @@
 // What the types of settings look like as text, and how a checked text is read.
 #include <algorithm>
 #include <charconv>
+#include <filesystem>
+#include <system_error>
 
 #include "app/setting_values.hpp"
 #include "base/assert.hpp"
@@ -45,6 +47,13 @@ std::optional<std::uint64_t> parse_size(std::string_view text) {
     if (count && unit == name && !__builtin_mul_overflow(*count, factor, &bytes)) return bytes;
   }
   return std::nullopt;
+}
+
+// Of the disk, in percent: "80%".
+std::optional<unsigned> parse_share(std::string_view text) {
+  if (text.empty() || text.back() != '%') return std::nullopt;
+  const auto percent = parse_integer<unsigned>(text.substr(0, text.size() - 1));
+  return percent && *percent >= 1 && *percent <= 100 ? percent : std::nullopt;
 }
 
 std::optional<std::vector<int>> parse_cores(std::string_view text) {
@@ -119,6 +128,8 @@ const char* type_words(SettingType type) {
       return "a duration such as 500ms, 10s, 5m, 2h or 14d";
     case SettingType::size:
       return "a size such as 512MB, 2GB or 1GiB (0: no limit)";
+    case SettingType::disk_size:
+      return "a size such as 512MB, 2GB or 1GiB, a share of the disk such as 80%, or 0: no limit";
     case SettingType::cores:
       return R"("all" or a list of core numbers and ranges such as [0, "2-5"])";
     case SettingType::text_list:
@@ -151,6 +162,8 @@ bool is_of_type(SettingType type, std::string_view text) {
     case SettingType::duration:
     case SettingType::size:
       return amount(type, text).has_value();
+    case SettingType::disk_size:
+      return parse_size(text).has_value() || parse_share(text).has_value();
     case SettingType::cores:
       return parse_cores(text).has_value();
     case SettingType::path:
@@ -245,6 +258,18 @@ std::chrono::milliseconds SettingValues::duration(const std::string& key) const 
 }
 
 std::uint64_t SettingValues::size(const std::string& key) const { return *parse_size(text(key)); }
+
+std::uint64_t SettingValues::disk_size(const std::string& key,
+                                       const std::filesystem::path& folder) const {
+  const auto share = parse_share(text(key));
+  if (!share) return size(key);
+  std::error_code failed;
+  std::filesystem::path there = std::filesystem::absolute(folder, failed);
+  while (!std::filesystem::exists(there, failed) && there != there.parent_path())
+    there = there.parent_path();
+  const auto space = std::filesystem::space(there, failed);
+  return failed ? 0 : space.capacity / 100 * *share;
+}
 
 std::vector<int> SettingValues::cores(const std::string& key) const {
   return *parse_cores(text(key));

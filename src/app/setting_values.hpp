@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <filesystem>
 #include <map>
 #include <optional>
 #include <string>
@@ -23,6 +24,7 @@ enum class SettingType : std::uint8_t {
   count,       // a whole number
   duration,    // 500ms, 10s, 14d
   size,        // bytes, or 512MB, 2GB, 1GiB; 0: no limit
+  disk_size,   // a size, or a share of the disk: 80%
   cores,       // "all" or a list of numbers and ranges, as 0,2-5
   text_list,   // a list of texts; in the environment separated by commas
   text_map,    // names and texts, each name once: labels, headers
@@ -73,6 +75,10 @@ class SettingValues {
   [[nodiscard]] std::uint64_t count(const std::string& key) const;
   [[nodiscard]] std::chrono::milliseconds duration(const std::string& key) const;
   [[nodiscard]] std::uint64_t size(const std::string& key) const;
+  // Bytes of a disk_size on the disk that will hold `folder`, which need not be there yet; a share
+  // of a disk whose size cannot be found out is 0, no limit.
+  [[nodiscard]] std::uint64_t disk_size(const std::string& key,
+                                        const std::filesystem::path& folder) const;
   [[nodiscard]] std::vector<int> cores(const std::string& key) const;  // empty: all
   [[nodiscard]] std::vector<std::string> list(const std::string& key) const;
   [[nodiscard]] const std::vector<std::pair<std::string, std::string>>& pairs(

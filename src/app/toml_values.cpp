@@ -39,8 +39,8 @@ std::optional<std::string> toml_text(SettingType type, const toml::node& node) {
     return flag->get() ? "true" : "false";
   }
   if (const auto* number = node.as_integer()) {
-    const bool fits = type == SettingType::size || type == SettingType::cores ||
-                      type == SettingType::count ||
+    const bool fits = type == SettingType::size || type == SettingType::disk_size ||
+                      type == SettingType::cores || type == SettingType::count ||
                       (type == SettingType::duration && number->get() == 0);
     if (fits) return std::to_string(number->get());
   }

@@ -35,8 +35,8 @@ std::string_view next_field(std::string_view& rest);
 // Cuts the next line (without its LF) off the front of `rest`. Empty once nothing is left.
 std::optional<std::string_view> next_line(std::string_view& rest);
 
-// The candidate with the least edit distance to `word`, if that is near enough to be meant (at most
-// a third of its length, at least 1); the first of equals.
+// The candidate with the least edit distance to `word` (swapped neighbours count as one), if that
+// is near enough to be meant (at most a third of its length, at least 1); the first of equals.
 std::optional<std::string_view> nearest(std::string_view word,
                                         std::span<const std::string_view> candidates);
 

@@ -134,7 +134,9 @@ void Sender::refused(const Refusal& refusal) {
       log::warning("no connection to the server; readings are kept and sent later",
                    {{"reason", refusal.text}});
     } else {
-      log::error("the server refuses this agent", {{"reason", refusal.text}, {"next_step", step}});
+      log::error(refusal.reason == RefusalReason::plaintext ? "no link to the server is allowed"
+                                                            : "the server refuses this agent",
+                 {{"reason", refusal.text}, {"next_step", step}});
     }
   }
   if (!step.empty()) backoff_.slow();

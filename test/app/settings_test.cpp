@@ -1,5 +1,7 @@
 #include "app/settings.hpp"
 
+#include <filesystem>
+
 #include <catch2/catch.hpp>
 
 #include "support/temp_dir.hpp"
@@ -165,10 +167,34 @@ TEST_CASE("values are read by their type") {
   const auto settings = read(given);
   REQUIRE(settings);
   CHECK(settings->duration("retention.raw").count() == 0);
-  CHECK(settings->size("retention.size") == 1ULL << 30U);
+  CHECK(settings->disk_size("retention.size", "/") == 1ULL << 30U);
   CHECK(settings->cores("agent.cores") == std::vector<int>{0, 2, 3, 4});
   CHECK(settings->list("metrics.disable") == std::vector<std::string>{"a", "b"});
   CHECK(settings->labels().at("rack") == "r1");
+}
+
+TEST_CASE("a directory may be as large as a share of the disk it will stand on") {
+  const test::TempDir dir;
+  const std::uint64_t disk = std::filesystem::space(dir.path()).capacity;
+  Given given;
+  given.role = "server";
+  const auto size = [&] {
+    const auto settings = read(given);
+    REQUIRE(settings);
+    return settings->disk_size("retention.size", dir.path() / "not/there/yet");
+  };
+  CHECK(size() == disk / 100 * 80);
+  given.file = "[retention]\nsize = \"5%\"\n";
+  CHECK(size() == disk / 100 * 5);
+  given.file = "[retention]\nsize = 0\n";
+  CHECK(size() == 0);
+  for (const char* wrong : {"101%", "0%", "-1%", "%", "5 %", "5%%"}) {
+    CAPTURE(wrong);
+    given.file = "[retention]\nsize = \"" + std::string(wrong) + "\"\n";
+    const auto settings = read(given);
+    REQUIRE_FALSE(settings);
+    CHECK_THAT(settings.error().text, Catch::Matchers::Contains("a share of the disk such as 80%"));
+  }
 }
 
 TEST_CASE("the template of every role is a good configuration, also with every # removed") {

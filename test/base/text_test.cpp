@@ -38,6 +38,8 @@ TEST_CASE("the nearest word is found if it is near") {
   constexpr std::array<std::string_view, 3> kWords = {"local", "server", "agent"};
   CHECK(nearest("locl", kWords) == "local");
   CHECK(nearest("sevrer", kWords) == "server");
+  CHECK(nearest("lcoal", kWords) == "local");
+  CHECK(nearest("agnet", kWords) == "agent");
   CHECK_FALSE(nearest("banana", kWords));
   CHECK_FALSE(nearest("", kWords));
 }

@@ -15,11 +15,12 @@ def case_version_and_help():
     assert json.loads(run("version", "--json"))["version"]
     assert "volta local" in run("--help")
     for command in ("local", "server", "agent", "host", "metrics", "config", "health"):
-        assert "Examples:" in run(command, "--help"), command
+        assert "Examples:" in run(command, "--help") == run("help", command), command
+    assert run("help") == run("--help")
 
 
 def case_typos_name_the_nearest():
-    for words, hint in ((("locl",), "did you mean local?"), (("local", "--lisen", "x"), "did you mean --listen?"),
+    for words, hint in ((("locl",), "did you mean local?"), (("agnet",), "did you mean agent?"), (("local", "--lisen", "x"), "did you mean --listen?"),
                         (("host", "lst"), "did you mean list?"), (("agent", "--formt=json"), "did you mean --format?")):
         code, out, err = run(*words, expected=None)
         assert code == 2 and hint in err, (words, code, err)
@@ -41,6 +42,12 @@ def case_configuration_errors_exit_3():
         for role in ("local", "server", "agent"):
             file.write_text(run("config", "init", "--role", role))
             run("config", "check", "--role", role, "--config", file)
+        # What only a flag allows may be on the command line of the role: a warning here, a refusal at its start.
+        file.write_text('[http]\nlisten = "0.0.0.0:8420"\n[rpc]\nlisten = "0.0.0.0:8421"\n')
+        code, out, err = run("config", "check", "--role", "server", "--config", file, expected=None)
+        assert code == 0 and "see the warnings" in out and "--insecure-http" in err and "--insecure-plaintext" in err, (code, out, err)
+        file.write_text('[http]\nlisten = "0.0.0.0:8420"\ninsecure = true\n')
+        assert run("config", "check", "--config", file) == "the configuration is good\n"
         for hostile, hint in ((folder, "not a regular file"), ("/dev/zero", "not a regular file")):
             code, _, err = run("config", "check", "--config", hostile, expected=None)
             assert code == 3 and hint in err, (code, err)

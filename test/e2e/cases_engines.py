@@ -1,7 +1,6 @@
 """One suite for every engine that may keep the samples: volta's own, Prometheus, VictoriaMetrics. What an agent sends and others write is asked back over
 the page's API, PromQL and promtool; kill -9 and an engine that is away lose nothing."""
 import contextlib
-import math
 import shutil
 import signal
 import socket
@@ -12,7 +11,7 @@ import time
 import lib
 from cases_fleet import agent, host_named, key_of, token_for
 from cases_peers import prometheus_server, victoria
-from cases_prometheus import data, prometheus, values, write
+from cases_prometheus import data, prometheus, sample_times, values, write
 from cases_scrape import configured
 from exporter import free_port
 from lib import Folder, Ticker, Volta, get, request, run, wait_until
@@ -53,9 +52,7 @@ class Setting:
 
     def ticks(self, begin, end):
         """The times (unix s) of the samples of one metric that is read once a second."""
-        got = self.ask(f"volta_load1[{math.ceil(end - begin)}s]", time=end)
-        assert len(got) <= 1, got
-        return [t for t, _ in got[0]["values"] if t >= begin] if got else []
+        return sample_times(self.port, "volta_load1", begin, end, self.key)
 
     def late_ticks(self):
         """How often the agent could not measure in time, as it counts itself: it lives on while server and engine do not."""

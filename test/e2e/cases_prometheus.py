@@ -2,6 +2,7 @@
 import contextlib
 import json
 import lzma
+import math
 import sqlite3
 import time
 import urllib.parse
@@ -38,6 +39,13 @@ def data(port, path, key=None, **parameters):
 
 def values(port, expression, key=None, **parameters):
     return data(port, "query", key, query=expression, **parameters)["result"]
+
+
+def sample_times(port, selector, begin, end, key=None):
+    """The times (unix s) of the samples of a series between two times; none where there is no such series."""
+    got = values(port, f"{selector}[{math.ceil(end - begin)}s]", key, time=end)
+    assert len(got) <= 1, got
+    return [t for t, _ in got[0]["values"] if t >= begin] if got else []
 
 
 def write(port, key, series, expected=204):
@@ -158,6 +166,9 @@ def case_query_command():
             assert table.startswith("volta_memory_total_bytes{host="), table
             csv = run("query", "volta_memory_total_bytes", "--server", url, "--range", "10s", "--step", "1s", "--format", "csv").splitlines()
             assert csv[0] == "timestamp,__name__,host,value" and len(csv) >= 2, csv
+            # The last step is now, however long the steps are: a volta that has just begun has an answer.
+            table = run("query", "volta_memory_total_bytes", "--server", url, "--range", "23h")
+            assert table.startswith("volta_memory_total_bytes{host="), table
             assert json.loads(run("query", "1", "--server", url, "--format", "json"))["status"] == "success"
             assert run("query", "volta_uptime_seconds", "--data", folder / "d").startswith("volta_uptime_seconds{")
             code, _, err = run("query", "sum(", "--server", url, expected=None)

@@ -14,7 +14,7 @@ import lib
 from cases_engines import NO_DELAY
 from cases_fleet import host_named
 from cases_peers import victoria
-from cases_prometheus import data, values
+from cases_prometheus import data, sample_times, values
 from cases_scrape import configured
 from exporter import free_port
 from lib import Folder, Skip, Ticker, Volta, get, request, run, wait_until
@@ -115,9 +115,7 @@ class Fleet:
 
     def ticks(self, i, name, begin, end):
         """The times (unix s) of the samples of one metric that is read once a second, as that server tells."""
-        got = values(self.addresses[i][0], f'volta_load1{{host="{name}"}}[{int(end - begin)}s]', self.key, time=end)
-        assert len(got) <= 1, got
-        return [t for t, _ in got[0]["values"]] if got else []
+        return sample_times(self.addresses[i][0], f'volta_load1{{host="{name}"}}', begin, end, self.key)
 
     def counter(self, i, name):
         _, _, text = request(self.addresses[i][0], "/metrics", key=self.key)
