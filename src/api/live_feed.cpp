@@ -18,6 +18,7 @@ LiveBatch newest_of(HostId host, const DecodedBatch& batch,
   const std::size_t slots = std::min<std::size_t>(batch.slots, series.size());
   out.samples.reserve(slots);
   for (Slot slot = 0; slot < slots; ++slot) {
+    if (series[slot]->id == SeriesId{}) continue;  // beyond the limit
     std::size_t tick = batch.ticks();
     while (tick > 0 && batch.present[batch.at(slot, tick - 1)] == 0) --tick;
     if (tick == 0) continue;

@@ -48,27 +48,36 @@ ConnectedAgent::~ConnectedAgent() {
 }
 
 Result<void> ConnectedAgent::define(std::vector<SeriesDef> series) {
-  if (series.size() > kMostSlots - named_) return Error{"an agent can name 100000 series at most"};
+  if (series.size() > kMostSlots - records_.size())
+    return Error{"an agent can name 100000 series at most"};
   for (const SeriesDef& def : series) {
     const std::string problem = series_problem(def);
     if (!problem.empty()) return Error{problem};
   }
+  // Past the limits of host and store a slot is of no series.
+  static const auto none =
+      std::make_shared<const SeriesRecord>(SeriesRecord{SeriesId{}, HostId{}, SeriesDef{}});
   auto ids = *series_;
+  const std::size_t left_out_before = left_out_;
   try {
     for (SeriesDef& def : series) {
-      ++named_;
-      // Past the limit nothing is kept, so that the slots after it have no meaning either.
-      if (records_.size() + 1 < named_ || !limits_->admit(def)) continue;
-      const SeriesId id = parts_.journal.resolve(host_.id, def);
+      const SeriesId id = limits_->admit(def) ? parts_.journal.resolve(host_.id, def) : SeriesId{};
       ids.push_back(id);
-      records_.push_back(
-          std::make_shared<const SeriesRecord>(SeriesRecord{id, host_.id, std::move(def)}));
+      left_out_ += id == SeriesId{} ? 1 : 0;
+      records_.push_back(id == SeriesId{} ? none
+                                          : std::make_shared<const SeriesRecord>(
+                                                SeriesRecord{id, host_.id, std::move(def)}));
     }
   } catch (const Failure& failure) {
     log::error("series could not be stored", {{"host", host_.name}, {"error", failure.what()}});
     return Error{"the server's store takes no new series now; try again later"};
   }
   series_ = std::make_shared<const std::vector<SeriesId>>(std::move(ids));
+  if (left_out_ > left_out_before && may_log()) {
+    log::warning(
+        "the host has more series than the server takes of one host; these are not kept",
+        {{"host", host_.name}, {"kept", records_.size() - left_out_}, {"left_out", left_out_}});
+  }
   return {};
 }
 
@@ -83,11 +92,7 @@ std::string ConnectedAgent::excess(const EncodedBatch& batch, BatchFault& fault)
   if (batch.payload.size() > kLargestBatchBytes) return "the batch is larger than 4 MiB";
   if (batch.points > kMostBatchPoints) return "the batch has more than 50000 values";
   fault = BatchFault::malformed;
-  if (batch.slots > named_) return "the batch uses series that were never named";
-  fault = BatchFault::too_many_series;
-  if (batch.slots > records_.size()) {
-    return "the host has more series than the server takes of one host; choose fewer metrics";
-  }
+  if (batch.slots > records_.size()) return "the batch uses series that were never named";
   return "";
 }
 

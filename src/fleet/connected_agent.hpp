@@ -77,7 +77,8 @@ class ConnectedAgent {
   [[nodiscard]] const SessionParts& parts() const { return parts_; }
   [[nodiscard]] const HostRecord& host() const { return host_; }
   [[nodiscard]] const std::string& peer() const { return peer_; }
-  // Of the slots named so far. The vector is replaced, never changed: queued batches hold it.
+  // Of the slots named so far, SeriesId{} beyond the limits. The vector is replaced, never changed:
+  // queued batches hold it.
   [[nodiscard]] const std::shared_ptr<const std::vector<SeriesId>>& series() const {
     return series_;
   }
@@ -97,7 +98,7 @@ class ConnectedAgent {
 
   std::shared_ptr<const std::vector<SeriesId>> series_;
   std::vector<std::shared_ptr<const SeriesRecord>> records_;
-  std::size_t named_ = 0;  // slots named; more than records_ once the host's limit was reached
+  std::size_t left_out_ = 0;  // slots beyond the limits, of no series
   std::int64_t offset_ms_ = 0;
   std::chrono::nanoseconds saw_at_{};
   std::optional<std::chrono::nanoseconds> logged_at_;

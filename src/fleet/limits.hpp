@@ -13,9 +13,8 @@
 namespace volta {
 
 struct IngestOptions {
-  // Different series that the store has of one host; batches that need more are refused. A series
-  // that an agent defines anew in another form (unit, type ...) counts once more, within twice
-  // this.
+  // Different series that the store has of one host; samples of more are left out. A series that an
+  // agent defines anew in another form (unit, type ...) counts once more, within twice this.
   std::size_t most_series = 20'000;
   // Per host. An agent sends one batch a second at most, but may have some minutes to make up for.
   double batches_per_second = 100;

@@ -331,23 +331,33 @@ TEST_CASE("an unknown keyframe holds what is behind it until the batch comes aga
   CHECK(f.push(third).durable_seq == 3);
 }
 
-TEST_CASE("a host may have so many series and no more") {
+// Of the slots of the newest row; 0: of no series.
+std::vector<std::uint32_t> ids_of_newest(const test::FakeJournal& journal) {
+  std::vector<std::uint32_t> ids;
+  const auto& row = journal.rows.back();
+  for (Slot slot = 0; slot < row.decoded->slots; ++slot)
+    ids.push_back(static_cast<std::uint32_t>((*row.series)[slot]));
+  return ids;
+}
+
+TEST_CASE("a host may have so many series and no more, and goes on with those it has") {
   IngestOptions options;
   options.most_series = 3;
   IngestFixture f(options);
   f.begin(2);
   CHECK(f.push(f.next(2)).durable_seq == 1);
   REQUIRE(f.session->define({test::gauge("m2"), test::gauge("m3"), test::gauge("m0")}));
-  CHECK(f.push(f.next(3)).durable_seq == 2);
-  CHECK(f.push(f.next(4)).refused == BatchFault::too_many_series);
-  CHECK(f.push(f.next(5)).refused == BatchFault::too_many_series);
-  f.encoder.force_keyframe();
-  CHECK(f.push(f.next(3)).durable_seq == 5);
+  CHECK(f.push(f.next(5)).durable_seq == 2);
+  CHECK(ids_of_newest(f.journal) == std::vector<std::uint32_t>{1, 2, 3, 0, 1});
+  CHECK(f.ear.series == 5);
+  CHECK_FALSE(f.session->define(std::vector<SeriesDef>(kMostSlots, test::gauge("m4"))));
   // The count is the host's, not the link's.
   f.session.reset();
   CHECK_FALSE(f.open(f.hello()));
   REQUIRE(f.session->define({test::gauge("m2"), test::gauge("other")}));
-  CHECK(f.push(f.next(2)).refused == BatchFault::too_many_series);
+  f.encoder.force_keyframe();
+  CHECK(f.push(f.next(2)).durable_seq == 3);
+  CHECK(ids_of_newest(f.journal) == std::vector<std::uint32_t>{3, 0});
 }
 
 class StoredSeries final : public SeriesIndex {
@@ -373,14 +383,16 @@ TEST_CASE("a restart of the server does not let a host go past its limit") {
   f.begin(2);
   CHECK(f.push(f.next(2)).durable_seq == 1);
   REQUIRE(f.session->define({test::gauge("m2")}));
-  CHECK(f.push(f.next(3)).refused == BatchFault::too_many_series);
+  CHECK(f.push(f.next(3)).durable_seq == 2);
+  CHECK(ids_of_newest(f.journal) == std::vector<std::uint32_t>{1, 2, 0});
   // What the store has deleted counts no more once the host comes anew.
   stored.records.pop_back();
   f.session.reset();
   f.begin(2);
   REQUIRE(f.session->define({test::gauge("m2")}));
   f.encoder.force_keyframe();
-  CHECK_FALSE(f.push(f.next(3)).refused);
+  CHECK(f.push(f.next(3)).durable_seq == 3);
+  CHECK(ids_of_newest(f.journal) == std::vector<std::uint32_t>{1, 2, 3});
 }
 
 TEST_CASE("one series in ever new forms is limited too") {
@@ -391,8 +403,8 @@ TEST_CASE("one series in ever new forms is limited too") {
   std::vector<SeriesDef> defs(7, test::gauge("m"));
   for (std::size_t i = 0; i < defs.size(); ++i) defs[i].unit = "unit" + std::to_string(i);
   REQUIRE(f.session->define(std::move(defs)));
-  CHECK(f.push(f.next(6)).durable_seq == 1);
-  CHECK(f.push(f.next(7)).refused == BatchFault::too_many_series);
+  CHECK(f.push(f.next(7)).durable_seq == 1);
+  CHECK(ids_of_newest(f.journal) == std::vector<std::uint32_t>{1, 1, 1, 1, 1, 1, 0});
 }
 
 TEST_CASE("series that break the rules are refused") {
