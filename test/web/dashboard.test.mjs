@@ -447,6 +447,11 @@ test("no hosts yet shows how to add one; an estimate shows how to measure", asyn
   await estimate.page.getByText("sudo chmod a+r").waitFor();
   // The host list knows the quality; its bound comes with the first live reading, a moment later.
   await until("the estimate shows its bound", async () => (await estimate.page.locator(".hero .badge.estimated").first().textContent())?.includes("±25 %"));
+  // Wherever it stands: power and energy, above the table, in it, and on the host's own page.
+  const badges = (where) => estimate.page.locator(`${where} .badge.estimated`).count();
+  await until("the first page labels every estimate", async () => (await badges(".hero")) === 2 && (await badges(".hosts tbody tr")) === 2);
+  await estimate.page.locator(".hosts tbody th a").click();
+  await until("the host's page labels every estimate", async () => (await badges(".head")) === 2);
   await clean(estimate);
 }, { mockOnly: true });
 

@@ -116,7 +116,7 @@ function Head({ host }: { host: Host }) {
           <dt>Today</dt>
           <dd>
             {today.text}
-            <small> {today.unit}</small>
+            <small> {today.unit}</small> <QualityBadge quality={live.energy.value?.quality ?? null} />
           </dd>
         </div>
         <div>

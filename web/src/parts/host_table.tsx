@@ -160,7 +160,7 @@ function Row({ host }: { host: Host }) {
       </td>
       <td class="number minor">{vitals?.received == null ? "–" : `↓ ${format(vitals.received, "bytes/s")} ↑ ${format(vitals.sent, "bytes/s")}`}</td>
       <td class="number minor">
-        {energy.text} <small>{energy.unit}</small>
+        {energy.text} <small>{energy.unit}</small> <QualityBadge quality={live.energy.value?.quality ?? null} />
       </td>
       <td class="minor">{host.agent_version ?? "–"}</td>
       <td class="minor">{host.last_seen ? formatAgo(Date.parse(host.last_seen), Math.max(now.value, Date.parse(host.last_seen))) : "never"}</td>
