@@ -13,7 +13,8 @@ std::string catalogue_json() {
     json.begin_object()
         .member("name", entry.name)
         .member("kind", to_text(entry.kind))
-        .member("unit", entry.unit);
+        .member("unit", entry.unit)
+        .member("scale", static_cast<std::int64_t>(entry.scale));
     json.key("labels").begin_array();
     for (const std::string_view label : entry.labels) json.value(label);
     json.end_array()

@@ -1,5 +1,6 @@
 // volta metrics: the catalogue as a table or JSON.
 #include <algorithm>
+#include <array>
 #include <iostream>
 
 #include "api/catalogue_json.hpp"
@@ -13,14 +14,21 @@ int run_metrics(bool json) {
     std::cout << catalogue_json() << '\n';
     return 0;
   }
-  std::size_t width = 0;
-  for (const Metric& entry : catalogue()) width = std::max(width, entry.name.size());
-  const auto cell = [](std::string_view text, std::size_t columns) {
-    std::cout << text << std::string(text.size() < columns ? columns - text.size() : 0, ' ')
-              << "  ";
+  std::size_t longest = 0;
+  for (const Metric& entry : catalogue()) longest = std::max(longest, entry.name.size());
+  // All but the last, which is the help.
+  const std::array<std::size_t, 6> widths = {longest, 7, 16, 5, 9, 28};
+  const auto row = [&](const std::array<std::string_view, 7>& cells) {
+    for (std::size_t i = 0; i < widths.size(); ++i) {
+      const std::string_view text = cells.at(i).empty() ? "-" : cells.at(i);
+      std::cout << "  " << text
+                << std::string(widths.at(i) - std::min(widths.at(i), text.size()), ' ');
+    }
+    std::cout << "  " << cells.back() << '\n';
   };
+  row({"NAME", "KIND", "UNIT", "SCALE", "QUALITY", "LABELS", "HELP"});
   for (const MetricGroup& group : metric_groups()) {
-    std::cout << group.name << ": " << group.help;
+    std::cout << '\n' << group.name << ": " << group.help;
     if (group.period.count() > 0)
       std::cout << " (every " << static_cast<double>(group.period.count()) / 1000 << " s)";
     std::cout << '\n';
@@ -29,14 +37,9 @@ int run_metrics(bool json) {
       std::string labels;
       for (const std::string_view label : entry.labels)
         labels.append(labels.empty() ? "" : ",").append(label);
-      std::cout << "  ";
-      cell(entry.name, width);
-      cell(to_text(entry.kind), 7);
-      cell(entry.unit.empty() ? "-" : entry.unit, 16);
-      cell(labels.empty() ? "-" : labels, 28);
-      std::cout << entry.help << '\n';
+      row({entry.name, to_text(entry.kind), entry.unit, std::to_string(entry.scale),
+           to_text(entry.quality), labels, entry.help});
     }
-    std::cout << '\n';
   }
   return 0;
 }

@@ -81,6 +81,7 @@ TEST_CASE("the catalogue is all of it, and cached") {
   CHECK(parsed.at("groups").as_array().size() == metric_groups().size());
   CHECK(parsed.at("metrics").at(0).at("name").as_string() == "volta_cpu_seconds_total");
   CHECK(parsed.at("metrics").at(0).at("period_ms").as_int64() == 1000);
+  CHECK(parsed.at("metrics").at(0).at("scale").as_int64() == 2);
 
   const std::string etag = header_of(response, "ETag");
   CHECK(etag.starts_with("W/\""));

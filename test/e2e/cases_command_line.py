@@ -57,7 +57,8 @@ def case_configuration_errors_exit_3():
 
 
 def case_metrics_lists_the_catalogue():
-    names = [item["name"] for item in json.loads(run("metrics", "--json"))["metrics"]]
+    catalogue = json.loads(run("metrics", "--json"))["metrics"]
+    names = [item["name"] for item in catalogue]
     assert "volta_energy_joules_total" in names and len(names) == len(set(names)) and len(names) > 80
     table = run("metrics")
     assert all(name in table for name in names)
@@ -71,6 +72,8 @@ def golden(host):
 
 
 def case_once_on_recorded_machines():
+    assert all({"name", "kind", "unit", "scale", "labels", "help", "group", "period_ms", "quality"} <= item.keys() for item in catalogue)
+    assert re.search(r"volta_self_energy_joules_total +counter +joules +6 +estimated ", table), table
     for host in ("laptop-i7", "server-2s", "vm-2cpu"):
         file = lib.HOSTS / host / "once.prom"
         got = golden(host)
