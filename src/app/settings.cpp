@@ -152,7 +152,9 @@ class SettingsReader {
     for (const TableSpec& spec : tables_) known.emplace_back(spec.name, "");
     for (const SettingSpec& spec : specs_) {
       known.emplace_back(spec.key, spec.known_as);
-      known.emplace_back(spec.key.substr(0, spec.key.rfind('.')), "");
+      for (auto dot = spec.key.find('.'); dot != std::string::npos;
+           dot = spec.key.find('.', dot + 1))
+        known.emplace_back(spec.key.substr(0, dot), "");
     }
     return known;
   }
