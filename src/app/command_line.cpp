@@ -350,6 +350,7 @@ void add_small(CLI::App& app, Run& run) {
 
   CLI::App* version = app.add_subcommand("version", "Version and build");
   version->add_flag("--json", *json, "JSON on stdout");
+  version->footer("Examples:\n  volta version\n  volta version --json");
   version->callback([&run, json] { run = [json] { return run_version(*json); }; });
 
   CLI::App* health = app.add_subcommand("health", "Asks a running volta whether it is ready");
@@ -381,7 +382,7 @@ void add_small(CLI::App& app, Run& run) {
   config->require_subcommand(1);
   config->footer(
       "Examples:\n  volta config init --role agent > agent.toml\n  volta config check --role agent "
-      "--config agent.toml");
+      "--config agent.toml\n  volta config show --role server");
 }
 
 // The command that the words lead to, as far as they do.
@@ -432,6 +433,14 @@ int run_guarded(const Run& run) {
   }
 }
 
+// The examples of a group such as `volta host` stand with each of its commands too.
+void share_examples(CLI::App& app) {
+  const auto all = [](CLI::App*) { return true; };
+  for (CLI::App* group : app.get_subcommands(all)) {
+    for (CLI::App* command : group->get_subcommands(all)) command->footer(group->get_footer());
+  }
+}
+
 }  // namespace
 
 int run_command_line(int argc, char** argv) {
@@ -458,6 +467,7 @@ int run_command_line(int argc, char** argv) {
     words.back() = "--help";
   }
   std::reverse(words.begin(), words.end());  // as the library wants them
+  share_examples(app);
   try {
     app.parse(std::move(words));
   } catch (const CLI::ParseError& error) {
