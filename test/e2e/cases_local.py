@@ -35,6 +35,9 @@ def case_ready_line_health_and_clean_stop():
         with local(folder / "d") as volta:
             volta.process.send_signal(signal.SIGINT)
             volta.stop()
+        with local(folder / "d", "--log-format", "json", "--log-level", "error") as volta:
+            line = json.loads(next(line for line in volta.lines if " ready" in line))
+            assert line["level"] == "info" and line["data"] == str(folder / "d"), line
 
 
 def case_shows_this_machine():
