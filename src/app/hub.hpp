@@ -95,14 +95,14 @@ class Hub {
   std::unique_ptr<Peers> peers_;  // null: nobody is asked
 };
 
-// The store's options from a role's settings.
 class Settings;
+
 // Of a small command that opens a store which nobody serves: it lets nothing go and seals nothing,
 // since what is kept is the role's business.
 StoreOptions unattended_store(const std::filesystem::path& directory);
 // Throws StartFailure with the exit code of CONTRACTS.
 std::unique_ptr<Store> open_store(const StoreOptions& options, const Clock& clock);
-// `peers`: who reads the log of commits.
+// From a role's settings. `peers`: who reads the log of commits.
 StoreOptions store_options(const Settings& settings, const PeerOptions& peers,
                            std::size_t head_bytes);
 

@@ -1,5 +1,5 @@
-// What every long-running role does around its parts: signals, the ready line, sd_notify, the exit
-// code.
+// What every long-running role does around its parts: signals, the exit code, sd_notify, the C
+// library's name services and memory.
 #pragma once
 
 #include <chrono>
@@ -55,7 +55,7 @@ void notify_watchdog();
 // just these, whatever /etc/nsswitch.conf wants. Call before the first look-up.
 void use_builtin_name_services();
 
-// glibc keeps an arena a thread; two are enough here and keep the memory flat.
+// glibc keeps an arena a thread; few are enough here and keep the memory flat.
 void limit_malloc_arenas(int arenas);
 
 // Of what is freed glibc gives everything beyond 128 KiB back to the kernel at once; a query that

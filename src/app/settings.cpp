@@ -26,6 +26,13 @@ std::string upper(std::string_view text) {
 
 std::string environment_variable(const std::string& key) { return "VOLTA_" + upper(key); }
 
+// A series with more labels than it may have would be refused, and its host's link with it.
+std::size_t most_common_labels() {
+  std::size_t own = 0;
+  for (const Metric& entry : catalogue()) own = std::max(own, entry.labels.size());
+  return kMostSeriesLabels - own;
+}
+
 std::filesystem::path base_dir(const char* variable, const char* below_home) {
   const char* set =
       std::getenv(variable);  // NOLINT(concurrency-mt-unsafe): before any thread starts
@@ -137,6 +144,10 @@ class SettingsReader {
     probe.labels = {{name, node.as_string()->get()}};
     if (const std::string problem = series_problem(probe); !problem.empty()) {
       return Error{place + ": labels." + name + ": " + problem};
+    }
+    if (settings_.labels_.size() == most_common_labels()) {
+      return Error{place + ": labels." + name + ": more than " +
+                   std::to_string(most_common_labels()) + " labels"};
     }
     settings_.labels_[name] = node.as_string()->get();
     return {};

@@ -1,5 +1,6 @@
 #include "base/whole_file.hpp"
 
+#include <algorithm>
 #include <cerrno>
 
 #include <fcntl.h>
@@ -31,9 +32,13 @@ Result<std::string> read_whole_file(int fd, const std::filesystem::path& path, s
   struct stat info {};
   if (::fstat(fd, &info) != 0) return cannot(error_text(errno));
   if (!S_ISREG(info.st_mode)) return cannot("it is not a regular file");
-  std::string content(limit + 1, '\0');
+  // As much as it says it has, and a byte to see that this was all: limits may be large.
+  constexpr std::size_t kLeast = 4096;  // of the kernel's own files, which say 0
+  const auto said = std::max(kLeast, static_cast<std::size_t>(info.st_size));
+  std::string content(std::min(limit, said) + 1, '\0');
   std::size_t length = 0;
-  while (length < content.size()) {
+  while (length <= limit) {
+    if (length == content.size()) content.resize(std::min(limit + 1, 2 * content.size()));
     const ssize_t got =
         ::pread(fd, content.data() + length, content.size() - length, static_cast<off_t>(length));
     if (got < 0 && errno == EINTR) continue;

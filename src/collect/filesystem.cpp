@@ -16,6 +16,8 @@ namespace {
 constexpr std::chrono::seconds kStatfsPatience(5);
 // Long enough for every healthy mount; a hung one may cost so much once, at the start.
 constexpr std::chrono::milliseconds kFirstStatfsLook(250);
+// Of a label. The volumes of a Kubernetes pod are mounted at 131 bytes and more.
+constexpr std::size_t kLongestPath = 512;
 
 struct Sizes {
   std::int64_t size = 0;
@@ -134,14 +136,15 @@ class Filesystem final : public Collector {
   }
 
   void define(Watched& watched, Tick& out) const {
+    // What is longer or not UTF-8 is shown by its numbers. `mount` stays as the kernel says it: it
+    // is known by that when the table changes.
     const Mount& mount = watched.mount;
-    if (!is_label(mount.device) || !is_label(mount.mountpoint)) {
-      // Longer than a label may be or not UTF-8: shown by its numbers.
-      watched.mount.device = std::to_string(mount.major) + ":" + std::to_string(mount.minor);
-      if (!is_label(mount.mountpoint)) watched.mount.mountpoint = "?";
-    }
-    const Labels labels = {
-        {"device", mount.device}, {"fstype", mount.fstype}, {"mountpoint", mount.mountpoint}};
+    const bool has_point = is_label(mount.mountpoint, kLongestPath);
+    const bool has_names = has_point && is_label(mount.device, kLongestPath);
+    const std::string numbers = std::to_string(mount.major) + ":" + std::to_string(mount.minor);
+    const Labels labels = {{"device", has_names ? mount.device : numbers},
+                           {"fstype", mount.fstype},
+                           {"mountpoint", has_point ? mount.mountpoint : "?"}};
     watched.readonly = out.define(metrics::filesystem_readonly, labels);
     watched.defined = true;
     if (!watched.question) return;

@@ -48,9 +48,8 @@ bool is_live(const HostRoots& roots) {
   return ::statfs(roots.proc.c_str(), &filesystem) == 0 && filesystem.f_type == kProcfsMagic;
 }
 
-bool is_label(std::string_view text) {
-  constexpr std::size_t kLongest = 128;
-  if (text.empty() || text.size() > kLongest) return false;
+bool is_label(std::string_view text, std::size_t longest) {
+  if (text.empty() || text.size() > longest) return false;
   while (!text.empty()) {
     const std::size_t length = utf8_length(text);
     const auto first = static_cast<unsigned char>(text.front());

@@ -22,7 +22,8 @@ std::vector<std::string> list_folder(const std::filesystem::path& folder);
 // running machine (sizes of filesystems, volta's own cost) be shown beside it.
 bool is_live(const HostRoots& roots);
 
-// Whether `text` may stand in a label: not empty, at most 128 bytes of UTF-8, no control bytes.
-bool is_label(std::string_view text);
+// Whether `text` may stand in a label: not empty, at most `longest` bytes of UTF-8, no control
+// bytes.
+bool is_label(std::string_view text, std::size_t longest = 128);
 
 }  // namespace volta

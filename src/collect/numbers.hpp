@@ -21,8 +21,8 @@ inline std::optional<std::uint64_t> next_unsigned(std::string_view& rest) {
   return value;
 }
 
-// A 32-bit counter that wraps, made into one that does not. A decrease is a wrap if it is one of
-// less than half the range, else the counter began anew and what it shows now is added.
+// A 32-bit counter that wraps, made into one that does not. A decrease by more than half the range
+// is a wrap; after any other the counter began anew, and what it shows now is added.
 class Unwrapped32 {
  public:
   std::uint64_t add(std::uint64_t shown) {

@@ -11,11 +11,13 @@ namespace volta {
 namespace {
 
 // "Intel(R) Core(TM) i7-8550U CPU @ 1.80GHz" -> up to the model's number: the rest has letters that
-// mean something there.
+// mean something there. "CPU" may stand before the number too: "Xeon(R) CPU E5-2680 v3 @ 2.50GHz".
 std::string_view without_extras(std::string_view model) {
-  for (const std::string_view extra : {" CPU", " @", " with ", " w/ "}) {
+  for (const std::string_view extra : {" @", " with ", " w/ "}) {
     model = model.substr(0, model.find(extra));
   }
+  constexpr std::string_view kCpu = " CPU";
+  if (model.ends_with(kCpu)) model.remove_suffix(kCpu.size());
   return model;
 }
 

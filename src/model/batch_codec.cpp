@@ -1,16 +1,15 @@
 // The payload of a batch.
 //
 //   payload  u8 form: 0 plain follows, 1 one zstd frame of it follows (with its content size)
-//   plain    varint ticks, then per tick zigzag varint (time - time before it; the first: -
-//   first_ms)
+//   plain    varint ticks, then per tick zigzag varint (time - time before it; the first: time -
+//            first_ms)
 //            varint slots
 //            2 bits per slot, four to a byte, low bits first: the column's kind
 //            the columns' bodies in slot order
-//   kind 0   steady: every tick has the reference value                                      no
-//   body kind 1   full: per tick zigzag varint (value - value before it; the first: - reference)
+//   kind 0   steady: every tick has the reference value; no body
+//   kind 1   full: per tick zigzag varint (value - value before it; the first: value - reference)
 //   kind 2   sparse: ceil(ticks/8) bytes of presence bits, then as kind 1 for those present
-//   kind 3   absent at every tick                                                            no
-//   body
+//   kind 3   absent at every tick; no body
 //
 // The reference of a slot is its last value in the keyframe, and 0 in a keyframe itself or where
 // the keyframe has none. Differences wrap around in 64 bits, so every value of every type comes

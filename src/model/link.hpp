@@ -66,32 +66,36 @@ enum class Lane : std::uint8_t { now, backlog };
 // What an agent may hear after the welcome. Each push is answered by one of Acknowledged (which may
 // answer several at once), BatchRefused, RetryAfter and NewRunWanted of its lane.
 struct Acknowledged {
-  std::uint64_t durable_seq;
+  std::uint64_t durable_seq;  // committed up to and including this one
   Lane lane = Lane::now;
-};  // committed up to and including this one
+};
+// Somebody watches this host: flush every tick.
 struct LiveWanted {
   bool on;
-};  // somebody watches this host: flush every tick
+};
+// Keep batches this long; the link stays open.
 struct RetryAfter {
   std::chrono::milliseconds pause;
   // The push that this answers. 0: none; the server asks for a pause of its own accord, or (in the
   // backlog's lane) does not open that run now.
   std::uint64_t seq = 0;
   Lane lane = Lane::now;
-};  // keep batches this long; link stays open
+};
 struct BatchRefused {
   std::uint64_t seq;
   BatchFault fault;
   std::string text;
   Lane lane = Lane::now;
 };
+// Clone or rollback noticed: begin a new run.
 struct NewRunWanted {
   std::string text;
   Lane lane = Lane::now;
-};  // clone or rollback noticed: begin a new run
+};
+// The backlog's run may be pushed now.
 struct BacklogOpened {
   std::uint64_t durable_seq;
-};  // the backlog's run may be pushed now
+};
 struct LinkClosed {
   std::string text;
 };

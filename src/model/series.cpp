@@ -2,19 +2,31 @@
 
 #include <algorithm>
 
+#include "base/text.hpp"
 #include "model/names.hpp"
 
 namespace volta {
 namespace {
 
 constexpr std::size_t kLongestText = 1024;
-constexpr std::size_t kMostLabels = 32;
+
+// The server refuses texts that are no label, and with them the agent's link. What a kernel names
+// may be any bytes (an interface "eth\xff"), and must not cost a host all its other series.
+std::string fit_for_label(std::string text) {
+  if (!is_utf8(text)) text = printable(text);
+  if (text.size() <= kLongestText) return text;
+  std::size_t end = kLongestText;
+  while ((static_cast<unsigned char>(text[end]) & 0xc0U) == 0x80) --end;  // within a character
+  text.resize(end);
+  return text;
+}
 
 }  // namespace
 
 SeriesDef make_series(MetricId id, Labels labels) {
   const Metric& entry = metric(id);
   std::erase_if(labels, [](const auto& label) { return label.second.empty(); });
+  for (auto& [key, value] : labels) value = fit_for_label(std::move(value));
   std::sort(labels.begin(), labels.end());
   return {std::string(entry.name), std::move(labels), entry.kind, entry.type, entry.scale,
           std::string(entry.unit), entry.quality};
@@ -23,7 +35,7 @@ SeriesDef make_series(MetricId id, Labels labels) {
 std::string series_problem(const SeriesDef& series) {
   if (!is_metric_name(series.name) || series.name.size() > kLongestText)
     return "the metric name is not [a-zA-Z_:][a-zA-Z0-9_:]*";
-  if (series.labels.size() > kMostLabels) return "more than 32 labels";
+  if (series.labels.size() > kMostSeriesLabels) return "more than 32 labels";
   if (series.unit.size() > kLongestText || !is_utf8(series.unit))
     return "the unit is not short UTF-8 text";
   if (series.scale < -18 || series.scale > 18) return "the scale is outside -18..18";

@@ -36,7 +36,11 @@ inline bool operator==(const SeriesDef& a, const SeriesDef& b) {
          a.scale == b.scale && a.unit == b.unit && a.quality == b.quality;
 }
 
-// From the catalogue. `labels` need not be sorted; entries with an empty value are left out.
+constexpr std::size_t kMostSeriesLabels = 32;
+
+// From the catalogue. `labels` need not be sorted; entries with an empty value are left out, values
+// that are no UTF-8 or longer than 1 KiB are escaped and cut, so that no device's name breaks the
+// rules of series_problem().
 SeriesDef make_series(MetricId id, Labels labels);
 
 // "" if the name or a label breaks Prometheus' rules or is longer than 1 KiB, else the reason.

@@ -43,14 +43,7 @@ std::string next_step(RefusalReason reason) {
 }  // namespace
 
 Chance kernel_chance() {
-  return {[] {
-            std::array<std::uint8_t, 4> bytes{};
-            random_bytes(bytes);
-            double value = 0;
-            for (const std::uint8_t byte : bytes) value = (value + byte) / 256;
-            return value;
-          },
-          [] {
+  return {random_fraction, [] {
             RunId run{};
             random_bytes(run);
             return run;

@@ -120,6 +120,9 @@ TEST_CASE("what is refused names its place and what is allowed") {
   CHECK_THAT(refusal("[outbound]\nallow = [\"a,b\"]\n"), Contains("without commas"));
   CHECK_THAT(refusal("[labels]\n\"a-b\" = \"x\"\n"), Contains("labels.a-b"));
   CHECK_THAT(refusal("[labels]\nrack = 5\n"), Contains("must be a text in quotes"));
+  std::string labels = "[labels]\n";
+  for (int i = 0; i < 28; ++i) labels += "l" + std::to_string(i) + " = \"x\"\n";
+  CHECK_THAT(refusal(labels), Contains("more than 27 labels"));
   CHECK_THAT(refusal("a = \n"), Contains("c.toml:1: not TOML"));
 }
 

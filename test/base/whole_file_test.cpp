@@ -19,6 +19,17 @@ TEST_CASE("a file up to the limit is read as it is") {
   CHECK(read_whole_file(dir.path() / "empty", 4)->empty());
 }
 
+TEST_CASE("a large limit costs a small file nothing, and what says no length is read to its end") {
+  const test::TempDir dir;
+  dir.write("file", "a");
+  CHECK(read_whole_file(dir.path() / "file", std::size_t{32} << 20U)->capacity() < 10'000);
+  const auto mappings = read_whole_file("/proc/self/smaps", std::size_t{32} << 20U);
+  REQUIRE(mappings);
+  CHECK(mappings->size() > 5'000);
+  CHECK(mappings->ends_with('\n'));
+  CHECK_THAT(read_whole_file("/proc/self/smaps", 5'000).error().text, Contains("larger than 5000"));
+}
+
 TEST_CASE("what is no small regular file is refused with the reason, and never waited for") {
   const test::TempDir dir;
   dir.write("large", "12345");

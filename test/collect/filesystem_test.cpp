@@ -100,6 +100,46 @@ TEST_CASE("paths are asked below the root that was given") {
   CHECK(*paths == std::set<std::string>{"/host/", "/host/mnt/n"});
 }
 
+TEST_CASE("a long mount point keeps its name; what is no text goes by its numbers") {
+  const test::TempDir dir;
+  const std::string pod =
+      "/var/lib/kubelet/pods/01234567-89ab-cdef-0123-456789abcdef/volumes/kubernetes.io~csi/"
+      "pvc-01234567-89ab-cdef-0123-456789abcdef/mount";
+  const std::string two =
+      "9 1 8:32 / /od\xff rw - ext4 /dev/sdc rw\n3 1 8:16 / " + pod + " rw - ext4 /dev/sdb rw\n";
+  dir.write("proc/1/mountinfo", two);
+  test::FakeClock clock;
+  const auto gate = std::make_shared<test::Gate>();
+  const auto asked = std::make_shared<std::atomic<int>>(0);
+  const auto collector = make_filesystem(test::host_in(dir.path()), {}, clock,
+                                         [gate, asked](const char* path, struct statvfs* out) {
+                                           if (std::string_view(path).ends_with("\xff")) {
+                                             ++*asked;
+                                             gate->pass();
+                                           }
+                                           return answer(path, out);
+                                         });
+  gate->wait_for_arrival();
+  test::HostProbe probe;
+  const Values values = probe.sample(*collector);
+  CHECK(values.count(series("readonly", R"({device="8:32",fstype="ext4",mountpoint="?"})")) == 1);
+  const std::string named = R"({device="/dev/sdb",fstype="ext4",mountpoint=")" + pod + "\"}";
+  CHECK(values.count(series("readonly", named.c_str())) == 1);
+
+  // It hangs. When the table changes it is still known as the one that does, and not asked again.
+  clock.advance(std::chrono::seconds(5));
+  probe.sample(*collector);
+  dir.write("proc/1/mountinfo", two + "1 0 8:1 / / rw - ext4 /dev/sda1 rw\n");
+  std::size_t rounds = 0;
+  test::Gate::wait_until([&] {
+    probe.advance(std::chrono::seconds(10));
+    rounds += probe.sample(*collector).count(series("size_bytes", kRootLabels));
+    return rounds == 3;
+  });
+  CHECK(*asked == 1);
+  gate->open();
+}
+
 TEST_CASE("a mount that hangs is marked, and nobody waits for it") {
   const test::TempDir dir;
   // The hung one first, so that the other stands behind it.

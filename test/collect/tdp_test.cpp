@@ -28,6 +28,12 @@ TEST_CASE("the table knows families, and says what it took") {
   check({"AMD Ryzen 9 5950X 16-Core Processor", 1, 16, 32, false}, 105, "5900X");
   check({"AMD EPYC 7763 64-Core Processor", 2, 128, 256, false}, 450, "times 2 sockets");
   check({"Intel(R) Xeon(R) Processor @ 2.50GHz", 1, 2, 2, true}, 205.0 / 56 * 2, "2 are here");
+  check({"Intel(R) Xeon(R) CPU @ 2.20GHz", 1, 1, 2, true}, 205.0 / 56 * 2, "2 are here");
+  check({"Intel(R) Xeon(R) CPU E5-2680 v3 @ 2.50GHz", 2, 24, 48, false}, 240, "E5-2680");
+  check({"Intel(R) Xeon(R) CPU E3-1230 v5 @ 3.40GHz", 1, 4, 8, false}, 72, "E3-1270");
+  check({"Intel(R) Xeon(R) E-2288G CPU @ 3.70GHz", 1, 8, 16, false}, 95, "E-2288G");
+  check({"Intel(R) Xeon(R) Gold 6248 CPU @ 2.50GHz", 2, 40, 80, false}, 300, "Gold 6248");
+  check({"Intel(R) Celeron(R) CPU N3450 @ 1.10GHz", 1, 4, 4, false}, 10, "N5105");
   check({"", 1, 4, 4, false}, 32, "unknown model");
   check({"Cortex-A76", 1, 4, 4, false}, 32, "unknown model");
   check({"", 0, 0, 2, true}, 8, "2 threads");

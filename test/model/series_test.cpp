@@ -33,6 +33,24 @@ TEST_CASE("what breaks the rules of a series is named") {
   CHECK_FALSE(problem("a:b", {{"c:d", "x"}}).empty());
 }
 
+TEST_CASE("a device's name of any bytes makes a series that keeps the rules") {
+  const auto check = [](const std::string& name, const std::string& want) {
+    const SeriesDef series = make_series(metrics::network_up, {{"interface", name}});
+    CHECK(series_problem(series).empty());
+    CHECK(label_value(series.labels, "interface") == want);
+  };
+  check("eth0", "eth0");
+  check("eth\xff\x30", "eth\\xff0");
+  check("gr\xc3\xbc\xc3\x9f", "gr\xc3\xbc\xc3\x9f");
+  check(std::string(1023, 'x') + "\xc3\xbc", std::string(1023, 'x'));
+  check(std::string(1024, 'x'), std::string(1024, 'x'));
+  check(std::string(400, '\xff'), [] {
+    std::string escaped;
+    for (int i = 0; i < 256; ++i) escaped += "\\xff";
+    return escaped;
+  }());
+}
+
 TEST_CASE("raw bits become the value in the metric's unit") {
   CHECK(to_double(ValueType::int64, 6, 1'500'000) == 1.5);
   CHECK(to_double(ValueType::int64, 0, static_cast<std::uint64_t>(-3)) == -3);

@@ -45,9 +45,10 @@ export function unreadableSources(host: Host): string[] {
     const { readable, source: kind } = source as { readable?: unknown; source?: unknown };
     if (readable === false) found.add(typeof kind === "string" ? kind : "rapl");
   }
-  // Seen as readable by now: the facts are from the agent's start, the metric is newer.
-  if (hostLive(host.id).vitals.value?.unreadable.length === 0 && hostLive(host.id).vitals.value?.power_quality === "measured") return [];
-  return [...found];
+  // Seen as readable by now: the facts are from the agent's start, the metric is newer. Watts of RAPL's zones are derived.
+  const vitals = hostLive(host.id).vitals.value;
+  const sensed = vitals?.power_quality === "measured" || vitals?.power_quality === "derived";
+  return vitals?.unreadable.length === 0 && sensed ? [] : [...found];
 }
 
 export function SensorBanner({ shown }: { shown: Host[] }) {

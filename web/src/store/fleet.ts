@@ -3,10 +3,10 @@
 import { computed, effect, signal, type Signal } from "@preact/signals";
 
 import { getCapabilities, getEnergy, getHosts, getSeries, getVersion, loginNeeded, serverNow, type Host, type Problem, type Quality } from "../api";
-import { liveLink, type SeriesInfo } from "../live";
+import { liveLink } from "../live";
 import { fittingRange, kFull_ms } from "./growth";
 import { SlotSeries } from "./slots";
-import { kHistoryNames, kTracks, kVitalNames, summarise, trackValue, worstQuality, type Reading, type Track, type Vitals } from "./vitals";
+import { kHistoryNames, kTracks, kVitalNames, summarise, takeIn, trackValue, worstQuality, type Reading, type Track, type Vitals } from "./vitals";
 
 const kPollHosts_ms = 5_000;
 const kPollEnergy_ms = 15_000;
@@ -81,7 +81,7 @@ export function watchHost(id: string): () => void {
 function beginWatch(id: string): () => void {
   const live = hostLive(id);
   const many = (hosts.peek()?.length ?? 1) > kManyHosts;
-  const held = new Map<number, { info: SeriesInfo; value: number }>();
+  const held = new Map<number, Reading>();
   void fetchTraces(id, live, many);
   return liveLink().subscribe({
     host: id,
@@ -92,11 +92,8 @@ function beginWatch(id: string): () => void {
       void fetchTraces(id, live, many);
     },
     onData: (ts, entries) => {
-      for (const { info, value } of entries) {
-        if (value === null) held.delete(info.i);
-        else held.set(info.i, { info, value });
-      }
-      const vitals = summarise(Array.from(held.values(), ({ info, value }) => ({ name: info.name, labels: info.labels, value })));
+      takeIn(held, ts, entries);
+      const vitals = summarise([...held.values()]);
       live.vitals.value = vitals;
       live.heard_at.value = Date.now();
       for (const track of kTracks) {

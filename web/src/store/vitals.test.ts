@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 
-import { summarise, trackValue, worstQuality, type Reading } from "./vitals";
+import { summarise, takeIn, trackValue, worstQuality, type Reading } from "./vitals";
 
 const reading = (name: string, value: number, labels: Record<string, string> = {}): Reading => ({ name, labels, value });
 
@@ -11,6 +11,31 @@ test("only the host zone is the host's power", () => {
     reading("volta_energy_error_ratio", 0.25, { zone: "host" }),
   ]);
   expect(vitals).toMatchObject({ power_w: 14, power_quality: "estimated", power_error: 0.25 });
+});
+
+test("of several estimates of the machine the newest counts, and of equally new ones the best founded", () => {
+  const power = (source: string, quality: string, value: number, at_ms?: number): Reading => ({ name: "volta_power_watts", labels: { zone: "host", source, quality }, value, ...(at_ms === undefined ? {} : { at_ms }) });
+  const bound = (source: string, quality: string, value: number): Reading => ({ name: "volta_energy_error_ratio", labels: { zone: "host", source, quality }, value });
+  const bounds = [bound("model", "estimated", 0.5), bound("rapl", "derived", 0.35)];
+  // A sensor became readable: the model's last watts are still held.
+  expect(summarise([power("model", "estimated", 16, 5_000), power("rapl", "derived", 45, 6_000), ...bounds])).toMatchObject({ power_w: 45, power_quality: "derived", power_error: 0.35 });
+  // A laptop was plugged in: what a better source said last is old.
+  expect(summarise([power("battery", "measured", 8, 5_000), power("rapl", "derived", 20, 6_000)])).toMatchObject({ power_w: 20, power_quality: "derived" });
+  expect(summarise([power("model", "estimated", 16), power("rapl", "derived", 45), ...bounds])).toMatchObject({ power_w: 45, power_error: 0.35 });
+});
+
+test("frames add up to the newest readings; what no longer moves is forgotten", () => {
+  const held = new Map<number, Reading>();
+  const info = (i: number, name: string) => ({ i, name, labels: {}, unit: "" });
+  takeIn(held, 1_000, [{ info: info(0, "a"), value: 1 }, { info: info(1, "b"), value: 2 }]);
+  takeIn(held, 2_000, [{ info: info(0, "a"), value: 3 }]);
+  expect([...held.values()].map(({ name, value, at_ms }) => [name, value, at_ms])).toEqual([["a", 3, 2_000], ["b", 2, 1_000]]);
+  takeIn(held, 3_000, [{ info: info(0, "a"), value: null }]);
+  expect([...held.keys()]).toEqual([1]);
+  takeIn(held, 301_000, []);
+  expect([...held.keys()]).toEqual([1]);
+  takeIn(held, 301_001, []);
+  expect(held.size).toBe(0);
 });
 
 test("processor share from the rates of its modes", () => {

@@ -1,11 +1,25 @@
 // The handful of numbers that the overview shows of a host, worked out of its readings. Pure: the
 // same function makes the live numbers and, slot by slot, the history behind them.
 import type { Labels, Quality } from "../api";
+import type { SeriesInfo } from "../live";
 
 export interface Reading {
   name: string;
   labels: Labels;
   value: number; // counters: rate per second
+  at_ms?: number; // by the host's clock; without it all are of one time
+}
+
+// A series that has not moved for so long is gone (a disk, an interface), as it is for the server.
+const kForgotten_ms = 300_000;
+
+// Live frames say what is new: takes one into what is held of the host, by the numbers of its series.
+export function takeIn(held: Map<number, Reading>, ts_ms: number, entries: readonly { info: SeriesInfo; value: number | null }[]): void {
+  for (const { info, value } of entries) {
+    if (value === null) held.delete(info.i);
+    else held.set(info.i, { name: info.name, labels: info.labels, value, at_ms: ts_ms });
+  }
+  for (const [i, { at_ms }] of held) if (ts_ms - (at_ms ?? ts_ms) > kForgotten_ms) held.delete(i);
 }
 
 export interface Vitals {
@@ -101,6 +115,22 @@ export function worstQuality(qualities: readonly (Quality | null)[]): Quality | 
   return known.reduce((a, b) => (kQualities.indexOf(b) > kQualities.indexOf(a) ? b : a));
 }
 
+function rank(reading: Reading): number {
+  const quality = asQuality(reading.labels["quality"]);
+  return quality === null ? kQualities.length : kQualities.indexOf(quality);
+}
+
+// What the machine is known by changes: a sensor becomes readable, a laptop is plugged in. The newest counts, of several
+// as new the best founded, as in the server's list of hosts.
+function machinePower(readings: readonly Reading[]): Reading | null {
+  const better = (a: Reading, b: Reading): boolean => ((a.at_ms ?? 0) === (b.at_ms ?? 0) ? rank(a) < rank(b) : (a.at_ms ?? 0) > (b.at_ms ?? 0));
+  return readings.filter(isMachine).reduce<Reading | null>((best, one) => (best === null || better(one, best) ? one : best), null);
+}
+
+function isMachine(reading: Reading): boolean {
+  return reading.labels["zone"] === "host";
+}
+
 export function summarise(readings: readonly Reading[]): Vitals {
   const byName = new Map<string, Reading[]>();
   for (const reading of readings) {
@@ -110,8 +140,9 @@ export function summarise(readings: readonly Reading[]): Vitals {
   }
   const of = (name: string): Reading[] => byName.get(name) ?? [];
   const only = (name: string): number | null => of(name)[0]?.value ?? null;
-  const isHost = (reading: Reading): boolean => reading.labels["zone"] === "host";
-  const power = of("volta_power_watts").find(isHost);
+  const power = machinePower(of("volta_power_watts"));
+  // The other sources' bounds go on beside the one in force.
+  const isBound = ({ labels }: Reading): boolean => power !== null && Object.entries(labels).every(([key, value]) => power.labels[key] === value);
   const cpu = processor(of("volta_cpu_seconds_total"));
   const total = only("volta_memory_total_bytes");
   const available = only("volta_memory_available_bytes");
@@ -120,7 +151,7 @@ export function summarise(readings: readonly Reading[]): Vitals {
   return {
     power_w: power?.value ?? null,
     power_quality: asQuality(power?.labels["quality"]),
-    power_error: of("volta_energy_error_ratio").find(isHost)?.value ?? null,
+    power_error: of("volta_energy_error_ratio").find(isBound)?.value ?? null,
     cpu_percent: cpu.percent,
     cpu_cores: cpu.cores,
     memory_used: total !== null && available !== null ? total - available : null,
