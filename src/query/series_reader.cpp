@@ -108,16 +108,22 @@ void Evaluator::in_parts(std::span<const QuerySeries> series, std::vector<std::s
   // Neighbours by number are likely to lie together in the source, to be read only once.
   std::stable_sort(rows.begin(), rows.end(),
                    [&](std::size_t a, std::size_t b) { return series[a].ref < series[b].ref; });
-  helpers_.run(parts, [&](std::size_t part) {
+  const auto do_part = [&](std::size_t part) {
     const std::size_t begin = rows.size() * part / parts;
     const std::size_t end = rows.size() * (part + 1) / parts;
     try {
       work(std::span(rows).subspan(begin, end - begin));
     } catch (...) {
-      budget_.end();  // for the other parts
+      budget_.end(std::current_exception());  // for the other parts
       throw;
     }
-  });
+  };
+  try {
+    helpers_.run(parts, do_part);
+  } catch (...) {
+    // Another part, which failed only because this one had, may have come in before it.
+    std::rethrow_exception(budget_.failure());
+  }
 }
 
 std::vector<std::size_t> Evaluator::fill_from_tier(std::span<const QuerySeries> series,
