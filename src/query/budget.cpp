@@ -1,5 +1,7 @@
 #include "query/budget.hpp"
 
+#include "base/assert.hpp"
+
 namespace volta::promql {
 
 void Budget::check() const {
@@ -14,6 +16,20 @@ void Budget::check() const {
             " ms; narrow it: a shorter range, a longer step, or matchers that select fewer series",
         QueryFailure::Kind::timeout);
   }
+}
+
+void Budget::end(std::exception_ptr why) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!failure_) failure_ = std::move(why);
+  }
+  ended_ = true;
+}
+
+std::exception_ptr Budget::failure() const {
+  const std::lock_guard lock(mutex_);
+  VOLTA_ASSERT(failure_ != nullptr);
+  return failure_;
 }
 
 void Budget::read_samples(std::size_t count) {

@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <exception>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <span>
 #include <string>
@@ -43,8 +44,10 @@ class Budget {
 
   // Cheap enough for once per series or thousand values.
   void check() const;
-  // From now on check() throws: the query failed on another of its threads.
-  void end() { ended_ = true; }
+  // The query failed on one of its threads: from now on check() throws.
+  void end(std::exception_ptr why);
+  // What end() was given first; the others may have failed of nothing but that. Requires an end().
+  [[nodiscard]] std::exception_ptr failure() const;
   void read_samples(std::size_t count);
   void take_bytes(std::size_t bytes);
   void give_bytes(std::size_t bytes) noexcept { ledger_->fetch_sub(bytes); }
@@ -62,6 +65,8 @@ class Budget {
   std::atomic<bool> ended_{false};
   std::atomic<std::size_t> samples_{0};
   Ledger ledger_ = std::make_shared<std::atomic<std::size_t>>(0);
+  mutable std::mutex mutex_;  // for the next one
+  std::exception_ptr failure_;
 };
 
 // Looks at the budget after so much work, wherever the work is done: in many short steps or in a

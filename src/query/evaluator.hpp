@@ -80,18 +80,27 @@ class Evaluator {
   using VisitColumn = std::function<void(std::size_t, const WindowColumn&)>;
   void read_tier(std::span<const QuerySeries> series, const WindowsAsked& asked,
                  const VisitColumn& visit);
-  // Fills the rows of `out` from the windows of the tier that answers the function exactly, if
-  // there is one. The rows that remain for samples.
+  // How a function's rows are filled. `make_from_samples` is called once for each part of them, so
+  // that what it makes may keep scratch space.
   using FromWindows = std::function<bool(const TierInput&, std::span<double>)>;
-  std::vector<std::size_t> fill_from_tier(std::span<const QuerySeries> series, FunctionId function,
-                                          const WindowTimes& windows, const FromWindows& fill,
+  using FromSamples =
+      std::function<void(const SampleSlice&, const WindowTimes&, std::span<double>)>;
+  struct Fill {
+    FunctionId function;
+    FromWindows from_windows;
+    std::function<FromSamples()> make_from_samples;
+  };
+  // Fills the rows of `out`: from windows where a tier answers the function exactly, else from
+  // samples and what stands for them.
+  void fill_rows(std::span<const QuerySeries> series, const WindowTimes& windows, const Fill& fill,
+                 SeriesMatrix& out);
+  // The rows that remain for samples.
+  std::vector<std::size_t> fill_from_tier(std::span<const QuerySeries> series, Tier tier,
+                                          const WindowTimes& windows, const Fill& fill,
                                           SeriesMatrix& out);
-  // Fills these rows from samples. `make_fill` is called once for each part of them, so that what
-  // it makes may keep scratch space.
-  using FromSamples = std::function<void(const SampleSlice&, std::span<double>)>;
+  // These rows, as many steps of them as `windows` has.
   void fill_from_samples(std::span<const QuerySeries> series, std::span<const std::size_t> rows,
-                         TimeSpan span, const std::function<FromSamples()>& make_fill,
-                         SeriesMatrix& out);
+                         const WindowTimes& windows, const Fill& fill, SeriesMatrix& out);
   // Calls work(rows) for parts that make up `rows`: one part, or as many as can be
   // worked on at once where `weight`, about the values to be read and made for a row, says that it
   // is worth while.

@@ -162,7 +162,7 @@ Tier tier_of_hours(const SeriesSource& source, std::int64_t from_ms, std::int64_
 
 std::variant<std::vector<Growth>, QueryFailure> Range::growth(const GrowthQuestion& question,
                                                               const QueryLimits& limits) const {
-  return within_limits<std::vector<Growth>>(limits, [&](promql::Budget& budget) {
+  return within_limits<std::vector<Growth>>(limits, question.cancel, [&](promql::Budget& budget) {
     const TimeSpan range{question.start_ms, question.end_ms};
     SpanReader reader(source_, budget);
     GrowthRead read(reader, reader.select(question.metric, range), range);

@@ -103,7 +103,7 @@ std::string Range::unit_of(const MetricOfHost& metric) const {
 std::variant<RangeAnswer, QueryFailure> Range::range(const RangeQuestion& question,
                                                      const QueryLimits& limits) const {
   if (auto problem = problem_of(question, limits)) return std::move(*problem);
-  return within_limits<RangeAnswer>(limits, [&](Budget& budget) {
+  return within_limits<RangeAnswer>(limits, question.cancel, [&](Budget& budget) {
     const StepGrid grid = grid_of(question);
     RangeAnswer answer;
     answer.step_ms = grid.step_ms;

@@ -104,20 +104,16 @@ SeriesMatrix Evaluator::vector_selector(const VectorSelector& node, const Grid& 
   const std::vector<QuerySeries> series = select(node, windows.span());
   SeriesMatrix out = rows_for(node, series, grid);
   const bool shows_time = shows == Shows::time;
-  const auto rows = fill_from_tier(
-      series, FunctionId::last_over_time, windows,
-      [&](const TierInput& input, std::span<double> row) {
-        return instants_of_windows(input, shows_time, row);
-      },
-      out);
-  fill_from_samples(
-      series, rows, windows.span(),
-      [&] {
-        return [&](const SampleSlice& samples, std::span<double> row) {
-          fill_instants(samples, windows, shows_time, row);
-        };
-      },
-      out);
+  Fill fill{FunctionId::last_over_time, {}, {}};
+  fill.from_windows = [&](const TierInput& input, std::span<double> row) {
+    return instants_of_windows(input, shows_time, row);
+  };
+  fill.make_from_samples = [&] {
+    return [&](const SampleSlice& samples, const WindowTimes& seen, std::span<double> row) {
+      fill_instants(samples, seen, shows_time, row);
+    };
+  };
+  fill_rows(series, windows, fill, out);
   out.drop_empty_rows();
   return out;
 }
@@ -140,21 +136,17 @@ SeriesMatrix Evaluator::over_selector(FunctionId function, const MatrixSelector&
   const WindowTimes windows = windows_of(node.selector.time, node.range_ms, grid);
   const std::vector<QuerySeries> series = select(node.selector, windows.span());
   SeriesMatrix out = rows_for(node.selector, series, grid);
-  const auto rows = fill_from_tier(
-      series, function, windows,
-      [&](const TierInput& input, std::span<double> row) {
-        return function_of_windows(function, input, row);
-      },
-      out);
-  fill_from_samples(
-      series, rows, windows.span(),
-      [&] {
-        return [&, living = std::make_shared<Living>(budget_)](const SampleSlice& samples,
-                                                               std::span<double> row) {
-          range_function(function, {living->of(samples), windows, parameters, &budget_}, row);
-        };
-      },
-      out);
+  Fill fill{function, {}, {}};
+  fill.from_windows = [&](const TierInput& input, std::span<double> row) {
+    return function_of_windows(function, input, row);
+  };
+  fill.make_from_samples = [&] {
+    return [&, living = std::make_shared<Living>(budget_)](
+               const SampleSlice& samples, const WindowTimes& seen, std::span<double> row) {
+      range_function(function, {living->of(samples), seen, parameters, &budget_}, row);
+    };
+  };
+  fill_rows(series, windows, fill, out);
   return out;
 }
 

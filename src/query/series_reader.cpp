@@ -108,24 +108,29 @@ void Evaluator::in_parts(std::span<const QuerySeries> series, std::vector<std::s
   // Neighbours by number are likely to lie together in the source, to be read only once.
   std::stable_sort(rows.begin(), rows.end(),
                    [&](std::size_t a, std::size_t b) { return series[a].ref < series[b].ref; });
-  helpers_.run(parts, [&](std::size_t part) {
+  const auto do_part = [&](std::size_t part) {
     const std::size_t begin = rows.size() * part / parts;
     const std::size_t end = rows.size() * (part + 1) / parts;
     try {
       work(std::span(rows).subspan(begin, end - begin));
     } catch (...) {
-      budget_.end();  // for the other parts
+      budget_.end(std::current_exception());  // for the other parts
       throw;
     }
-  });
+  };
+  try {
+    helpers_.run(parts, do_part);
+  } catch (...) {
+    // Another part, which failed only because this one had, may have come in before it.
+    std::rethrow_exception(budget_.failure());
+  }
 }
 
-std::vector<std::size_t> Evaluator::fill_from_tier(std::span<const QuerySeries> series,
-                                                   FunctionId function, const WindowTimes& windows,
-                                                   const FromWindows& fill, SeriesMatrix& out) {
+std::vector<std::size_t> Evaluator::fill_from_tier(std::span<const QuerySeries> series, Tier tier,
+                                                   const WindowTimes& windows, const Fill& fill,
+                                                   SeriesMatrix& out) {
   std::vector<std::size_t> all(series.size());
   std::iota(all.begin(), all.end(), std::size_t{0});
-  const Tier tier = exact_tier(source_, function, windows);
   if (tier == Tier::raw) return all;
   const std::int64_t samples_from_ms = source_.oldest_ms(Tier::raw).value_or(INT64_MAX);
   const TimeSpan span = windows.span();
@@ -134,10 +139,10 @@ std::vector<std::size_t> Evaluator::fill_from_tier(std::span<const QuerySeries> 
   const auto weight =
       out.columns() + static_cast<std::size_t>((span.end_ms - span.start_ms) / tier_step_ms(tier));
   in_parts(series, std::move(all), weight, [&](std::span<const std::size_t> rows) {
-    const WindowsAsked asked{tier, span, fields_of(function)};
+    const WindowsAsked asked{tier, span, fields_of(fill.function)};
     read_tier(picked(series, rows), asked, [&](std::size_t i, const WindowColumn& column) {
       const auto row = out.row(rows[i]);
-      if (fill({column, windows, samples_from_ms}, row)) return;
+      if (fill.from_windows({column, windows, samples_from_ms}, row)) return;
       std::fill(row.begin(), row.end(), kAbsent);
       const std::lock_guard lock(mutex);
       rest.push_back(rows[i]);
@@ -148,18 +153,39 @@ std::vector<std::size_t> Evaluator::fill_from_tier(std::span<const QuerySeries> 
 }
 
 void Evaluator::fill_from_samples(std::span<const QuerySeries> series,
-                                  std::span<const std::size_t> rows, TimeSpan span,
-                                  const std::function<FromSamples()>& make_fill,
-                                  SeriesMatrix& out) {
+                                  std::span<const std::size_t> rows, const WindowTimes& windows,
+                                  const Fill& fill, SeriesMatrix& out) {
   if (rows.empty()) return;
+  const TimeSpan span = windows.span();
+  const std::size_t steps = windows.grid.steps;
   // A sample a second, or a minute where it is long: nobody knows before.
   const auto seconds = static_cast<std::size_t>((span.end_ms - span.start_ms) / 1000);
-  const std::size_t weight = out.columns() + std::min<std::size_t>(seconds, 100'000);
+  const std::size_t weight = steps + std::min<std::size_t>(seconds, 100'000);
   in_parts(series, {rows.begin(), rows.end()}, weight, [&](std::span<const std::size_t> part) {
-    const FromSamples fill = make_fill();
-    read(picked(series, part), span,
-         [&](std::size_t i, const SampleSlice& samples) { fill(samples, out.row(part[i])); });
+    const FromSamples put = fill.make_from_samples();
+    read(picked(series, part), span, [&](std::size_t i, const SampleSlice& samples) {
+      put(samples, windows, out.row(part[i]).first(steps));
+    });
   });
+}
+
+void Evaluator::fill_rows(std::span<const QuerySeries> series, const WindowTimes& windows,
+                          const Fill& fill, SeriesMatrix& out) {
+  const Tier tier = exact_tier(source_, fill.function, windows);
+  const auto rest = fill_from_tier(series, tier, windows, fill, out);
+  fill_from_samples(series, rest, windows, fill, out);
+  if (rest.size() == series.size()) return;
+  WindowTimes beyond = windows;
+  beyond.grid.steps = steps_beyond(source_, tier, windows);
+  if (beyond.grid.steps == 0) return;
+  std::vector<std::size_t> rows;
+  for (std::size_t r = 0; r < series.size(); ++r) {
+    if (std::binary_search(rest.begin(), rest.end(), r)) continue;
+    const auto first = out.row(r).first(beyond.grid.steps);
+    std::fill(first.begin(), first.end(), kAbsent);
+    rows.push_back(r);
+  }
+  fill_from_samples(series, rows, beyond, fill, out);
 }
 
 }  // namespace volta::promql

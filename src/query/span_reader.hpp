@@ -2,6 +2,7 @@
 // kept, and before that, where these are gone for their age, the windows of coarser tiers.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <span>
 #include <vector>
@@ -44,12 +45,14 @@ class SpanReader {
   Tier coarsest_ = Tier::raw;
 };
 
-// What `Range` does in common for its questions: runs `answer`, tells how it ended.
+// What `Range` does in common for its questions: runs `answer`, tells how it ended. `cancel` may be
+// null.
 template <typename Answer, typename Function>
 std::variant<Answer, QueryFailure> within_limits(const QueryLimits& limits,
+                                                 const std::atomic<bool>* cancel,
                                                  const Function& answer) {
   try {
-    promql::Budget budget(limits, nullptr);
+    promql::Budget budget(limits, cancel);
     return answer(budget);
   } catch (const promql::Stop& stop) {
     return stop.failure();

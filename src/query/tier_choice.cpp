@@ -54,6 +54,18 @@ Tier exact_tier(const SeriesSource& source, FunctionId function, const WindowTim
   return Tier::raw;
 }
 
+std::size_t steps_beyond(const SeriesSource& source, Tier tier, const WindowTimes& windows) {
+  if (tier != Tier::minute) return 0;
+  const std::int64_t from = oldest(source, tier);
+  if (from <= windows.span().start_ms) return 0;
+  // Where nothing is gone, hours still begin before the minutes in them.
+  const std::int64_t coarser = oldest(source, Tier::hour);
+  if (coarser > from || coarser + tier_step_ms(Tier::hour) > from) return 0;
+  std::size_t steps = 0;
+  while (steps < windows.grid.steps && windows.end(steps) - windows.range_ms < from - 1) ++steps;
+  return steps;
+}
+
 StandIns stand_ins(const SeriesSource& source, TimeSpan span) {
   StandIns result;
   std::int64_t known_from = oldest(source, Tier::raw);

@@ -22,6 +22,10 @@ namespace volta::promql {
 // selector as well.
 Tier exact_tier(const SeriesSource& source, FunctionId function, const WindowTimes& windows);
 
+// Of how many of the first steps the tier does not reach back to where their windows begin, though
+// a coarser one does. Windows stand in there, as where no tier answers.
+std::size_t steps_beyond(const SeriesSource& source, Tier tier, const WindowTimes& windows);
+
 // Where samples must be replaced. Of times up to `hours_to_ms` hour windows, then up to
 // `minutes_to_ms` minute windows, then samples. All ends are multiples of the tiers' steps.
 struct StandIns {

@@ -70,11 +70,14 @@ double extrapolated_of(FunctionId function, const Part& part, TimeSpan window) {
   return extrapolated(samples, window, function);
 }
 
-// Of a sum that is not finite: only because doubles end there. NaN samples make one without being
-// least or largest; then samples say the same, at the price of reading them.
+// Of a mean that is not finite: only because doubles end there, and samples may tell more. A NaN
+// sample makes its window's sum one without being least or largest; the mean is none, then, and
+// stands.
 bool overflowed(const Part& part) {
+  const auto sums = part.of(part.column.sum);
   return std::isfinite(least_of(part.of(part.column.min))) &&
-         std::isfinite(largest_of(part.of(part.column.max)));
+         std::isfinite(largest_of(part.of(part.column.max))) &&
+         std::none_of(sums.begin(), sums.end(), [](double sum) { return std::isnan(sum); });
 }
 
 double value_of(FunctionId function, const Part& part, TimeSpan window) {

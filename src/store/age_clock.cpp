@@ -18,7 +18,7 @@ constexpr std::int64_t kAgreesMs = 3'600'000;
 constexpr std::int64_t kFastest = 8;
 constexpr std::int64_t kSaveStepMs = 60'000;
 constexpr std::int64_t kLatestMs = 100'000'000'000'000;  // that a clock says, the year 5138
-constexpr std::size_t kFileBytes = 96;                   // four numbers
+constexpr std::size_t kFileBytes = 120;                  // five numbers; they were four
 
 std::size_t place(Tier tier) { return static_cast<std::size_t>(tier); }
 
@@ -54,6 +54,7 @@ void AgeClock::load(std::int64_t known_ms) {
     if (!(in >> said)) return;
     gone = said;
   }
+  if (in >> said) archived_ms_ = said;
 }
 
 void AgeClock::follow(std::int64_t wall_ms, std::int64_t passed_ms) {
@@ -93,7 +94,7 @@ void AgeClock::write() {
   std::ostringstream text;
   text << believed_ms_.load();
   for (const auto& gone : gone_ms_) text << ' ' << gone.load();
-  text << '\n';
+  text << ' ' << archived_ms_.load() << '\n';
   std::string bytes = text.str();
   bytes.resize(kFileBytes, ' ');  // in place and in one go, always as long
   const ssize_t put = ::pwrite(file_.get(), bytes.data(), bytes.size(), 0);
@@ -112,6 +113,12 @@ void AgeClock::note_gone(Tier tier, std::int64_t end_ms) {
   if (last <= gone) return;
   gone = last;
   write();  // before it goes: whoever is killed now must not claim to have it
+}
+
+void AgeClock::note_archived(std::int64_t end_ms) {
+  if (end_ms <= archived_ms_) return;
+  archived_ms_ = end_ms;
+  write();  // as above
 }
 
 std::int64_t AgeClock::kept_since_ms(Tier tier) const {

@@ -21,8 +21,8 @@ namespace volta {
 // As AgeClock keeps it.
 constexpr const char* kAgeClockName = "volta.ages";
 
-// now_ms(), believed_ms(), cutoff_ms() and kept_since_ms() are thread-safe, all else is the
-// writer's thread's.
+// now_ms(), believed_ms(), cutoff_ms(), kept_since_ms() and archived_to_ms() are thread-safe, all
+// else is the writer's thread's.
 class AgeClock {
  public:
   using Ages = std::array<std::int64_t, 3>;  // by tier, ms; 0: for ever
@@ -46,6 +46,11 @@ class AgeClock {
   void note_gone(Tier tier, std::int64_t end_ms);
   // The first time of which the tier has lost nothing, neither to its age nor to the size.
   [[nodiscard]] std::int64_t kept_since_ms(Tier tier) const;
+  // The samples of the hour with this end are about to leave the store for an archive. Unlike those
+  // that are gone they may come back.
+  void note_archived(std::int64_t end_ms);
+  // The end of the last hour that ever left so; INT64_MIN: none did.
+  [[nodiscard]] std::int64_t archived_to_ms() const { return archived_ms_; }
 
  private:
   void load(std::int64_t known_ms);
@@ -61,6 +66,7 @@ class AgeClock {
   bool apart_ = false;                  // from the wall clock, by more than an hour
   std::atomic<std::int64_t> now_ms_{0};
   std::array<std::atomic<std::int64_t>, 3> gone_ms_{INT64_MIN, INT64_MIN, INT64_MIN};
+  std::atomic<std::int64_t> archived_ms_{INT64_MIN};
 };
 
 }  // namespace volta

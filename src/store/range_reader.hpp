@@ -71,6 +71,9 @@ class StoreReader final : public RangeReader {
                                                        const WindowsAsked& asked) const;
 
  private:
+  // From when on, not before `oldest_ms`, each hour that was archived has samples again.
+  [[nodiscard]] std::int64_t whole_since_ms(std::int64_t oldest_ms) const;
+
   const SeriesTable& series_;
   const Head& head_;
   ReaderPool& readers_;

@@ -195,8 +195,10 @@ std::vector<std::int64_t> Store::sealed_windows(std::int64_t last_end_ms) const 
 }
 void Store::drop_sealed_samples(std::int64_t window_end_ms) {
   for (bool gone = false; !gone;) {
-    parts_->writer->call(
-        [&](Connection& connection) { gone = drop_sealed_window(connection, window_end_ms); });
+    parts_->writer->call([&](Connection& connection) {
+      parts_->ages.note_archived(window_end_ms);
+      gone = drop_sealed_window(connection, window_end_ms);
+    });
   }
 }
 void Store::shrink() { parts_->writer->shrink(); }

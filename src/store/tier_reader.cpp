@@ -230,13 +230,27 @@ std::vector<WindowColumn> StoreReader::read_windows(HostId host, std::span<const
   }
 }
 
+// What came late, or of an archive that was brought back in part, must not hide that the hours
+// behind it have windows only. An hour in which there never was anything looks like one that is
+// gone: of what was before it the windows tell.
+std::int64_t StoreReader::whole_since_ms(std::int64_t oldest_ms) const {
+  std::int64_t end = ages_.archived_to_ms();
+  if (end < oldest_ms) return oldest_ms;
+  auto connection = readers_.take();
+  for (; end >= oldest_ms; end = window_start_ms(end)) {
+    Query query = (*connection).query("SELECT 1 FROM pack WHERE tier=0 AND end_ms=? LIMIT 1");
+    if (!query.with(end).step()) return end + 1;
+  }
+  return oldest_ms;
+}
+
 std::optional<std::int64_t> StoreReader::oldest_ms(Tier tier) const {
   std::optional<std::int64_t> oldest = oldest_ms();
   // Samples go by whole hours. So nothing of the hour of the oldest one is gone: before it there
   // was none, and windows that begin earlier than it know no more.
   if (oldest) {
-    oldest = std::max(window_start_ms(window_end_ms(*oldest, kWindowMs)) + 1,
-                      ages_.kept_since_ms(Tier::raw));
+    oldest = whole_since_ms(std::max(window_start_ms(window_end_ms(*oldest, kWindowMs)) + 1,
+                                     ages_.kept_since_ms(Tier::raw)));
   }
   if (tier == Tier::raw) return oldest;
   auto connection = readers_.take();

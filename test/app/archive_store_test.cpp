@@ -82,6 +82,8 @@ class SealedStore {
     }
     return found;
   }
+  // From when on samples are all there.
+  std::int64_t samples_since() { return store_.source().oldest_ms(Tier::raw).value(); }
   std::size_t minutes() {
     const auto series = store_.source().select({}, {0, INT64_MAX}, SIZE_MAX).value();
     std::size_t windows = 0;
@@ -223,4 +225,26 @@ TEST_CASE("what was archived comes back once, in parts and again and again") {
   REQUIRE(archive_store(sealed.store(), kBegin + 6 * kHour, folder.path() / "b").has_value());
   CHECK(archived_samples(folder.path() / "b") == samples);
   CHECK(sealed.samples().empty());
+}
+
+TEST_CASE("an old sample after an archive does not hide that the others are gone") {
+  const test::TempDir folder;
+  SealedStore sealed(folder.path() / "d", 6);
+  CHECK(sealed.samples_since() == kBegin + 1);
+  REQUIRE(archive_store(sealed.store(), kBegin + 2 * kHour, folder.path() / "a").has_value());
+  REQUIRE(archive_store(sealed.store(), kBegin + 4 * kHour, folder.path() / "b").has_value());
+  CHECK(sealed.samples_since() == kBegin + 4 * kHour + 1);
+  sealed.write(
+      {std::make_shared<const Labels>(Labels{{"__name__", "late"}}), {kBegin + 70 * 60'000}, {1}});
+  sealed.store().seal_all();
+  CHECK(sealed.samples_since() == kBegin + 4 * kHour + 1);
+  const auto bring_back = [&](const char* archive) {
+    LineFile file(folder.path() / archive);
+    while (const auto line = file.next()) sealed.write(parse_json_line(*line).value());
+    sealed.store().seal_all();
+  };
+  bring_back("b");
+  CHECK(sealed.samples_since() == kBegin + kHour + 1);  // the late one's hour counts, too
+  bring_back("a");
+  CHECK(sealed.samples_since() == kBegin + 1);
 }

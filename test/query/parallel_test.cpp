@@ -3,6 +3,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "query/budget.hpp"
 #include "query/engine.hpp"
 #include "query/memory_source.hpp"
 
@@ -114,6 +115,22 @@ std::size_t bytes_too_few(const SeriesSource& source) {
     (failure_of(one, limits).empty() ? enough : few) = limits.most_bytes;
   }
   return few;
+}
+
+TEST_CASE("a query fails of what failed first, whichever thread says so") {
+  promql::Budget budget({}, nullptr);
+  const auto fail = [&](const char* why) {
+    try {
+      throw promql::Stop(why);
+    } catch (...) {
+      budget.end(std::current_exception());
+    }
+  };
+  CHECK_NOTHROW(budget.check());
+  fail("too many samples");
+  CHECK_THROWS_AS(budget.check(), promql::Stop);
+  fail("the query has failed");
+  CHECK_THROWS_WITH(std::rethrow_exception(budget.failure()), "too many samples");
 }
 
 TEST_CASE("a limit ends all threads of a query") {

@@ -1,5 +1,6 @@
 #include "query/range.hpp"
 
+#include <atomic>
 #include <cmath>
 #include <random>
 
@@ -167,6 +168,20 @@ TEST_CASE("what cannot be asked is refused") {
   house.limits = {};
   house.limits.timeout = std::chrono::milliseconds(0);
   CHECK(house.refusal(question) == Refused::timeout);
+}
+
+TEST_CASE("a question ends with whoever asked it") {
+  RangeHouse house;
+  house.put("a", {0, 1000, 2000}, {1, 2, 3});
+  std::atomic<bool> gone{false};
+  auto question = house.question(0, 5000, 1000);
+  question.cancel = &gone;
+  CHECK_FALSE(house.refusal(question));
+  gone = true;
+  CHECK(house.refusal(question) == QueryFailure::Kind::canceled);
+  const auto grown = house.range.growth({question.metric, 0, 5000, &gone}, {});
+  REQUIRE(std::holds_alternative<QueryFailure>(grown));
+  CHECK(std::get<QueryFailure>(grown).kind == QueryFailure::Kind::canceled);
 }
 
 TEST_CASE("a tier answers where its windows are the steps") {

@@ -212,5 +212,40 @@ TEST_CASE("where samples are gone, windows stand for them") {
   CHECK(answer("sum_over_time(c[1h])", 2 * kHour) == Approx(240 * 240 + 239 * 120));
 }
 
+TEST_CASE("where a tier that answers begins, a coarser one stands in before it") {
+  MemorySource source;
+  load(source, "c 0+1x1000", 5'000, 15'000);  // until 4:10:05
+  const PromqlEngine engine(source);
+  source.raw_from_ms = 3 * kHour + 1;
+  source.minutes_from_ms = 2 * kHour + 1;
+  source.hours_from_ms = 1;
+  // Whole minutes, of which the minutes' tier answers what it has.
+  const auto check = [&](std::string_view expression, const std::vector<double>& want) {
+    INFO(expression);
+    const auto outcome = engine.range({expression, kHour, 3 * kHour, kHour}, {}, nullptr);
+    const auto& rows = std::get<MatrixValue>(std::get<QueryAnswer>(outcome).value).rows;
+    REQUIRE(rows.size() == 1);
+    REQUIRE(rows[0].values.size() == want.size());
+    for (std::size_t i = 0; i < want.size(); ++i) CHECK(rows[0].values[i] == Approx(want[i]));
+  };
+  check("c", {239, 479, 719});
+  check("last_over_time(c[90m])", {239, 479, 719});
+  check("min_over_time(c[59m])", {239, 479, 484});  // the last of the hour, the whole of minutes
+  source.hours_from_ms = INT64_MAX;
+  check("last_over_time(c[1m])", {719});
+}
+
+TEST_CASE("of a young store minutes are all there is") {
+  MemorySource source;
+  source.minutes_from_ms = kHour + 25 * kMin + 1;
+  source.hours_from_ms = 26 * kMin + 1;  // 59 minutes before
+  source.raw_from_ms = kHour + 25 * kMin + 1;
+  const WindowTimes windows{{kHour, kMin, 100}, false, 0, 0, kMin};
+  CHECK(steps_beyond(source, Tier::minute, windows) == 0);
+  source.hours_from_ms = 1;
+  CHECK(steps_beyond(source, Tier::hour, windows) == 0);
+  CHECK(steps_beyond(source, Tier::minute, windows) == 26);
+}
+
 }  // namespace
 }  // namespace volta::test

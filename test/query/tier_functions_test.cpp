@@ -1,5 +1,6 @@
 #include "query/tier_functions.hpp"
 
+#include <cmath>
 #include <limits>
 
 #include <catch2/catch.hpp>
@@ -44,4 +45,21 @@ TEST_CASE("windows that do not know their growth leave rates to the samples") {
   CHECK_FALSE(function_of_windows(FunctionId::increase, input, out));
   CHECK_FALSE(function_of_windows(FunctionId::rate, input, out));
   CHECK(function_of_windows(FunctionId::sum_over_time, input, out));
+}
+
+TEST_CASE("a window with a sample that is no number costs no other step its mean") {
+  WindowColumn column = three_minutes();
+  column.sum[1] = std::numeric_limits<double>::quiet_NaN();
+  WindowTimes windows;
+  windows.grid = {60'000, 60'000, 3};
+  windows.range_ms = 60'000;
+  std::vector<double> out(3);
+  const TierInput input{column, windows, 0};
+  REQUIRE(function_of_windows(FunctionId::avg_over_time, input, out));
+  CHECK(out[0] == 3.5);
+  CHECK(std::isnan(out[1]));
+  CHECK(out[2] == 15.5);
+  // Beyond what doubles hold, samples may tell the mean.
+  column.sum[1] = std::numeric_limits<double>::infinity();
+  CHECK_FALSE(function_of_windows(FunctionId::avg_over_time, input, out));
 }
