@@ -1,7 +1,10 @@
 #include "collect/network.hpp"
 
+#include <algorithm>
+#include <iterator>
 #include <map>
 #include <string>
+#include <string_view>
 
 #include "collect/kept_file.hpp"
 #include "collect/numbers.hpp"
@@ -39,6 +42,15 @@ constexpr std::size_t kMostInterfaces = 1024;
 // state changes and now and then.
 constexpr std::chrono::seconds kSpeedAgain{30};
 
+// Loopback carries nothing out of the machine; the ends of pairs come and go with containers, and
+// what they carry is on a real interface too: veth of Docker and most others, cali of Calico, lxc
+// of Cilium, eni of Amazon's and azv of Azure's plugin.
+bool is_inside(std::string_view name) {
+  constexpr std::string_view kEnds[] = {"veth", "cali", "lxc", "eni", "azv"};
+  return name == "lo" || std::any_of(std::begin(kEnds), std::end(kEnds),
+                                     [&](std::string_view end) { return name.starts_with(end); });
+}
+
 struct Interface {
   std::array<Slot, kColumns.size()> slots{};
   std::optional<KeptFile> state;
@@ -66,9 +78,7 @@ class NetworkCollector final : public Collector {
         ++skipped_;
         continue;
       }
-      // Loopback carries nothing out of the machine; veth pairs come and go with containers, and
-      // what they carry is on a real interface too.
-      if (parsed->name == "lo" || parsed->name.starts_with("veth")) continue;
+      if (is_inside(parsed->name)) continue;
       auto found = interfaces_.find(parsed->name);
       if (found == interfaces_.end()) {
         forget_gone();

@@ -22,13 +22,15 @@ TEST_CASE("an interface line") {
   }
 }
 
-TEST_CASE("counters, state and speed of each interface but loopback and veth") {
+TEST_CASE("counters, state and speed of each interface but loopback and those of containers") {
   test::MadeHost host;
-  host.write("proc/net/dev", std::string(kHead) +
-                                 "lo: 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16\neth0: 1 2 3 4 5 6 7 "
-                                 "8 9 10 11 12 13 14 15 16\n"
-                                 "veth1: 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16\nwlan0: 1 2 3 4 5 "
-                                 "6 7 8 9 10 11 12 13 14 15 16\n");
+  host.write("proc/net/dev",
+             std::string(kHead) +
+                 "lo: 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16\neth0: 1 2 3 4 5 6 7 "
+                 "8 9 10 11 12 13 14 15 16\n"
+                 "veth1: 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16\n"
+                 "cali12ab: 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16\nwlan0: 1 2 3 4 5 "
+                 "6 7 8 9 10 11 12 13 14 15 16\n");
   host.write("sys/class/net/eth0/operstate", "up\n");
   host.write("sys/class/net/eth0/speed", "1000\n");
   host.write("sys/class/net/wlan0/operstate", "down\n");
