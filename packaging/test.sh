@@ -66,6 +66,7 @@ if wants lint; then install_packages clang-tidy-14; sanitized asan address,undef
 
 cat "$SUMMARY"
 read -r PASSED FAILED SKIPPED < <(awk '{for(i=2;i<=NF;i++){w=$(i+1);gsub(/[,()]/,"",w);if(w=="passed")p+=$i;if(w=="failed")f+=$i;if(w=="skipped")s+=$i}}END{print p+0,f+0,s+0}' "$SUMMARY")
-[ "$SKIPPED" = 0 ] || echo "$SKIPPED skipped; build/logs say why"
-echo "$PASSED passed, $FAILED failed"
+LINE="$PASSED passed, $FAILED failed"
+[ "$SKIPPED" = 0 ] || LINE+=", $SKIPPED skipped"
+echo "$LINE"
 [ "$FAILED" = 0 ] && [ "$PASSED" -gt 0 ]
