@@ -31,7 +31,8 @@ def panel(title, unit, queries, kind="timeseries", width=12, height=8, stack=Fal
     if most is not None:
         defaults["max"] = most
     options = {"timeseries": {"legend": {"displayMode": "list", "placement": "bottom"}, "tooltip": {"mode": "multi", "sort": "desc"}},
-               "stat": {"reduceOptions": {"calcs": ["lastNotNull"]}, "graphMode": "area"},
+               # With a legend its text is shown also where there is only one value: watts never stand without their quality.
+               "stat": {"reduceOptions": {"calcs": ["lastNotNull"]}, "graphMode": "area", "textMode": "value_and_name" if targets[0]["legendFormat"] else "auto"},
                "bargauge": {"reduceOptions": {"calcs": ["lastNotNull"]}, "orientation": "horizontal"},
                "table": {"showHeader": True}}[kind]
     return {"title": title, "type": kind, "description": help, "datasource": {"type": "prometheus", "uid": "${datasource}"},
@@ -74,12 +75,12 @@ def host():
     h = 'host="$host"'
     cpu = f"sum by (mode) (rate(volta_cpu_seconds_total{{{h}}}[{RATE}]))"
     return dashboard("volta-host", "volta: host", [variable("host", "Host", "label_values(volta_uptime_seconds, host)", False)], [
-        panel("Power now", "watt", [f'volta_power_watts{{{h},zone="host"}}'], "stat", 6, 5),
+        panel("Power now", "watt", [(f'volta_power_watts{{{h},zone="host"}}', "{{quality}}")], "stat", 6, 5),
         panel("CPU in use", "percentunit", [f'1 - avg(rate(volta_cpu_seconds_total{{{h},mode="idle"}}[{RATE}])) / avg(volta_cpus_online{{{h}}})'], "stat", 6, 5, least=0, most=1),
         panel("Memory in use", "percentunit", [f"1 - volta_memory_available_bytes{{{h}}} / volta_memory_total_bytes{{{h}}}"], "stat", 6, 5, least=0, most=1),
         panel("Up since", "s", [f"volta_uptime_seconds{{{h}}}"], "stat", 6, 5),
         row("Power"),
-        panel("Power by zone", "watt", [(f"volta_power_watts{{{h}}}", "{{zone}} {{device}}")], least=0, help="Zones overlap: package holds core and uncore, psys holds them all. They are never to be summed."),
+        panel("Power by zone", "watt", [(f"volta_power_watts{{{h}}}", "{{zone}} {{device}}, {{quality}}")], least=0, help="Zones overlap: package holds core and uncore, psys holds them all. They are never to be summed."),
         panel("Energy of each hour", "joule", [(f'increase(volta_energy_joules_total{{{h},zone="host"}}[1h])', "{{source}}, {{quality}}")], least=0),
         row("CPU"),
         panel("CPU time by mode", "short", [(cpu, "{{mode}}")], stack=True, least=0, help="In CPUs: 1 is one CPU busy all the time."),
@@ -103,17 +104,17 @@ def host():
 def energy():
     h = 'host=~"$host",zone="host"'
     return dashboard("volta-energy", "volta: energy", [variable("host", "Hosts", "label_values(volta_power_watts, host)", True)], [
-        panel("Power now", "watt", [f"sum(volta_power_watts{{{h}}})"], "stat", 6, 5),
-        panel("Energy of the window", "kwatth", [f"sum(increase(volta_energy_joules_total{{{h}}}[$__range])) / 3.6e6"], "stat", 6, 5),
+        panel("Power now", "watt", [(f"sum by (quality) (volta_power_watts{{{h}}})", "{{quality}}")], "stat", 6, 5),
+        panel("Energy of the window", "kwatth", [(f"sum by (quality) (increase(volta_energy_joules_total{{{h}}}[$__range])) / 3.6e6", "{{quality}}")], "stat", 6, 5),
         panel("Measured share", "percentunit", [f'sum(volta_power_watts{{{h},quality="measured"}}) / sum(volta_power_watts{{{h}}}) or vector(0)'], "stat", 6, 5, least=0, most=1, help="The rest is derived or estimated."),
         panel("Hosts with a number", "short", [f"count(group by (host) (volta_power_watts{{{h}}}))"], "stat", 6, 5),
-        panel("Power by host", "watt", [(f"sum by (host) (volta_power_watts{{{h}}})", "{{host}}")], width=24, stack=True, least=0),
-        panel("Energy of each hour by host", "kwatth", [(f"sum by (host) (increase(volta_energy_joules_total{{{h}}}[1h])) / 3.6e6", "{{host}}")], stack=True, least=0),
-        panel("The hungriest hosts", "watt", [(f"topk(10, sum by (host) (avg_over_time(volta_power_watts{{{h}}}[5m])))", "{{host}}")], "bargauge", least=0),
-        panel("Power by zone", "watt", [('sum by (zone) (volta_power_watts{host=~"$host",zone!="host"})', "{{zone}}")], least=0, help="Zones overlap; their sum means nothing."),
+        panel("Power by host", "watt", [(f"sum by (host, quality) (volta_power_watts{{{h}}})", "{{host}}, {{quality}}")], width=24, stack=True, least=0),
+        panel("Energy of each hour by host", "kwatth", [(f"sum by (host, quality) (increase(volta_energy_joules_total{{{h}}}[1h])) / 3.6e6", "{{host}}, {{quality}}")], stack=True, least=0),
+        panel("The hungriest hosts", "watt", [(f"topk(10, sum by (host, quality) (avg_over_time(volta_power_watts{{{h}}}[5m])))", "{{host}}, {{quality}}")], "bargauge", least=0),
+        panel("Power by zone", "watt", [('sum by (zone, quality) (volta_power_watts{host=~"$host",zone!="host"})', "{{zone}}, {{quality}}")], least=0, help="Zones overlap; their sum means nothing."),
         panel("Repairs of counters", "short", [('sum by (kind) (increase(volta_energy_repairs_total{host=~"$host"}[1h]))', "{{kind}}")], least=0, help="Wraps, resets and gaps that were repaired or left out, per hour."),
         panel("Error bound", "percentunit", [(f"max by (host) (volta_energy_error_ratio{{{h}}})", "{{host}}")], least=0),
-        panel("What volta itself costs", "watt", [(f'sum by (host) (rate(volta_self_energy_joules_total{{host=~"$host"}}[{RATE}]))', "{{host}}")], least=0),
+        panel("What volta itself costs", "watt", [(f'sum by (host, quality) (rate(volta_self_energy_joules_total{{host=~"$host"}}[{RATE}]))', "{{host}}, {{quality}}")], least=0),
     ])
 
 
@@ -123,7 +124,7 @@ def fleet():
         panel("Hosts", "short", [f"count(volta_uptime_seconds{{{h}}})"], "stat", 6, 5),
         panel("CPUs", "short", [f"sum(volta_cpus_online{{{h}}})"], "stat", 6, 5),
         panel("Memory", "bytes", [f"sum(volta_memory_total_bytes{{{h}}})"], "stat", 6, 5),
-        panel("Power", "watt", ['sum(volta_power_watts{host=~"$host",zone="host"})'], "stat", 6, 5),
+        panel("Power", "watt", [('sum by (quality) (volta_power_watts{host=~"$host",zone="host"})', "{{quality}}")], "stat", 6, 5),
         panel("CPU in use", "percentunit", [(f'1 - sum by (host) (rate(volta_cpu_seconds_total{{{h},mode="idle"}}[{RATE}])) / sum by (host) (volta_cpus_online{{{h}}})', "{{host}}")], least=0, most=1),
         panel("Memory in use", "percentunit", [(f"1 - sum by (host) (volta_memory_available_bytes{{{h}}}) / sum by (host) (volta_memory_total_bytes{{{h}}})", "{{host}}")], least=0, most=1),
         panel("Waiting for memory", "percentunit", [(f'rate(volta_pressure_seconds_total{{{h},resource="memory",kind="full"}}[{RATE}]) > 0', "{{host}}")], least=0),
