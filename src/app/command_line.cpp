@@ -423,7 +423,11 @@ int explain(const CLI::App& app, const CLI::ParseError& error) {
 
 int run_guarded(const Run& run) {
   try {
-    return run();
+    const int status = run();
+    // A full disk or a closed pipe: what was asked for did not arrive.
+    if (status == code(Exit::done) && !std::cout.flush())
+      throw StartFailure(Exit::failed, "standard output takes no more");
+    return status;
   } catch (const StartFailure& failure) {
     std::cerr << "volta: " << printable(failure.what()) << '\n';
     return code(failure.exit());
@@ -444,6 +448,7 @@ void share_examples(CLI::App& app) {
 }  // namespace
 
 int run_command_line(int argc, char** argv) {
+  open_standard_streams();
   CLI::App app("See where a computer's energy goes.", "volta");
   app.set_version_flag("--version", std::string("volta ") + kVersion + " (" + kRevision + ")");
   app.footer("Start with: volta local\nHelp on a command: volta COMMAND --help");

@@ -62,6 +62,7 @@ int run_local(const RoleOptions& options) {
   refuse_exposure({http_exposure(settings)});
   limit_malloc_arenas(2);
   block_stop_signals();
+  use_all_descriptors();
   const Clock& clock = system_clock();
 
   const std::string name = usable_name(read_hostname(host_roots(settings)));

@@ -7,8 +7,10 @@
 #include <cstdlib>
 #include <cstring>
 
+#include <fcntl.h>
 #include <malloc.h>
 #include <nss.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -29,10 +31,26 @@ sigset_t stop_signals() {
 
 }  // namespace
 
+void open_standard_streams() {
+  int fd = 0;
+  while (fd >= 0 && fd <= STDERR_FILENO) fd = ::open("/dev/null", O_RDWR);
+  if (fd > STDERR_FILENO) ::close(fd);
+}
+
 void block_stop_signals() {
   const sigset_t set = stop_signals();
   pthread_sigmask(SIG_BLOCK, &set, nullptr);
   std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);  // a file at its limit is a failed write, as on a full disk
+}
+
+void use_all_descriptors() {
+  constexpr rlim_t kEnough = 1 << 20;
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = std::max(limit.rlim_cur, std::min(limit.rlim_max, kEnough));
+  // As it was, if this fails: connections are limited all the same.
+  ::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 void wait_for_stop(const std::function<void()>& every_second) {

@@ -35,9 +35,17 @@ class StartFailure : public std::runtime_error {
   Exit exit_;
 };
 
-// Blocks SIGINT, SIGTERM and SIGHUP for this thread and all it starts later, ignores SIGPIPE. Call
-// before the first thread.
+// Who starts volta may have closed stdin, stdout or stderr. A file or a link that took their place
+// would get what is written to them, the log for one: /dev/null takes it. Call first of all.
+void open_standard_streams();
+
+// Blocks SIGINT, SIGTERM and SIGHUP for this thread and all it starts later, ignores SIGPIPE and
+// SIGXFSZ. Call before the first thread.
 void block_stop_signals();
+
+// Raises the limit of open files to what the system allows: shells and systemd give 1024, so that
+// programs that use select() keep working, and a page's connections alone may be as many.
+void use_all_descriptors();
 
 // Waits for SIGINT or SIGTERM (SIGHUP is taken and ignored), calling `every_second` meanwhile.
 void wait_for_stop(const std::function<void()>& every_second);

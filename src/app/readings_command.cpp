@@ -117,7 +117,7 @@ int run_readings(const ReadingsOptions& options) {
   for (long i = 0; i < options.samples; ++i) {
     if (i > 0 && stop_asked_within(*interval)) break;
     measure.sampler().sample_all();
-    std::cout.flush();
+    if (!std::cout.flush()) throw StartFailure(Exit::failed, "standard output takes no more");
   }
   printer.finish();
   if (printer.of_the_machine() == 0)

@@ -73,6 +73,7 @@ int run_server(const RoleOptions& options, bool show_access_key) {
   limit_malloc_arenas(2);
   keep_freed_memory(kKeptFreedBytes);
   block_stop_signals();
+  use_all_descriptors();
   const Clock& clock = system_clock();
 
   PeerOptions peers = peer_options(settings);

@@ -114,7 +114,7 @@ class CpuCollector final : public Collector {
   void take_softirqs(Tick& out, std::string_view columns) {
     next_field(columns);  // their sum
     for (std::size_t kind = 0; kind < kSoftirqNames.size(); ++kind) {
-      const auto value = next_unsigned(columns);
+      const auto value = next_count(columns);
       if (!value) {
         ++skipped_;
         return;
@@ -139,8 +139,7 @@ class CpuCollector final : public Collector {
          {"procs_blocked", metrics::processes_blocked}}};
     for (std::size_t i = 0; i < kCounts.size(); ++i) {
       if (kCounts.at(i).name != name) continue;
-      const auto value =
-          next_unsigned(columns);  // of "intr" only the sum, the first of its numbers
+      const auto value = next_count(columns);  // of "intr" only the sum, the first of its numbers
       if (!value) {
         ++skipped_;
         return;
@@ -170,7 +169,7 @@ std::optional<CpuTimes> parse_cpu_times(std::string_view columns) {
   for (; count < kCpuModes; ++count) {
     std::string_view before = columns;
     if (next_field(before).empty()) break;
-    const auto value = next_unsigned(columns);
+    const auto value = next_count(columns);
     if (!value) return std::nullopt;
     times.at(count) = *value;
   }

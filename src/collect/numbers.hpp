@@ -21,6 +21,13 @@ inline std::optional<std::uint64_t> next_unsigned(std::string_view& rest) {
   return value;
 }
 
+// The same for what is kept as int64: a larger number is a negative one that the kernel shows
+// without its sign, and is no reading.
+inline std::optional<std::uint64_t> next_count(std::string_view& rest) {
+  const auto value = next_unsigned(rest);
+  return value && *value <= INT64_MAX ? value : std::nullopt;
+}
+
 // A 32-bit counter that wraps, made into one that does not. A decrease by more than half the range
 // is a wrap; after any other the counter began anew, and what it shows now is added.
 class Unwrapped32 {

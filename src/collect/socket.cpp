@@ -86,15 +86,14 @@ class SocketCollector final : public Collector {
     const std::string_view six = sockstat6_.try_read().value_or("");  // absent where IPv6 is off
     for (std::size_t i = 0; i < kSocketCounts.size(); ++i) {
       const SocketCount& count = kSocketCounts.at(i);
-      emit(out, socket_slots_.at(i), metrics::sockets, "protocol", count.protocol,
-           find_socket_count(count.six ? six : four, count.prefix, count.key));
+      emit_known(out, socket_slots_.at(i), metrics::sockets, count.protocol,
+                 find_socket_count(count.six ? six : four, count.prefix, count.key));
     }
     for (std::size_t i = 0; i < kSocketMemory.size(); ++i) {
       const SocketMemory& memory = kSocketMemory.at(i);
       auto value = find_socket_count(four, memory.prefix, memory.key);
-      if (value) *value *= memory.factor;
-      emit(out, memory_slots_.at(i), metrics::socket_memory_bytes, "protocol", memory.protocol,
-           value);
+      if (value && __builtin_mul_overflow(*value, memory.factor, &*value)) value.reset();
+      emit_known(out, memory_slots_.at(i), metrics::socket_memory_bytes, memory.protocol, value);
     }
     SnmpRows rows(snmp_.read());
     while (const auto cell = rows.next()) take_snmp(out, *cell);
@@ -107,11 +106,18 @@ class SocketCollector final : public Collector {
     for (std::size_t i = 0; i < kSnmpCounters.size(); ++i) {
       const SnmpCounter& counter = kSnmpCounters.at(i);
       if (counter.key != cell.key || counter.prefix != cell.prefix) continue;
-      const auto value = parse_integer<std::uint64_t>(cell.value);
+      std::string_view shown = cell.value;
+      const auto value = next_count(shown);
       if (!value) ++skipped_;
       emit(out, snmp_slots_.at(i), counter.metric, "direction", counter.direction, value);
       return;
     }
+  }
+  // What was there before and now is no number counts as skipped.
+  void emit_known(Tick& out, std::optional<Slot>& slot, MetricId metric, std::string_view protocol,
+                  std::optional<std::uint64_t> value) {
+    if (slot && !value) ++skipped_;
+    emit(out, slot, metric, "protocol", protocol, value);
   }
   static void emit(Tick& out, std::optional<Slot>& slot, MetricId metric, const char* key,
                    std::string_view label, std::optional<std::uint64_t> value) {
@@ -137,7 +143,7 @@ std::optional<std::uint64_t> find_socket_count(std::string_view text, std::strin
   while (rest) {
     const std::string_view word = next_field(*rest);
     if (word.empty()) return std::nullopt;
-    const auto value = next_unsigned(*rest);
+    const auto value = next_count(*rest);
     if (word == key) return value;
   }
   return std::nullopt;

@@ -131,7 +131,10 @@ UniqueFd listen_unix(const std::filesystem::path& path, uid_t owner) {
   std::memcpy(&address.storage, &local, sizeof local);
   address.length = sizeof local;
   struct stat status {};
-  if (::lstat(name.c_str(), &status) == 0 && S_ISSOCK(status.st_mode)) {
+  if (::lstat(name.c_str(), &status) == 0) {
+    if (!S_ISSOCK(status.st_mode)) {
+      throw ListenFailure(name + " is in the way of volta's socket; move it away", name, false);
+    }
     if (answers(address)) fail(name, EADDRINUSE);
     ::unlink(name.c_str());
   }

@@ -28,6 +28,9 @@ constexpr std::string_view kFull =
     "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nContent-Length: 0\r\n"
     "Connection: close\r\n\r\n";
 
+// How often it is said that connections cannot be accepted, which is tried ten times a second.
+constexpr std::chrono::minutes kBetweenWords{1};
+
 // Accepts on one socket until closed. On its strand.
 class Listener : public std::enable_shared_from_this<Listener> {
  public:
@@ -74,7 +77,11 @@ class Listener : public std::enable_shared_from_this<Listener> {
     }
     if (error == asio::error::connection_aborted) return accept();
     // Out of descriptors or memory: trying again at once would only spin.
-    log::warning("cannot accept a connection", {{"error", error.message()}});
+    const auto now = std::chrono::steady_clock::now();
+    if (now >= next_word_) {
+      log::warning("cannot accept connections", {{"error", error.message()}});
+      next_word_ = now + kBetweenWords;
+    }
     pause_.expires_after(std::chrono::milliseconds(100));
     pause_.async_wait([self = shared_from_this()](const error_code& cancelled) {
       if (!cancelled && !self->closed_) self->accept();
@@ -116,6 +123,7 @@ class Listener : public std::enable_shared_from_this<Listener> {
   asio::basic_waitable_timer<std::chrono::steady_clock,
                              asio::wait_traits<std::chrono::steady_clock>, Executor>
       pause_;
+  std::chrono::steady_clock::time_point next_word_{};  // of connections that cannot be accepted
   bool closed_ = false;
 };
 

@@ -1,12 +1,20 @@
 #include "http/worker_pool.hpp"
 
 #include <chrono>
+#include <string>
+#include <system_error>
+
+#include "base/error.hpp"
 
 namespace volta {
 
 WorkerPool::WorkerPool(unsigned threads, std::size_t capacity) : jobs_(capacity) {
-  for (unsigned i = 0; i < threads; ++i) {
-    threads_.emplace_back([this] { work(); });
+  try {
+    for (unsigned i = 0; i < threads; ++i) threads_.emplace_back([this] { work(); });
+  } catch (const std::system_error& failure) {
+    stop();  // those that run already: a thread that nobody joins ends the process
+    throw SystemFailure("start", std::to_string(threads) + " threads that answer requests",
+                        failure.code().value());
   }
 }
 

@@ -60,6 +60,14 @@ struct flock whole_file(int type) {
   return lock;
 }
 
+// Whether this file has the name. A name that cannot be looked at just now is believed to be as it
+// was.
+bool stands(const std::filesystem::path& name, dev_t device, ino_t number) {
+  struct stat named {};
+  if (::stat(name.c_str(), &named) != 0) return errno != ENOENT && errno != ENOTDIR;
+  return named.st_dev == device && named.st_ino == number;
+}
+
 LockHolder read_holder(int fd) {
   std::array<char, 512> buffer{};
   const ssize_t got = ::pread(fd, buffer.data(), buffer.size(), 0);
@@ -120,12 +128,20 @@ void DataDirectory::announce(const std::string& text) const {
   }
 }
 
-bool DataDirectory::still_ours() const {
+void DataDirectory::watch(const std::string& name) {
+  struct stat status {};
+  const std::filesystem::path file = path_ / name;
+  if (::stat(file.c_str(), &status) == 0) watched_.push_back({file, status.st_dev, status.st_ino});
+}
+
+std::optional<std::filesystem::path> DataDirectory::lost() const {
   struct stat held {};
-  struct stat named {};
-  if (::stat((path_ / kLockName).c_str(), &named) != 0) return errno != ENOENT && errno != ENOTDIR;
-  return ::fstat(lock_.get(), &held) != 0 ||
-         (held.st_dev == named.st_dev && held.st_ino == named.st_ino);
+  const bool known = ::fstat(lock_.get(), &held) == 0;
+  if (known && !stands(path_ / kLockName, held.st_dev, held.st_ino)) return path_;
+  for (const Watched& file : watched_) {
+    if (!stands(file.path, file.device, file.number)) return file.path;
+  }
+  return std::nullopt;
 }
 
 UniqueFd DataDirectory::open_file(const std::string& name) const {

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include <sys/types.h>
 
@@ -23,9 +24,11 @@ class DataDirectory {
 
   // Absolute, without symbolic links.
   [[nodiscard]] const std::filesystem::path& path() const { return path_; }
-  // False once the directory was removed, moved away or replaced: there is no lock file by its name
-  // any more, or another one. From any thread.
-  [[nodiscard]] bool still_ours() const;
+  // From now on lost() tells also of this file, if it is there.
+  void watch(const std::string& name);
+  // What was removed, moved away or replaced since it was opened: the directory, whose lock file
+  // has its name no more, or a watched file; empty: all is in its place. From any thread.
+  [[nodiscard]] std::optional<std::filesystem::path> lost() const;
   // What a second process is told about the owner, usually the URL it serves.
   void announce(const std::string& text) const;
   // Makes the file, empty, if it is missing. It must not be a symbolic link.
@@ -39,6 +42,12 @@ class DataDirectory {
   gid_t group_ = 0;
   bool give_away_ = false;  // we are root and the directory is another user's
   UniqueFd lock_;
+  struct Watched {
+    std::filesystem::path path;
+    dev_t device;
+    ino_t number;
+  };
+  std::vector<Watched> watched_;
 };
 
 struct LockHolder {

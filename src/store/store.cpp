@@ -92,6 +92,8 @@ struct Store::Parts {
       StoreForwardLog::set_index(*connection, !forwarded->empty());
     }
     foreign.emplace(*connection, series, foreign_head);
+    // What is committed to a file without a name, the journal's included, is gone with the process.
+    for (const char* suffix : {"", "-wal"}) directory.watch(kDatabaseName + std::string(suffix));
     const Committer::Parts parts{clock, hosts, series, runs, head, *foreign, notes, hold};
     writer.emplace(Writer::Database{*connection, directory}, parts, run_reader,
                    Retention(*connection, {clock, hosts, series, runs, head, *foreign, ages},

@@ -98,7 +98,8 @@ void Writer::run_on_thread(std::function<void()> work) {
 void Writer::call(const std::function<void(Connection&)>& work) {
   run_on_thread([&] {
     watch_directory();
-    if (orphaned_) throw Failure("the data directory was removed or replaced; start volta anew");
+    if (orphaned_)
+      throw Failure("the data directory or its store was removed or replaced; start volta anew");
     Transaction transaction(connection_);
     work(connection_);
     transaction.commit();
@@ -257,11 +258,13 @@ void Writer::turn_read_only(const std::string& why, const char* doing) {
 // What is written to files without a name is lost with the process, and another volta may hold the
 // name by now. Asked before each commit, so that none that begins after it is acknowledged.
 void Writer::watch_directory() {
-  if (orphaned_ || directory_.still_ours()) return;
+  if (orphaned_) return;
+  const auto lost = directory_.lost();
+  if (!lost) return;
   orphaned_ = true;
-  turn_read_only(directory_.path().string() + " is not the folder any more that was opened",
-                 "the data directory was removed or replaced; the store takes no data until volta "
-                 "is started anew");
+  turn_read_only(lost->string() + " is not any more what was opened",
+                 "the data directory or its store was removed or replaced; the store takes no data "
+                 "until volta is started anew");
   Group none;
   refuse_all(none, CommitState::failed);
 }

@@ -102,6 +102,10 @@ TEST_CASE("what is malformed is skipped and counted") {
   Bench bench(open_cpu, host.roots());
   CHECK(bench.sample().size() == kCpuModes + 1);
   CHECK(bench.skipped() == 6);
+  // Negative numbers without their sign.
+  host.write("proc/stat", "cpu0 1 18446744073709551615 1 1\nprocs_running 18446744073709551615\n");
+  CHECK(bench.sample().size() == 1);  // the core is online
+  CHECK(bench.skipped() == 8);
 }
 
 TEST_CASE("without /proc/stat there is no such source, and one that vanishes is a failure") {

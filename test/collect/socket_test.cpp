@@ -22,6 +22,9 @@ TEST_CASE("sockets by protocol") {
   CHECK_FALSE(find_socket_count(kSockstat, "TC", "inuse"));
   CHECK_FALSE(find_socket_count("TCP: inuse x\n", "TCP", "inuse"));
   CHECK_FALSE(find_socket_count("", "TCP", "inuse"));
+  // A negative number without its sign.
+  CHECK(find_socket_count("TCP: inuse 9223372036854775807\n", "TCP", "inuse") == INT64_MAX);
+  CHECK_FALSE(find_socket_count("TCP: inuse 18446744073709551615\n", "TCP", "inuse"));
 }
 
 TEST_CASE("values under their names") {
@@ -59,6 +62,11 @@ TEST_CASE("everything of a host without IPv6") {
   host.write("proc/net/snmp", "Tcp: InSegs\nTcp: many\n");
   CHECK(bench.sample().size() == 8);
   CHECK(bench.skipped() == 1);
+  host.write("proc/net/sockstat",
+             "sockets: used 18446744073709551615\nTCP: inuse -1 mem 9223372036854775807\n");
+  host.write("proc/net/snmp", "Tcp: CurrEstab\nTcp: 18446744073709551615\n");
+  CHECK(bench.sample().empty());
+  CHECK(bench.skipped() == 1 + 8 + 1);
 }
 
 }  // namespace

@@ -214,6 +214,26 @@ TEST_CASE_METHOD(LeftBehind, "nothing is acknowledged into a directory that was 
   CHECK(other.writable());
 }
 
+TEST_CASE_METHOD(LeftBehind, "nothing is acknowledged into a store whose files were taken away") {
+  for (const char* name : {"volta.db", "volta.db-wal"}) {
+    CAPTURE(name);
+    const test::TempDir dir;
+    options.directory = dir.path();
+    Store store(options, clock);
+    REQUIRE(store.hosts().add("a", test::token(1)));
+    test::Agent agent(store.journal(), store.hosts().find("a").value().id, test::run_id(1));
+    agent.define(test::gauge("m"));
+    REQUIRE(test::commit(store.journal(), agent.finish_one(0, kStart + 1000, 9)) ==
+            CommitState::committed);
+    std::filesystem::remove(options.directory / name);
+    CHECK(test::commit(store.journal(), agent.finish_one(0, kStart + 2000, 9)) !=
+          CommitState::committed);
+    CHECK_FALSE(store.writable());
+    CHECK_THROWS_WITH(store.hosts().add("b", test::token(2)),
+                      Catch::Matchers::Contains("removed or replaced"));
+  }
+}
+
 TEST_CASE("a directory that cannot be written is refused in a sentence") {
   const test::TempDir dir;
   const auto place = dir.path() / "place";
