@@ -238,7 +238,7 @@ class StoreBench {
     }
     std::sort(took.begin(), took.end());
     report_.queries.push_back({std::move(what), std::string(query.expression), took.size(),
-                               took[took.size() / 2], took[(took.size() - 1) * 99 / 100]});
+                               took[took.size() / 2], took[(took.size() * 99 + 99) / 100 - 1]});
   }
 
   const BenchStorePlan plan_;
