@@ -68,7 +68,7 @@ function network(name, seed, peak) {
 
 function filesystem(device, mountpoint, size, share) {
   const labels = { device, fstype: "ext4", mountpoint };
-  return [gauge("volta_filesystem_size_bytes", labels, "bytes", () => size), gauge("volta_filesystem_used_bytes", labels, "bytes", () => size * share)];
+  return [gauge("volta_filesystem_size_bytes", labels, "bytes", () => size), gauge("volta_filesystem_used_bytes", labels, "bytes", () => size * share * 0.95), gauge("volta_filesystem_available_bytes", labels, "bytes", () => size * (1 - share) * 0.95)];
 }
 
 function pressure(busy) {

