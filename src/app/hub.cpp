@@ -4,6 +4,7 @@
 
 #include "app/commands.hpp"
 #include "app/process.hpp"
+#include "app/replace_file.hpp"
 #include "app/settings.hpp"
 #include "base/error.hpp"
 #include "store/inspect.hpp"
@@ -84,15 +85,19 @@ StoreOptions store_options(const Settings& settings, const PeerOptions& peers,
 
 namespace {
 
+// Where it is, another engine keeps the samples, and those in the store are its last hour.
+constexpr const char* kEngineMark = "volta.engine";
+
 // What another engine has taken goes after an hour; so would all that is there.
 void refuse_kept_samples(const std::filesystem::path& directory) {
-  bool sealed = false;
+  if (std::filesystem::exists(directory / kEngineMark)) return;
+  bool kept = false;
   try {
-    sealed = holds_store(directory) && holds_packs(directory);
+    kept = holds_store(directory) && holds_samples(directory);
   } catch (const Failure&) {
     return;  // of an older schema, or broken, which opening it says better
   }
-  if (!sealed) return;
+  if (!kept) return;
   throw StartFailure(Exit::configuration,
                      directory.string() +
                          " holds samples of volta's own engine, which another engine's volta keeps "
@@ -114,7 +119,18 @@ IngestOptions ingest_options(const HubOptions& options) {
 
 std::unique_ptr<Store> open_hub_store(const HubOptions& options, const Clock& clock) {
   if (options.engine) refuse_kept_samples(options.store.directory);
-  return open_store(options.store, clock);
+  auto store = open_store(options.store, clock);
+  const std::filesystem::path mark = store->directory() / kEngineMark;
+  try {
+    if (!options.engine) {
+      std::filesystem::remove(mark);
+    } else if (!std::filesystem::exists(mark)) {
+      replace_file(mark, "another engine keeps the samples; here is the last hour of them\n");
+    }
+  } catch (const std::exception& failure) {
+    throw StartFailure(Exit::data_directory, failure.what());
+  }
+  return store;
 }
 
 }  // namespace

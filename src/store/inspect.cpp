@@ -17,9 +17,11 @@ Connection reader_of(const std::filesystem::path& directory) {
 
 }  // namespace
 
-bool holds_packs(const std::filesystem::path& directory) {
+bool holds_samples(const std::filesystem::path& directory) {
   Connection source = reader_of(directory);
-  return source.number("SELECT count(*) FROM (SELECT 1 FROM pack LIMIT 1)") > 0;
+  return source.number(
+             "SELECT EXISTS(SELECT 1 FROM pack) OR EXISTS(SELECT 1 FROM journal) OR "
+             "EXISTS(SELECT 1 FROM foreign_row)") > 0;
 }
 
 std::vector<HostEntry> hosts_of_served(const std::filesystem::path& directory) {

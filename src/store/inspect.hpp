@@ -12,8 +12,8 @@
 
 namespace volta {
 
-// Whether anything was sealed there.
-bool holds_packs(const std::filesystem::path& directory);
+// Whether there are samples, sealed or not.
+bool holds_samples(const std::filesystem::path& directory);
 // The hosts that are there, by name.
 std::vector<HostEntry> hosts_of_served(const std::filesystem::path& directory);
 StoreStats stats_of_served(const std::filesystem::path& directory, std::size_t most);

@@ -256,6 +256,23 @@ def case_an_engine_that_hangs_holds_nobody():
                 client.close()
 
 
+def case_own_samples_are_not_given_up_for_another_engine():
+    """Sealed or not: what volta keeps itself would be gone after an hour."""
+    with Folder() as folder:
+        url = f"http://127.0.0.1:{free_port()}"
+        engine = configured(folder, f'[store]\nengine = "prometheus"\nwrite_url = "{url}/api/v1/write"\nquery_url = "{url}"\n')
+        with Volta("local", "--listen", "127.0.0.1:0", "--data", folder / "own") as volta:
+            wait_until("samples", lambda: values(volta.port(), "volta_load1"))
+        for _ in range(2):
+            code, _, err = run("local", "--listen", "127.0.0.1:0", "--data", folder / "own", *engine, expected=None)
+            assert code == 3 and "holds samples of volta's own engine" in err, (code, err)
+            run("store", "seal", "--data", folder / "own")
+        # A directory of its own is one after a restart too, until volta keeps the samples itself again.
+        for arguments, marked in ((engine, True), (engine, True), ((), False)):
+            with Volta("local", "--listen", "127.0.0.1:0", "--data", folder / "new", *arguments) as volta:
+                assert (folder / "new/volta.engine").exists() == marked
+
+
 def case_engine_that_is_away_is_said():
     """The page and /readyz say so, agents keep theirs, the log says why; wrong configuration is refused with its place."""
     with Folder() as folder:
