@@ -198,11 +198,13 @@ function frequency(series: RawSeries[]): Drawn[] {
   ];
 }
 
+// Of what users may fill, as df counts: what is kept for root is neither used nor available.
 function filesystems(series: RawSeries[]): Drawn[] {
-  return named(series, "volta_filesystem_size_bytes")
-    .flatMap(({ labels, values: size }) => {
+  return named(series, "volta_filesystem_available_bytes")
+    .flatMap(({ labels, values: available }) => {
       const used = named(series, "volta_filesystem_used_bytes").find((entry) => entry.labels["mountpoint"] === labels["mountpoint"] && entry.labels["device"] === labels["device"]);
-      return used ? [{ label: labels["mountpoint"] ?? "", values: used.values.map((value, i) => ((size[i] as number) > 0 ? (100 * value) / (size[i] as number) : Number.NaN)) }] : [];
+      const share = (value: number, i: number): number => (value + (available[i] as number) > 0 ? (100 * value) / (value + (available[i] as number)) : Number.NaN);
+      return used ? [{ label: labels["mountpoint"] ?? "", values: used.values.map(share) }] : [];
     })
     .sort((a, b) => (mean(b.values) || 0) - (mean(a.values) || 0));
 }
@@ -223,7 +225,7 @@ export const kPanels: Panel[] = [
   { id: "fans", hue: 6, title: "Fans", unit: "rpm", kind: "line", scale: "zero", names: ["volta_fan_speed_rpm"], optional: true, most: 12, build: each(sensorName) },
   { id: "frequency", hue: 1, title: "Processor clock", unit: "hertz", kind: "line", scale: "zero", names: ["volta_cpu_frequency_hertz"], optional: true, most: 3, build: frequency },
   { id: "load", hue: 1, title: "Load average", unit: "count", kind: "line", scale: "zero", names: Object.keys(loadNames), most: 3, build: (series) => series.map(({ name, values }) => ({ label: loadNames[name] ?? name, values })) },
-  { id: "filesystems", hue: 2, title: "Filesystems in use", unit: "percent", kind: "line", scale: "percent", names: ["volta_filesystem_size_bytes", "volta_filesystem_used_bytes"], optional: true, most: 8, build: filesystems },
+  { id: "filesystems", hue: 2, title: "Filesystems in use", unit: "percent", kind: "line", scale: "percent", names: ["volta_filesystem_available_bytes", "volta_filesystem_used_bytes"], optional: true, most: 8, build: filesystems },
   { id: "battery", hue: 5, title: "Battery charge", unit: "percent", kind: "line", scale: "percent", names: ["volta_battery_charge_ratio"], optional: true, most: 4, build: each(({ battery }) => battery ?? "", 100) },
 ];
 

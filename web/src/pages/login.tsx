@@ -61,7 +61,7 @@ export function Login() {
       <button type="submit" class="primary" disabled={busy.value || key.value === ""}>
         {busy.value ? "Checking" : "Log in"}
       </button>
-      <p class="muted">The server wrote its key at first start. On that machine, this prints it:</p>
+      <p class="muted">volta wrote its key at first start into <code>access-key</code> in its data directory. Of a server with the usual one, this prints it on that machine:</p>
       <Command text="volta server --show-access-key" />
     </form>
   );

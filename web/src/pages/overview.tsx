@@ -133,8 +133,8 @@ function totals(all: { vitals: Vitals; host: Host }[]): Totals {
     if (vitals.temperature !== null && vitals.temperature > (sum.hottest?.value ?? -Infinity)) {
       sum.hottest = { value: vitals.temperature, name: all.length > 1 ? host.name : vitals.temperature_name };
     }
-    if (vitals.root_size && vitals.root_used !== null && vitals.root_used / vitals.root_size > (sum.fullest?.share ?? -1)) {
-      sum.fullest = { share: vitals.root_used / vitals.root_size, size: vitals.root_size };
+    if (vitals.root_size && vitals.root_used !== null && vitals.root_used > (sum.fullest?.share ?? -1)) {
+      sum.fullest = { share: vitals.root_used, size: vitals.root_size };
     }
   }
   sum.cpu = sum.cores > 0 ? (100 * busy) / sum.cores : null;

@@ -36,8 +36,8 @@ export interface Vitals {
   sent: number | null;
   temperature: number | null;
   temperature_name: string;
-  root_used: number | null;
   root_size: number | null;
+  root_used: number | null; // share of what users may fill, as df has it
   unreadable: { zone: string; source: string }[]; // sensors that exist but may not be read
 }
 
@@ -55,6 +55,7 @@ export const kVitalNames = [
   "volta_temperature_celsius",
   "volta_filesystem_size_bytes",
   "volta_filesystem_used_bytes",
+  "volta_filesystem_available_bytes",
 ];
 
 // What of these has a line on the overview, so that its past is worth fetching.
@@ -131,6 +132,10 @@ function isMachine(reading: Reading): boolean {
   return reading.labels["zone"] === "host";
 }
 
+function shareUsed(used: number | null | undefined, available: number | null | undefined): number | null {
+  return used !== null && used !== undefined && available !== null && available !== undefined && used + available > 0 ? used / (used + available) : null;
+}
+
 export function summarise(readings: readonly Reading[]): Vitals {
   const byName = new Map<string, Reading[]>();
   for (const reading of readings) {
@@ -162,8 +167,8 @@ export function summarise(readings: readonly Reading[]): Vitals {
     sent: sumBy(of("volta_network_transmit_bytes_total"), "interface", isOuterInterface),
     temperature: heat?.value ?? null,
     temperature_name: heat ? sensorName(heat.labels) : "",
-    root_used: of("volta_filesystem_used_bytes").find(isRoot)?.value ?? null,
     root_size: of("volta_filesystem_size_bytes").find(isRoot)?.value ?? null,
+    root_used: shareUsed(of("volta_filesystem_used_bytes").find(isRoot)?.value, of("volta_filesystem_available_bytes").find(isRoot)?.value),
     unreadable: of("volta_energy_readable")
       .filter((reading) => reading.value === 0)
       .map(({ labels }) => ({ zone: labels["zone"] ?? "", source: labels["source"] ?? "" })),
