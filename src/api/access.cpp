@@ -180,7 +180,7 @@ std::optional<Declined> Access::check_key(const HttpRequest& request, std::strin
     return std::nullopt;
   }
   log::warning("wrong access key", {{"peer", request.peer.address}});
-  return wrong_key("the access key is wrong; `volta server --show-access-key` prints it");
+  return wrong_key("the access key is wrong; it stands in access-key in the data directory");
 }
 
 std::variant<Who, Declined> Access::identify(const HttpRequest& request) {

@@ -11,6 +11,14 @@ bool only_loopback(const std::string& address) {
   return parsed && is_loopback(parsed->host);
 }
 
+std::vector<std::string> page_names(const Settings& settings, const std::string& hostname) {
+  std::vector<std::string> names = settings.list("http.allowed_hosts");
+  if (only_loopback(settings.text("http.listen")) || hostname.empty()) return names;
+  names.push_back(hostname);
+  names.push_back(hostname.substr(0, hostname.find('.')));
+  return names;
+}
+
 std::optional<std::string> http_exposure(const Settings& settings) {
   const std::string& listen = settings.text("http.listen");
   if (only_loopback(listen) || settings.boolean("http.insecure")) return std::nullopt;

@@ -6,6 +6,7 @@
 #include <initializer_list>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "api/access.hpp"
 #include "app/settings.hpp"
@@ -14,6 +15,10 @@ namespace volta {
 
 // True if nobody beyond this machine can connect to the address setting ("127.0.0.1:8420").
 bool only_loopback(const std::string& address);
+
+// Names by which the page may be asked for: those of the settings, and where it is reachable from
+// other machines the machine's own, whole and up to its first dot.
+std::vector<std::string> page_names(const Settings& settings, const std::string& hostname);
 
 // What a role refuses to start with, or empty: HTTP in plaintext beyond loopback, and plaintext of
 // agents there, without the flag that allows it.

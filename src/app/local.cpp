@@ -83,7 +83,7 @@ int run_local(const RoleOptions& options) {
   peers.host = host.name;
   hub.add_peers(std::move(peers));
   hub.open_api(local_access(listen, hub.data()), host.uid);
-  hub.listen({listen, settings.list("http.allowed_hosts")});
+  hub.listen({listen, page_names(settings, read_hostname(host_roots(settings)))});
   hub.serve();
   uplink.start();
   measure.start();

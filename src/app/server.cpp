@@ -93,7 +93,7 @@ int run_server(const RoleOptions& options, bool show_access_key) {
   hub.open_api(access);
   // Nobody is let in before both addresses are taken: an agent must not be told that a batch is
   // safe by a server that then cannot start.
-  hub.listen({settings.text("http.listen"), settings.list("http.allowed_hosts")});
+  hub.listen({settings.text("http.listen"), page_names(settings, read_hostname({}))});
   const std::unique_ptr<RpcServer> rpc = listen_for_agents(settings, hub.sink());
   hub.serve();
   const HostPort rpc_address{parse_host_port(settings.text("rpc.listen"))->host, rpc->port()};

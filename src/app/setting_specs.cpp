@@ -157,7 +157,7 @@ std::vector<SettingSpec> every_setting() {
       {"http.insecure", T::boolean, "false", "local server",
        "Serve plain HTTP beyond loopback too"},
       {"http.allowed_hosts", T::text_list, "", "local server",
-       "Names by which browsers reach the page, besides the address itself"},
+       "Names by which the page is reached, besides the address itself and the machine's own name"},
       {"rpc.listen", T::listen, "127.0.0.1:8421", "server", "Where agents arrive"},
       {"rpc.insecure_plaintext", T::boolean, "false", "server agent",
        "Speak to the other end without encryption beyond loopback"},

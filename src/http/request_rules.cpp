@@ -78,8 +78,10 @@ std::optional<HeadRefusal> judge_host(const RequestHead& head, const RequestRule
       rules.host_names.end()) {
     return std::nullopt;
   }
-  return HeadRefusal{421, "unknown_host",
-                     "this server is not known by the name in the Host header"};
+  return HeadRefusal{
+      421, "unknown_host",
+      "this server is not known by the name in the Host header; names other than the "
+      "machine's own are told to it in [http] allowed_hosts"};
 }
 
 std::optional<HeadRefusal> judge_framing(const RequestHead& head) {

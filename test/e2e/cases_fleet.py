@@ -223,6 +223,17 @@ def case_rotation_and_removal_close_the_link():
             wait_until("refused with the old token", lambda: "token" in sender.stderr and "refuse" in sender.stderr.lower(), 15)
 
 
+def case_a_server_is_known_by_its_own_name():
+    name = socket.gethostname()
+    with Folder() as folder, Volta("server", "--listen", "0.0.0.0:0", "--insecure-http", "--rpc-listen", "127.0.0.1:0", "--data", folder / "server") as hub:
+        for host, expected in ((name, 200), (name.split(".")[0].upper(), 200), ("127.0.0.1", 200), ("evil.example", 421), (name + ".evil.example", 421)):
+            status, _, text = request(hub.port(), "/healthz", headers={"Host": f"{host}:{hub.port()}"})
+            assert status == expected and ("allowed_hosts" in text) == (status == 421), (host, status, text)
+    # Nobody beyond the machine reaches it: there is no login to stop a page of elsewhere that has the machine's name.
+    with Folder() as folder, Volta("local", "--listen", "127.0.0.1:0", "--data", folder / "local") as local:
+        assert request(local.port(), "/healthz", headers={"Host": "a-name-of-its-own"})[0] == 421
+
+
 def case_access_key_guards_the_server():
     with Folder() as folder, server(folder) as hub:
         port, key = hub.port(), key_of(folder)
