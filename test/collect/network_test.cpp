@@ -74,7 +74,7 @@ TEST_CASE("interfaces that come and go are forgotten when there are too many") {
     std::string text = kHead;
     for (int i = 0; i < 1000; ++i) {
       text +=
-          "cali" + std::to_string(round * 1000 + i) + ": 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16\n";
+          "tap" + std::to_string(round * 1000 + i) + ": 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16\n";
     }
     host.write("proc/net/dev", text);
     bench.sample();
