@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "energy/host_model.hpp"
 #include "model/metric_ids.hpp"
@@ -85,13 +86,17 @@ void Account::run(Tick& tick) {
 void Account::take_zones(Tick& tick, const TickDisturbance& disturbance) {
   while (zones_.size() < tick.zones().size()) {
     const ZoneInfo& info = tick.zones()[zones_.size()];
-    zones_.push_back({info, ZoneMeter(info), {}, false, {}, 0});
+    zones_.push_back({info, ZoneMeter(info), {}, false, {}, {}, 0});
     zones_.back().info.error_ratio = error_bound(info);
   }
-  for (Zone& zone : zones_) zone.read_now = false;
+  for (Zone& zone : zones_) {
+    zone.read_now = false;
+    zone.since.suspended |= disturbance.suspended;
+    zone.since.clock_jumped |= disturbance.clock_jumped;
+  }
   for (const ZoneReading& reading : tick.zone_readings()) {
     Zone& zone = zones_.at(reading.zone);
-    zone.meter.add(reading, disturbance);
+    zone.meter.add(reading, std::exchange(zone.since, {}));
     zone.read_now = true;
     zone.read_at = tick.boottime();
     const std::chrono::duration<double> interval = zone.meter.interval();

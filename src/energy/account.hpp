@@ -39,6 +39,7 @@ class Account {
     ZoneMeter meter;
     Outputs outputs;
     bool read_now = false;  // in this tick
+    TickDisturbance since;  // it was read: some are not read at each tick
     std::chrono::nanoseconds read_at{};
     double minute_uj = 0;  // decaying with a time constant of a minute, to check psys by
   };

@@ -16,9 +16,9 @@ enum class Repair : std::uint8_t { wrap, reset, gap, spike, suspend, clock };
 constexpr std::size_t kRepairKinds = 6;
 std::string_view to_text(Repair repair);
 
-// Times that cannot be read off one counter; the same for all zones of a tick.
+// Times that cannot be read off one counter: of a tick, or of the ticks since a zone was read.
 struct TickDisturbance {
-  bool suspended = false;     // the machine slept since the last tick
+  bool suspended = false;     // the machine slept since the last tick, or the last reading
   bool clock_jumped = false;  // the wall clock was set
 };
 

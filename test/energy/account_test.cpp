@@ -228,6 +228,28 @@ TEST_CASE("after a night's sleep the power is that of the second after it") {
   CHECK(machine.shown.at(host("volta_power_watts", "derived", "rapl")) == 10'000);
 }
 
+TEST_CASE("a sleep between two readings of a slow sensor is not counted at full power") {
+  Machine machine;
+  const auto meter = machine.zone("platform", "power_meter:1", "hwmon");
+  const auto energy = [&] {
+    return machine.shown.at(
+        R"(volta_energy_joules_total{device="power_meter:1",quality="measured",source="hwmon",zone="platform"})");
+  };
+  machine.run({}, {{meter, 10'000'000}});
+  for (int i = 0; i < 4; ++i) machine.run({});
+  machine.run({}, {{meter, 10'000'000}});
+  const std::int64_t before = energy();
+  CHECK(before == 50'000'000);
+  machine.run({});
+  machine.clock.suspend(seconds(20));
+  for (int i = 0; i < 3; ++i) machine.run({});  // awake again, and not yet read
+  machine.run({}, {{meter, 10'000'000}});
+  CHECK(energy() == before);
+  for (int i = 0; i < 4; ++i) machine.run({});
+  machine.run({}, {{meter, 10'000'000}});
+  CHECK(energy() == before + 50'000'000);
+}
+
 TEST_CASE("repairs are counted in series of their own, suspends and set clocks among them") {
   Machine machine;
   const auto package = machine.zone("package", "package-0");
