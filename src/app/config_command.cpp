@@ -29,16 +29,6 @@ void show_tables(const TableSpec& spec, const std::string& name,
   }
 }
 
-// The flags that allow them may stand on the command line of the role, so these are only warnings.
-std::vector<std::string> exposures(const std::string& role, const Settings& settings) {
-  std::vector<std::string> texts;
-  if (role == "agent") return texts;
-  if (const auto text = http_exposure(settings)) texts.push_back(*text);
-  if (role != "server") return texts;
-  if (const auto text = rpc_exposure(settings)) texts.push_back(*text);
-  return texts;
-}
-
 }  // namespace
 
 int run_config(const ConfigOptions& options) {
@@ -54,9 +44,12 @@ int run_config(const ConfigOptions& options) {
   if (!settings) throw StartFailure(Exit::configuration, settings.error().text);
   std::vector<std::string> warnings = settings->warnings();
   if (options.action == "check") {
-    if (options.role != "agent") peer_options(*settings);  // throws what the role's start would
-    const std::vector<std::string> more = exposures(options.role, *settings);
-    warnings.insert(warnings.end(), more.begin(), more.end());
+    if (options.role != "agent") {
+      peer_options(*settings);  // throws what the role's start would
+      // The flags that allow these may stand on the role's command line: only warnings here.
+      const std::vector<std::string> open = exposures(options.role, *settings);
+      warnings.insert(warnings.end(), open.begin(), open.end());
+    }
   }
   for (const std::string& warning : warnings)
     std::cerr << "volta: warning: " << printable(warning) << '\n';

@@ -19,26 +19,28 @@ std::vector<std::string> page_names(const Settings& settings, const std::string&
   return names;
 }
 
-std::optional<std::string> http_exposure(const Settings& settings) {
-  const std::string& listen = settings.text("http.listen");
-  if (only_loopback(listen) || settings.boolean("http.insecure")) return std::nullopt;
-  return listen +
-         " is reachable from other machines, and this version serves no TLS; to serve plain HTTP "
-         "there all the same, add --insecure-http";
-}
-
-std::optional<std::string> rpc_exposure(const Settings& settings) {
-  const std::string& listen = settings.text("rpc.listen");
-  if (only_loopback(listen) || settings.boolean("rpc.insecure_plaintext")) return std::nullopt;
-  return listen +
-         " is reachable from other machines, and this version speaks no TLS to agents; to accept "
-         "plaintext there all the same, add --insecure-plaintext here and on the agents";
-}
-
-void refuse_exposure(std::initializer_list<std::optional<std::string>> exposures) {
-  for (const auto& exposure : exposures) {
-    if (exposure) throw StartFailure(Exit::configuration, *exposure);
+std::vector<std::string> exposures(const std::string& role, const Settings& settings) {
+  std::vector<std::string> found;
+  const std::string& http = settings.text("http.listen");
+  if (!only_loopback(http) && !settings.boolean("http.insecure")) {
+    found.push_back(http +
+                    " is reachable from other machines, and this version serves no TLS; to serve "
+                    "plain HTTP there all the same, add --insecure-http");
   }
+  if (role != "server") return found;
+  const std::string& rpc = settings.text("rpc.listen");
+  if (!only_loopback(rpc) && !settings.boolean("rpc.insecure_plaintext")) {
+    found.push_back(rpc +
+                    " is reachable from other machines, and this version speaks no TLS to agents; "
+                    "to accept plaintext there all the same, add --insecure-plaintext here and on "
+                    "the agents");
+  }
+  return found;
+}
+
+void refuse_exposure(const std::string& role, const Settings& settings) {
+  const std::vector<std::string> found = exposures(role, settings);
+  if (!found.empty()) throw StartFailure(Exit::configuration, found.front());
 }
 
 AccessKey access_key_of(const std::filesystem::path& dir) {

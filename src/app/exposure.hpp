@@ -3,8 +3,6 @@
 #pragma once
 
 #include <filesystem>
-#include <initializer_list>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,12 +18,11 @@ bool only_loopback(const std::string& address);
 // other machines the machine's own, whole and up to its first dot.
 std::vector<std::string> page_names(const Settings& settings, const std::string& hostname);
 
-// What a role refuses to start with, or empty: HTTP in plaintext beyond loopback, and plaintext of
-// agents there, without the flag that allows it.
-std::optional<std::string> http_exposure(const Settings& settings);
-std::optional<std::string> rpc_exposure(const Settings& settings);
-// Throws StartFailure with the first of what is given.
-void refuse_exposure(std::initializer_list<std::optional<std::string>> exposures);
+// What "local" or "server" refuses to start with, a sentence each: HTTP in plaintext beyond
+// loopback, and plaintext of agents there, without the flag that allows it.
+std::vector<std::string> exposures(const std::string& role, const Settings& settings);
+// Throws StartFailure with the first of them.
+void refuse_exposure(const std::string& role, const Settings& settings);
 
 // The key in DIR/access-key, made at the first start. Throws StartFailure.
 AccessKey access_key_of(const std::filesystem::path& dir);

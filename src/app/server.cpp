@@ -69,7 +69,7 @@ int run_server(const RoleOptions& options, bool show_access_key) {
     std::cout << load_or_make_access_key(data) << '\n';
     return code(Exit::done);
   }
-  refuse_exposure({http_exposure(settings), rpc_exposure(settings)});
+  refuse_exposure("server", settings);
   limit_malloc_arenas(2);
   keep_freed_memory(kKeptFreedBytes);
   block_stop_signals();
