@@ -23,6 +23,7 @@ import urllib.request
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "e2e"))
 import lib  # noqa: E402
+from ports import free_port  # noqa: E402
 
 def cpu_seconds(pid):
     """In nanoseconds of the kernel's scheduler: a minute of an agent is one or two of the ticks that /proc/PID/stat counts in."""
@@ -33,12 +34,6 @@ def memory(pid):
     """(resident, anonymous) bytes."""
     text = pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text()
     return tuple(int(re.search(rf"^{key}: +(\d+)", text, re.M).group(1)) * 1024 for key in ("Rss", "Anonymous"))
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class Relay(threading.Thread):

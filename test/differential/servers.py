@@ -4,7 +4,6 @@ import http.client
 import json
 import os
 import re
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -18,6 +17,7 @@ from samples import labels_in
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "e2e"))
 import remote_write  # noqa: E402
+from ports import free_port  # noqa: E402
 
 ASKERS = 3  # at a time, of one server
 TIMEOUT_S = 120
@@ -85,9 +85,7 @@ class Prometheus(Server):
         tsdb = folder / "tsdb"
         config = folder / "prometheus.yml"
         config.write_text("global: {}\n")
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = free_port()
         super().__init__([program, f"--config.file={config}", f"--storage.tsdb.path={tsdb}", f"--web.listen-address=127.0.0.1:{self.port}",
                           "--storage.tsdb.retention.time=100y", "--web.enable-remote-write-receiver", "--log.level=warn"], folder / "prometheus.log", "")
 

@@ -13,8 +13,8 @@ from cases_fleet import agent, host_named, key_of, token_for
 from cases_peers import prometheus_server, victoria
 from cases_prometheus import data, prometheus, sample_times, values, write
 from cases_scrape import configured
-from exporter import free_port
 from lib import Folder, Ticker, Volta, get, request, run, wait_until
+from ports import free_port
 
 # An agent's backlog is older than what it sends now: Prometheus takes that only if told to.
 OUT_OF_ORDER = "storage: { tsdb: { out_of_order_time_window: 1h } }\n"

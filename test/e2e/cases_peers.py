@@ -9,8 +9,9 @@ import urllib.parse
 import lib
 from cases_prometheus import access_key, data, local, server, values
 from cases_scrape import configured, self_metrics
-from exporter import Exporter, free_port
+from exporter import Exporter
 from lib import Folder, Skip, Volta, request, wait_until
+from ports import free_port
 
 
 class Peer:

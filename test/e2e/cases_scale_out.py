@@ -16,8 +16,8 @@ from cases_fleet import host_named
 from cases_peers import victoria
 from cases_prometheus import data, sample_times, values
 from cases_scrape import configured
-from exporter import free_port
 from lib import Folder, Skip, Ticker, Volta, get, request, run, wait_until
+from ports import free_port
 
 # Two servers may both have written a batch whose acknowledgement was lost.
 ONCE = "-dedup.minScrapeInterval=1ms"

@@ -1,15 +1,7 @@
-"""An exporter of the tests' own, whose text they change while it is asked; and where servers that are not volta listen."""
+"""An exporter of the tests' own, whose text they change while it is asked."""
 import base64
 import http.server
-import socket
 import threading
-
-
-def free_port():
-    """A loopback port that nobody listens on now, for a server that must keep its address over a restart."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class Exporter:

@@ -3,7 +3,8 @@ import json
 import re
 import time
 
-from process import Command, Server, directory_bytes, free_port, http
+from ports import free_port
+from process import Command, Server, directory_bytes, http
 
 LONG = 7200  # seconds that a load may take
 
