@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # Installs what the tests need, builds, and runs every test. The last line is `N passed, N failed`.
-#   packaging/test.sh [SUITE ...]     suites: tidy web e2e asan differential e2e-asan tsan e2e-tsan lint; and, not by default since asan runs the
-#                                     same cases, units: without a sanitizer, the quickest while one works on something
+#   packaging/test.sh [SUITE ...]     suites: tidy web e2e asan differential e2e-asan web-asan tsan e2e-tsan web-tsan lint; and, not by default
+#                                     since asan runs the same cases, units: without a sanitizer, the quickest while one works on something
 . "$(dirname "$0")/common.sh"
 
 TEST_PACKAGES="catch2 clang-format-14 haproxy prometheus prometheus-node-exporter victoria-metrics file"
-ALL="tidy web e2e asan differential e2e-asan tsan e2e-tsan lint"
+ALL="tidy web e2e asan differential e2e-asan web-asan tsan e2e-tsan web-tsan lint"
 SUITES=${*:-$ALL}
 LOGS="$TOP/build/logs"
 SUMMARY="$TOP/build/logs/summary"
@@ -55,13 +55,15 @@ if wants tidy; then suite tidy tidy; fi
 if wants units; then configure_and_build test -DCMAKE_BUILD_TYPE=RelWithDebInfo -DVOLTA_STATIC=OFF -DVOLTA_WERROR=ON; suite units python3 "$TOP/test/run_units.py" "$TOP/build/test"; fi
 if wants web; then install_packages chromium; suite web "$TOP/test/web/run.sh" "$TOP/build/release/volta"; fi
 if wants e2e; then suite e2e "${E2E[@]}" "$TOP/build/release/volta"; fi
-if wants asan || wants differential || wants e2e-asan; then sanitized asan address,undefined; fi
+if wants asan || wants differential || wants e2e-asan || wants web-asan; then sanitized asan address,undefined; fi
 if wants asan; then suite asan python3 "$TOP/test/run_units.py" "$TOP/build/asan"; fi
 if wants differential; then suite differential python3 "$TOP/test/differential/check.py" --eval "$TOP/build/asan/promql_eval" --volta "$TOP/build/asan/volta"; fi
 if wants e2e-asan; then suite e2e-asan "${E2E[@]}" "$TOP/build/asan/volta"; fi
-if wants tsan || wants e2e-tsan; then sanitized tsan thread; fi
+if wants web-asan; then install_packages chromium; suite web-asan "$TOP/test/web/run.sh" "$TOP/build/asan/volta" --only-real; fi
+if wants tsan || wants e2e-tsan || wants web-tsan; then sanitized tsan thread; fi
 if wants tsan; then suite tsan python3 "$TOP/test/run_units.py" "$TOP/build/tsan"; fi
 if wants e2e-tsan; then suite e2e-tsan "${E2E[@]}" "$TOP/build/tsan/volta"; fi
+if wants web-tsan; then install_packages chromium; suite web-tsan "$TOP/test/web/run.sh" "$TOP/build/tsan/volta" --only-real; fi
 if wants lint; then install_packages clang-tidy-14; sanitized asan address,undefined; suite lint "$TOP/packaging/lint.py" "$TOP/build/asan"; fi
 
 cat "$SUMMARY"
