@@ -74,7 +74,10 @@ class Scraper(threading.Thread):
 
     def run(self):
         while not self.stopped.wait(1.0):
-            text = urllib.request.urlopen(self.url, timeout=5).read().decode()
+            try:
+                text = urllib.request.urlopen(self.url, timeout=5).read().decode()
+            except OSError:  # it was stopped
+                return
             self.series = sum(1 for line in text.splitlines() if line and not line.startswith("#"))
             self.scrapes += 1
 
