@@ -1,4 +1,8 @@
 // volta agent: measures this machine and sends it to a server.
+#include <exception>
+#include <string>
+#include <utility>
+
 #include <unistd.h>
 
 #include "app/commands.hpp"
@@ -7,9 +11,39 @@
 #include "app/ready_line.hpp"
 #include "app/secret_file.hpp"
 #include "base/host_port.hpp"
+#include "base/log.hpp"
 #include "rpc/client.hpp"
 
 namespace volta {
+namespace {
+
+// A token that was replaced is put into its file while the agent runs, which would lose by a
+// restart what it holds in memory.
+class TokenFile {
+ public:
+  explicit TokenFile(std::string path) : path_(std::move(path)), token_(read_token_file(path_)) {}
+
+  // What the file holds; while it cannot be read, what it held before. On one thread.
+  const HostToken& newest() {
+    try {
+      token_ = read_token_file(path_);
+      complaint_.clear();
+    } catch (const std::exception& failure) {
+      if (complaint_ != failure.what()) {
+        complaint_ = failure.what();
+        log::warning("the host token that was read before is used", {{"reason", complaint_}});
+      }
+    }
+    return token_;
+  }
+
+ private:
+  std::string path_;
+  HostToken token_;
+  std::string complaint_;
+};
+
+}  // namespace
 
 int run_agent(const RoleOptions& options) {
   const Settings settings = load_settings("agent", options.config, options.flags);
@@ -21,7 +55,7 @@ int run_agent(const RoleOptions& options) {
     throw StartFailure(
         Exit::usage,
         "which token? Add --token-file FILE; `volta host add NAME` on the server prints one");
-  const HostToken token = read_token_file(settings.text("agent.token_file"));
+  TokenFile token(settings.text("agent.token_file"));
   limit_malloc_arenas(1);
   block_stop_signals();
   const Clock& clock = system_clock();
@@ -34,7 +68,8 @@ int run_agent(const RoleOptions& options) {
 
   const HostRoots roots = host_roots(settings);
   UplinkOptions uplink_options;
-  uplink_options.identity = agent_identity(token, roots, read_hostname(roots));
+  uplink_options.identity =
+      agent_identity([&token] { return token.newest(); }, roots, read_hostname(roots));
   uplink_options.flush = settings.duration("agent.flush");
   Uplink uplink(std::make_unique<RpcAgentLink>(link), clock, std::move(uplink_options));
   Measure measure(settings, clock, uplink, [&uplink] { return uplink.counters(); });

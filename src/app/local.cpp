@@ -75,7 +75,8 @@ int run_local(const RoleOptions& options) {
   const auto [host, token] = claim_local_host(hub.directory(), name);
 
   UplinkOptions uplink_options;
-  uplink_options.identity = agent_identity(token, host_roots(settings), host.name);
+  uplink_options.identity =
+      agent_identity([token = token] { return token; }, host_roots(settings), host.name);
   uplink_options.flush = kFlush;
   Uplink uplink(std::make_unique<DirectLink>(hub.sink()), clock, std::move(uplink_options));
   Measure measure(settings, clock, uplink, [&uplink] { return uplink.counters(); });

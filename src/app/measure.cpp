@@ -84,10 +84,10 @@ void Measure::warn_of_unreadable_sensors() const {
       {{"mend_with", facts_.energy_command}});
 }
 
-AgentIdentity agent_identity(const HostToken& token, const HostRoots& roots,
+AgentIdentity agent_identity(std::function<HostToken()> token, const HostRoots& roots,
                              const std::string& host_name) {
   AgentIdentity identity;
-  identity.token = token;
+  identity.token = std::move(token);
   identity.host_name = host_name;
   identity.agent_version = kVersion;
   // Read anew at each hello: a reboot or a new kernel shows after the next connection.

@@ -49,7 +49,7 @@ class Measure {
 };
 
 // What an agent says of itself at hello.
-AgentIdentity agent_identity(const HostToken& token, const HostRoots& roots,
+AgentIdentity agent_identity(std::function<HostToken()> token, const HostRoots& roots,
                              const std::string& host_name);
 
 }  // namespace volta

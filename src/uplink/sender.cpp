@@ -22,8 +22,8 @@ constexpr milliseconds kBacklogRefused{5'000};
 std::string next_step(RefusalReason reason) {
   switch (reason) {
     case RefusalReason::wrong_token:
-      return "put the token that the server printed for this host into the token file and restart "
-             "the agent";
+      return "put the token that the server printed for this host into the token file; the agent "
+             "reads it anew at each attempt";
     case RefusalReason::disabled_host:
       return "enable the host on the server, or stop this agent";
     case RefusalReason::wrong_version:
@@ -99,7 +99,7 @@ void Sender::connect() {
   if (now_.pending() > kMostBehind) fresh = now_.successor(chance_.new_run());
   const RunOutput& run = fresh ? *fresh : now_;
   Hello hello;
-  hello.token = identity_.token;
+  if (identity_.token) hello.token = identity_.token();
   hello.run = run.run();
   hello.host_name = identity_.host_name;
   hello.agent_version = identity_.agent_version;

@@ -35,10 +35,10 @@ namespace volta {
 
 // Who the agent says it is.
 struct AgentIdentity {
-  HostToken token{};
+  std::function<HostToken()> token;  // at each hello, on the sender's thread
   std::string host_name;
   std::string agent_version;
-  std::function<std::string()> facts_json;  // at each hello, on the sender's thread
+  std::function<std::string()> facts_json;  // like token
 };
 
 // What tests replace.

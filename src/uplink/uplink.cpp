@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/log.hpp"
+
 namespace volta {
 namespace {
 
@@ -33,6 +35,10 @@ void Uplink::stop() {
   changed_.notify_all();
   link_->wake();
   thread_.join();
+  if (outbox_.size() > 0) {
+    log::warning("readings that no server has taken end with this agent",
+                 {{"batches", outbox_.size()}});
+  }
 }
 
 void Uplink::on_tick(const Tick& tick) {

@@ -7,6 +7,7 @@ import sqlite3
 import time
 
 import lib
+from cases_prometheus import sample_times
 from lib import Folder, Ticker, Volta, WebSocket, get, raw, request, run, wait_until
 
 FAST = {"VOLTA_GROUPS_CPU_PERIOD": "100ms"}
@@ -221,6 +222,25 @@ def case_rotation_and_removal_close_the_link():
             wait_until("live", lambda: host_named(hub.port(), key, "n")["state"] == "live")
             run("host", "rotate", "n", "--data", folder / "server")
             wait_until("refused with the old token", lambda: "token" in sender.stderr and "refuse" in sender.stderr.lower(), 15)
+            time.sleep(2)
+        assert "readings that no server has taken" in sender.stderr, sender.stderr
+
+
+def case_a_new_token_is_read_while_the_agent_runs():
+    """A restart would lose what the agent holds in memory: it goes on with the token that its file holds by then."""
+    with Folder() as folder, server(folder) as hub, Ticker(1.0) as ticker:
+        token, key = token_for(folder, "n"), key_of(folder)
+        with agent(folder, hub.ready["rpc"], token) as sender:
+            wait_until("live", lambda: host_named(hub.port(), key, "n")["state"] == "live")
+            time.sleep(2)
+            token.write_text(run("host", "rotate", "n", "--token", "--data", folder / "server"))
+            rotated = time.time()
+            wait_until("let in again", lambda: sender.stderr.count("connected to the server") == 2, 90)
+            time.sleep(3)
+            there = sample_times(hub.port(), 'volta_load1{host="n"}', rotated - 2, time.time() - 2, key)
+            seconds = {int(at) for at in there}
+            missing = [at for at in range(min(seconds), max(seconds)) if at not in seconds]
+            assert max(seconds) > rotated and len(missing) <= ticker.missed, (rotated, sorted(there))
 
 
 def case_a_server_is_known_by_its_own_name():

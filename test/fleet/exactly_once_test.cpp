@@ -158,7 +158,7 @@ struct World {
     start_server();
     wire.server = &server;
     AgentIdentity identity;
-    identity.token = test::kToken;
+    identity.token = [] { return test::kToken; };
     const Chance chance{[this] { return std::uniform_real_distribution<double>(0, 1)(random); },
                         [this] {
                           ++runs_made;
