@@ -185,6 +185,19 @@ TEST_CASE("values are read by their type") {
   CHECK(settings->labels().at("rack") == "r1");
 }
 
+TEST_CASE("lists come from the environment with commas between, which the template says") {
+  Given given;
+  given.environment = {{"VOLTA_METRICS_DISABLE", "volta_load1, volta_disk_*"},
+                       {"VOLTA_AGENT_CORES", "0,2-3"}};
+  const auto settings = read(given);
+  REQUIRE(settings);
+  CHECK(settings->list("metrics.disable") ==
+        std::vector<std::string>{"volta_load1", "volta_disk_*"});
+  CHECK(settings->cores("agent.cores") == std::vector<int>{0, 2, 3});
+  for (const char* role : {"local", "server", "agent"})
+    CHECK_THAT(settings_template(role), Catch::Matchers::Contains("lists with commas between"));
+}
+
 TEST_CASE("a directory may be as large as a share of the disk it will stand on") {
   const test::TempDir dir;
   const std::uint64_t disk = std::filesystem::space(dir.path()).capacity;

@@ -69,6 +69,7 @@ def case_configuration_errors_exit_3():
             assert code == 3 and hint in err, (code, err)
         code, _, err = run("agent", "--once", "--procfs", folder / "none", expected=None)
         assert code == 3 and f"{folder}/none is not a folder" in err, (code, err)
+        assert "lists with commas between" in run("config", "--help")
         assert "VOLTA_RETENTION_RAW" in run("config", "show", env={"VOLTA_RETENTION_RAW": "3d"})
 
 
