@@ -8,6 +8,7 @@
 
 #include "collect/filesystem.hpp"
 #include "collect/sampler.hpp"
+#include "collect/slow_lane.hpp"
 #include "collect/sources.hpp"
 #include "energy/account.hpp"
 #include "model/metric_ids.hpp"
@@ -171,6 +172,24 @@ TEST_CASE("a tick has room for every series, also where slow devices answer all 
   const std::uint64_t before = allocations;
   for (Slot slot = 0; slot < layout.size(); ++slot) tick.set(slot, 1);
   CHECK(allocations - before == 0);
+}
+
+TEST_CASE("tasks that wait for a slow one allocate nothing") {
+  struct Gated final : SlowTask {
+    std::counting_semaphore<> gate{0};
+    void run() noexcept override { gate.acquire(); }
+  };
+  std::vector<std::shared_ptr<Gated>> tasks;
+  for (int i = 0; i < 20; ++i) tasks.push_back(std::make_shared<Gated>());
+  SlowLane lane(system_clock(), std::chrono::seconds(60));
+  CHECK(lane.submit(tasks.front()));  // starts the worker
+  tasks.front()->gate.release();
+  REQUIRE(lane.wait_idle(std::chrono::seconds(20)));
+  const std::uint64_t before = allocations;
+  for (const auto& task : tasks) lane.submit(task);
+  CHECK(allocations - before == 0);
+  for (const auto& task : tasks) task->gate.release();
+  CHECK(lane.wait_idle(std::chrono::seconds(20)));
 }
 
 TEST_CASE("a bare virtual machine has at least 200 series") {
