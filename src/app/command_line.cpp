@@ -382,7 +382,9 @@ void add_small(CLI::App& app, Run& run) {
   config->require_subcommand(1);
   config->footer(
       "Examples:\n  volta config init --role agent > agent.toml\n  volta config check --role agent "
-      "--config agent.toml\n  volta config show --role server");
+      "--config agent.toml\n  volta config show --role server\n\n"
+      "The environment wins over the file: VOLTA_<SECTION>_<KEY>, lists with commas between, for "
+      "example\n  VOLTA_METRICS_DISABLE='volta_load1,volta_disk_*' volta config show");
 }
 
 // The command that the words lead to, as far as they do.

@@ -5,6 +5,7 @@
 
 #include "app/commands.hpp"
 #include "app/exposure.hpp"
+#include "app/missing_cores.hpp"
 #include "app/peer_settings.hpp"
 #include "app/process.hpp"
 #include "base/text.hpp"
@@ -43,6 +44,8 @@ int run_config(const ConfigOptions& options) {
   const Result<Settings> settings = read_settings(source);
   if (!settings) throw StartFailure(Exit::configuration, settings.error().text);
   std::vector<std::string> warnings = settings->warnings();
+  const std::vector<std::string> cores = missing_cores(*settings);
+  warnings.insert(warnings.end(), cores.begin(), cores.end());
   if (options.action == "check") {
     if (options.role != "agent") {
       peer_options(*settings);  // throws what the role's start would

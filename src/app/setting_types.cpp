@@ -56,21 +56,10 @@ std::optional<unsigned> parse_share(std::string_view text) {
   return percent && *percent >= 1 && *percent <= 100 ? percent : std::nullopt;
 }
 
-std::optional<std::vector<int>> parse_cores(std::string_view text) {
-  std::vector<int> cores;
-  if (text == "all") return cores;
-  for (const std::string& part : split(text, ',')) {
-    const auto dash = part.find('-');
-    const auto first = parse_integer<int>(std::string_view(part).substr(0, dash));
-    const auto last = dash == std::string::npos
-                          ? first
-                          : parse_integer<int>(std::string_view(part).substr(dash + 1));
-    if (!first || !last || *first < 0 || *first > *last || *last > kLargestCore)
-      return std::nullopt;
-    for (int core = *first; core <= *last; ++core) cores.push_back(core);
-  }
-  if (cores.empty()) return std::nullopt;
-  return cores;
+// Nobody misspells a text of this length, and comparing it would take long.
+std::optional<std::string_view> nearest_of(std::string_view word,
+                                           std::span<const std::string_view> candidates) {
+  return word.size() > kLongestMisspelling ? std::nullopt : nearest(word, candidates);
 }
 
 // A url's scheme, host and path are shown and judged; a user, a password, the query may be secrets.
@@ -181,6 +170,23 @@ bool is_of_type(SettingType type, std::string_view text) {
 
 }  // namespace
 
+std::optional<std::vector<int>> parse_cores(std::string_view text) {
+  std::vector<int> cores;
+  if (text == "all") return cores;
+  for (const std::string& part : split(text, ',')) {
+    const auto dash = part.find('-');
+    const auto first = parse_integer<int>(std::string_view(part).substr(0, dash));
+    const auto last = dash == std::string::npos
+                          ? first
+                          : parse_integer<int>(std::string_view(part).substr(dash + 1));
+    if (!first || !last || *first < 0 || *first > *last || *last > kLargestCore)
+      return std::nullopt;
+    for (int core = *first; core <= *last; ++core) cores.push_back(core);
+  }
+  if (cores.empty()) return std::nullopt;
+  return cores;
+}
+
 std::string setting_words(const SettingSpec& spec) {
   if (spec.type == SettingType::word) {
     std::string words;
@@ -223,6 +229,11 @@ std::string shown_setting(const SettingSpec& spec, const SettingValue& value) {
   return "{" + out + "}";
 }
 
+std::string did_you_mean(std::string_view word, std::span<const std::string_view> candidates) {
+  const auto near = nearest_of(word, candidates);
+  return near ? "; did you mean " + std::string(*near) + "?" : "";
+}
+
 std::string unknown_key(const std::string& place, const std::string& key,
                         const std::vector<std::pair<std::string, std::string>>& known) {
   std::vector<std::pair<std::string, std::string>> names;  // and what they stand for
@@ -235,9 +246,7 @@ std::string unknown_key(const std::string& place, const std::string& key,
   candidates.reserve(names.size());
   for (const auto& [name, meant] : names) candidates.emplace_back(name);
   std::string text = place + ": unknown key " + key;
-  // Nobody misspells a text of this length, and comparing it would take long.
-  if (key.size() > kLongestMisspelling) return text;
-  const auto near = nearest(key, candidates);
+  const auto near = nearest_of(key, candidates);
   if (!near) return text;
   const auto found = std::find(candidates.begin(), candidates.end(), *near) - candidates.begin();
   return text + "; did you mean " + names[static_cast<std::size_t>(found)].second + "?";

@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -59,8 +60,13 @@ struct SettingValue {
 std::optional<std::string> setting_problem(const SettingSpec& spec, std::string_view text);
 // "a duration such as 500ms ...": for whoever wrote something of another type.
 std::string setting_words(const SettingSpec& spec);
+// Numbers and ranges such as 0,2-5, in which the kernel lists cores too; "all": none. Empty if the
+// text is something else.
+std::optional<std::vector<int>> parse_cores(std::string_view text);
 // For people to look at: without what may be a secret (values of headers, the query of a URL).
 std::string shown_setting(const SettingSpec& spec, const SettingValue& value);
+// "; did you mean NAME?"; empty where none of them is near enough to be meant.
+std::string did_you_mean(std::string_view word, std::span<const std::string_view> candidates);
 // "PLACE: unknown key KEY; did you mean NAME?" `known`: full names, and what stands for them.
 std::string unknown_key(const std::string& place, const std::string& key,
                         const std::vector<std::pair<std::string, std::string>>& known);

@@ -57,6 +57,7 @@ class SettingsReader {
       if (Result<void> set = put(*find(flag.key), flag.text, flag.name); !set) return set.error();
     }
     if (Result<void> names = check_host_names(); !names) return names.error();
+    if (Result<void> names = check_disabled_metrics(); !names) return names.error();
     return std::move(settings_);
   }
 
@@ -199,10 +200,7 @@ class SettingsReader {
         settings_.warnings_.push_back(name + " is not read: its sections stand in the file alone");
         continue;
       }
-      std::string warning = "unknown variable " + name;
-      if (const auto near = nearest(name, candidates))
-        warning += "; did you mean " + std::string(*near) + "?";
-      settings_.warnings_.push_back(warning);
+      settings_.warnings_.push_back("unknown variable " + name + did_you_mean(name, candidates));
     }
   }
 
@@ -213,6 +211,23 @@ class SettingsReader {
       if (!parse_host_port(to_text(address)))
         return Error{settings_.value("http.allowed_hosts").origin + ": http.allowed_hosts: '" +
                      name + "' is not the name or address of a host"};
+    }
+    return {};
+  }
+
+  // What is the name of nothing would leave out nothing, and nobody would see.
+  Result<void> check_disabled_metrics() {
+    if (find("metrics.disable") == nullptr) return {};
+    for (const std::string& glob : settings_.list("metrics.disable")) {
+      std::vector<std::string_view> names;
+      for (const Metric& known : catalogue()) names.push_back(known.name);
+      if (std::any_of(names.begin(), names.end(),
+                      [&](std::string_view name) { return glob_match(glob, name); }))
+        continue;
+      return Error{settings_.value("metrics.disable").origin + ": metrics.disable: '" + glob +
+                   "' is the name of no metric (volta metrics prints them all; * stands for "
+                   "anything)" +
+                   did_you_mean(glob, names)};
     }
     return {};
   }

@@ -1,5 +1,6 @@
 // From the layers of configuration to a running log: what every role does first.
 #include "app/commands.hpp"
+#include "app/missing_cores.hpp"
 #include "app/process.hpp"
 #include "base/log.hpp"
 
@@ -21,6 +22,7 @@ Settings load_settings(const std::string& role, const std::optional<std::string>
                                       : log::Level::info,
                  settings->text("log.format") == "json" ? log::Format::json : log::Format::logfmt);
   for (const std::string& warning : settings->warnings()) log::warning(warning);
+  for (const std::string& warning : missing_cores(*settings)) log::warning(warning);
   return std::move(*settings);
 }
 

@@ -48,7 +48,7 @@ std::string settings_template(std::string_view role) {
                     ": every setting with its default. Remove the # to change one.\n";
   out +=
       "# Each in a section can also be set by the environment: VOLTA_<SECTION>_<KEY>, for example "
-      "VOLTA_LOG_LEVEL=debug.\n";
+      "VOLTA_LOG_LEVEL=debug;\n# lists with commas between their parts: a,b\n";
   std::string section;
   for (const SettingSpec& spec : setting_specs(role)) {
     const std::string of = spec.key.substr(0, spec.key.rfind('.'));

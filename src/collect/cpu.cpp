@@ -20,11 +20,17 @@ constexpr std::size_t kLeastColumns = 4;
 constexpr std::array<std::string_view, 10> kSoftirqNames = {
     "hi", "timer", "net_tx", "net_rx", "block", "irq_poll", "tasklet", "sched", "hrtimer", "rcu"};
 
+std::optional<std::uint64_t> without(std::optional<std::uint64_t> whole,
+                                     std::optional<std::uint64_t> part) {
+  if (!whole || !part) return std::nullopt;
+  return *whole - std::min(*whole, *part);
+}
+
 // One "cpu" or "cpuN" line: its slots and what it showed last.
 struct Line {
   std::array<Slot, kCpuModes> slots{};
   std::array<Rising, kCpuModes> rising{};
-  CpuTimes shown{};
+  std::array<std::uint64_t, kCpuModes> shown{};
   bool wanted = true;
   bool defined = false;
 };
@@ -72,7 +78,9 @@ class CpuCollector final : public Collector {
     });
     std::uint64_t all = 0;
     for (std::size_t mode = 0; mode < kCpuModes; ++mode) {
-      if (mode != kSteal) all += total_.shown.at(mode);
+      if (mode == kSteal) continue;
+      if (!times->at(mode)) return;  // a sum without it would pass for idle or for busy time
+      all += total_.shown.at(mode);
     }
     out.load().total_ticks = all;
     out.load().busy_ticks = all - total_.shown.at(kIdle) - total_.shown.at(kIowait);
@@ -81,9 +89,8 @@ class CpuCollector final : public Collector {
   void take_core(Tick& out, std::string_view number, std::string_view columns) {
     if (!per_core_) return;
     const auto core = parse_integer<std::size_t>(number);
-    const auto times = parse_cpu_times(columns);
     constexpr std::size_t kMostCores = 8192;  // the kernel's largest NR_CPUS
-    if (!core || *core >= kMostCores || !times) {
+    if (!core || *core >= kMostCores) {
       ++skipped_;
       return;
     }
@@ -94,6 +101,11 @@ class CpuCollector final : public Collector {
                                                 static_cast<int>(*core)) != cores_.end();
     }
     if (!line.wanted) return;
+    const auto times = parse_cpu_times(columns);
+    if (!times) {
+      ++skipped_;
+      return;
+    }
     emit(out, line, *times, [&](std::size_t mode) {
       return out.define(
           metrics::cpu_core_seconds_total,
@@ -102,10 +114,14 @@ class CpuCollector final : public Collector {
   }
 
   template <typename Define>
-  static void emit(Tick& out, Line& line, const CpuTimes& times, const Define& define) {
+  void emit(Tick& out, Line& line, const CpuTimes& times, const Define& define) {
     for (std::size_t mode = 0; mode < kCpuModes; ++mode) {
       if (!line.defined) line.slots.at(mode) = define(mode);
-      line.shown.at(mode) = line.rising.at(mode).show(times.at(mode));
+      if (!times.at(mode)) {
+        ++skipped_;
+        continue;
+      }
+      line.shown.at(mode) = line.rising.at(mode).show(*times.at(mode));
       out.set_unsigned(line.slots.at(mode), line.shown.at(mode));
     }
     line.defined = true;
@@ -113,11 +129,14 @@ class CpuCollector final : public Collector {
 
   void take_softirqs(Tick& out, std::string_view columns) {
     next_field(columns);  // their sum
-    for (std::size_t kind = 0; kind < kSoftirqNames.size(); ++kind) {
-      const auto value = next_count(columns);
+    std::array<std::optional<std::uint64_t>, kSoftirqNames.size()> values;
+    const std::size_t count = next_counts(columns, values);
+    if (count < values.size()) ++skipped_;
+    for (std::size_t kind = 0; kind < count; ++kind) {
+      const auto value = values.at(kind);
       if (!value) {
         ++skipped_;
-        return;
+        continue;
       }
       auto& slot = softirq_slots_.at(kind);
       if (!slot)
@@ -164,18 +183,11 @@ class CpuCollector final : public Collector {
 }  // namespace
 
 std::optional<CpuTimes> parse_cpu_times(std::string_view columns) {
-  CpuTimes times{};
-  std::size_t count = 0;
-  for (; count < kCpuModes; ++count) {
-    std::string_view before = columns;
-    if (next_field(before).empty()) break;
-    const auto value = next_count(columns);
-    if (!value) return std::nullopt;
-    times.at(count) = *value;
-  }
-  if (count < kLeastColumns) return std::nullopt;
-  times.at(kUser) -= std::min(times.at(kUser), times.at(kGuest));
-  times.at(kNice) -= std::min(times.at(kNice), times.at(kGuestNice));
+  CpuTimes times;
+  times.fill(0);
+  if (next_counts(columns, times) < kLeastColumns) return std::nullopt;
+  times.at(kUser) = without(times.at(kUser), times.at(kGuest));
+  times.at(kNice) = without(times.at(kNice), times.at(kGuestNice));
   return times;
 }
 

@@ -73,7 +73,7 @@ std::unique_ptr<Collector> open_cpu_frequency(const HostRoots& roots,
         wanted_cpus(read_trimmed(entry.path() / "affected_cpus"), options.cores);
     const bool average = std::filesystem::exists(entry.path() / "cpuinfo_avg_freq", ignored);
     KeptFile file(entry.path() / (average ? "cpuinfo_avg_freq" : "scaling_cur_freq"));
-    if (!cpus.empty() && file.try_integer())
+    if (!cpus.empty() && file.try_read())
       policies.push_back({std::move(file), std::move(cpus), {}});
   }
   if (policies.empty()) return nullptr;

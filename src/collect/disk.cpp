@@ -107,7 +107,8 @@ class DiskCollector final : public Collector {
   // Loop devices without a file, drives without a disc and the like have no size. The size is read
   // again once such a device does something; without a size file the doing alone counts.
   static bool in_use(Disk& disk, const DiskLine& line) {
-    const bool active = line.at(DiskColumn::reads) > 0 || line.at(DiskColumn::writes) > 0;
+    const bool active =
+        line.at(DiskColumn::reads).value_or(0) > 0 || line.at(DiskColumn::writes).value_or(0) > 0;
     if (disk.looked && !active) return false;
     disk.looked = true;
     const auto size = disk.size.try_integer();
@@ -122,15 +123,20 @@ class DiskCollector final : public Collector {
         disk.slots.at(i) = out.define(shown.metric, {{"device", std::string(line.name)}});
         ++disk.defined;
       }
-      const std::uint64_t value = line.at(shown.column);
-      if (shown.as == As::gauge && value >= kMostInFlight) {
+      const auto value = value_of(shown.as, line.at(shown.column));
+      if (!value) {
         ++skipped_;
         continue;
       }
-      out.set_unsigned(disk.slots.at(i), shown.as == As::milliseconds ? disk.wraps.at(i).add(value)
-                                         : shown.as == As::sectors    ? value * kSector
-                                                                      : value);
+      out.set_unsigned(disk.slots.at(i),
+                       shown.as == As::milliseconds ? disk.wraps.at(i).add(*value) : *value);
     }
+  }
+
+  static std::optional<std::uint64_t> value_of(As as, std::optional<std::uint64_t> column) {
+    if (as == As::sectors) return scaled(column, kSector);
+    if (as == As::gauge && column && *column >= kMostInFlight) return std::nullopt;
+    return column;
   }
 
   KeptFile file_;
@@ -152,13 +158,7 @@ std::optional<DiskLine> parse_disk_line(std::string_view line) {
   if (!major || !minor || *major > UINT32_MAX || *minor > UINT32_MAX) return std::nullopt;
   out.number = *major << 32U | *minor;
   out.name = next_field(rest);
-  for (; out.columns < kDiskColumns; ++out.columns) {
-    std::string_view ahead = rest;
-    if (next_field(ahead).empty()) break;
-    const auto value = next_unsigned(rest);
-    if (!value) return std::nullopt;
-    out.values.at(out.columns) = *value;
-  }
+  out.columns = next_counts(rest, out.values);
   if (out.columns < kLeastColumns) return std::nullopt;
   return out;
 }

@@ -34,15 +34,15 @@ constexpr std::size_t kDiskColumns = 17;
 struct DiskLine {
   std::uint64_t number = 0;  // major and minor
   std::string_view name;
-  std::array<std::uint64_t, kDiskColumns> values{};
+  std::array<std::optional<std::uint64_t>, kDiskColumns> values{};  // empty: malformed
   std::size_t columns = 0;  // how many of them the kernel has: 11, 15, 17
 
-  [[nodiscard]] std::uint64_t at(DiskColumn column) const {
+  [[nodiscard]] std::optional<std::uint64_t> at(DiskColumn column) const {
     return values.at(static_cast<std::size_t>(column));
   }
 };
 
-// Empty if the line has fewer than 14 columns or one is no number.
+// Empty if the line has fewer than 14 columns or does not say which device it is of.
 std::optional<DiskLine> parse_disk_line(std::string_view line);
 
 }  // namespace volta

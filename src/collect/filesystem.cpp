@@ -107,10 +107,10 @@ class Filesystem final : public Collector {
   // Reads the table anew if it has changed; what is still mounted keeps its question.
   void refresh() {
     const std::string_view text = mountinfo_.read();
-    if (text == text_ && !watched_.empty()) return;
+    if (text_ == text) return;
     text_ = text;
     std::vector<Watched> next;
-    for (Mount& mount : real_filesystems(text_, network_, malformed_)) {
+    for (Mount& mount : real_filesystems(*text_, network_, malformed_)) {
       const auto known = std::find_if(watched_.begin(), watched_.end(), [&](const Watched& old) {
         return old.mount.mountpoint == mount.mountpoint && old.mount.device == mount.device;
       });
@@ -172,7 +172,7 @@ class Filesystem final : public Collector {
   const HostRoots roots_;
   const bool network_;
   const StatvfsFunction ask_;
-  std::string text_;
+  std::optional<std::string> text_;  // as it was read last
   std::vector<Watched> watched_;
   std::uint64_t malformed_ = 0;
   SlowLane lane_;

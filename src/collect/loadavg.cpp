@@ -30,15 +30,23 @@ class LoadavgCollector final : public Collector {
       threads_ = out.define(metrics::threads, {});
       defined_ = true;
     }
-    out.set(load1_, load->load1);
-    out.set(load5_, load->load5);
-    out.set(load15_, load->load15);
-    out.set(threads_, load->threads);
+    set(out, load1_, load->load1);
+    set(out, load5_, load->load5);
+    set(out, load15_, load->load15);
+    set(out, threads_, load->threads);
   }
 
   [[nodiscard]] std::uint64_t skipped() const override { return skipped_; }
 
  private:
+  void set(Tick& out, Slot slot, std::optional<std::int64_t> value) {
+    if (value) {
+      out.set(slot, *value);
+    } else {
+      ++skipped_;
+    }
+  }
+
   KeptFile file_;
   bool defined_ = false;
   Slot load1_ = 0, load5_ = 0, load15_ = 0, threads_ = 0;
@@ -53,15 +61,18 @@ std::optional<LoadAverage> parse_loadavg(std::string_view text) {
     if (!value || *value < 0 || *value > kMostLoad) return std::nullopt;
     return std::llround(*value * 100);
   };
-  const auto load1 = hundredths();
-  const auto load5 = hundredths();
-  const auto load15 = hundredths();
+  LoadAverage load;
+  load.load1 = hundredths();
+  load.load5 = hundredths();
+  load.load15 = hundredths();
   const std::string_view tasks = next_field(text);  // runnable/all
+  if (tasks.empty()) return std::nullopt;
   const auto slash = tasks.find('/');
-  if (!load1 || !load5 || !load15 || slash == std::string_view::npos) return std::nullopt;
-  const auto threads = parse_integer<std::int64_t>(tasks.substr(slash + 1));
-  if (!threads || *threads < 0) return std::nullopt;
-  return LoadAverage{*load1, *load5, *load15, *threads};
+  if (slash != std::string_view::npos) {
+    const auto threads = parse_integer<std::int64_t>(tasks.substr(slash + 1));
+    if (threads.value_or(-1) >= 0) load.threads = threads;
+  }
+  return load;
 }
 
 std::unique_ptr<Collector> open_loadavg(const HostRoots& roots, const CollectOptions&) {

@@ -7,11 +7,13 @@
 
 namespace volta {
 
+// A malformed one is empty.
 struct LoadAverage {
-  std::int64_t load1, load5, load15;  // 1/100
-  std::int64_t threads;
+  std::optional<std::int64_t> load1, load5, load15;  // 1/100
+  std::optional<std::int64_t> threads;
 };
 
+// Empty if the text has fewer than four fields.
 std::optional<LoadAverage> parse_loadavg(std::string_view text);
 
 }  // namespace volta

@@ -5,6 +5,7 @@
 #include "base/error.hpp"
 #include "collect/kept_file.hpp"
 #include "collect/named_values.hpp"
+#include "collect/numbers.hpp"
 #include "collect/sources.hpp"
 #include "model/metric_ids.hpp"
 
@@ -62,27 +63,29 @@ class MemoryCollector final : public Collector {
     const auto values = values_.parse(file_.read());
     if (std::none_of(values.begin(), values.end(), [](const auto& v) { return v.has_value(); }))
       throw Failure(file_.path().string() + " has none of the known lines");
-    for (std::size_t i = 0; i < values.size(); ++i)
-      emit(out, slots_.at(i), kEntries.at(i).metric, bytes(values[i]));
-    const auto used = difference(values[kTotal], values[kAvailable]);
-    const auto swap_used = difference(values[kSwapTotal], values[kSwapFree]);
-    emit(out, used_slot_, metrics::memory_used_bytes, bytes(used));
-    emit(out, swap_used_slot_, metrics::swap_used_bytes, bytes(swap_used));
-    if (const auto total = bytes(values[kTotal])) out.load().memory_bytes = *total;
+    std::array<std::optional<std::uint64_t>, kEntries.size()> bytes;
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      bytes.at(i) = scaled(values[i], 1024);
+      if (!bytes.at(i) && (values[i] || values_.malformed(i))) ++skipped_;
+      emit(out, slots_.at(i), kEntries.at(i).metric, bytes.at(i));
+    }
+    emit(out, used_slot_, metrics::memory_used_bytes,
+         difference(bytes.at(kTotal), bytes.at(kAvailable)));
+    emit(out, swap_used_slot_, metrics::swap_used_bytes,
+         difference(bytes.at(kSwapTotal), bytes.at(kSwapFree)));
+    if (bytes.at(kTotal)) out.load().memory_bytes = *bytes.at(kTotal);
   }
 
-  [[nodiscard]] std::uint64_t skipped() const override { return values_.skipped(); }
+  [[nodiscard]] std::uint64_t skipped() const override { return skipped_; }
 
  private:
-  static std::optional<std::uint64_t> bytes(std::optional<std::uint64_t> kib) {
-    constexpr std::uint64_t kMostKib = UINT64_MAX / 2048;  // also fits a signed number
-    if (!kib || *kib > kMostKib) return std::nullopt;
-    return *kib * 1024;
-  }
-  static std::optional<std::uint64_t> difference(std::optional<std::uint64_t> a,
-                                                 std::optional<std::uint64_t> b) {
-    if (!a || !b || *a < *b) return std::nullopt;
-    return *a - *b;
+  // A negative one is skipped and counted.
+  std::optional<std::uint64_t> difference(std::optional<std::uint64_t> a,
+                                          std::optional<std::uint64_t> b) {
+    if (!a || !b) return std::nullopt;
+    if (*a >= *b) return *a - *b;
+    ++skipped_;
+    return std::nullopt;
   }
   static void emit(Tick& out, std::optional<Slot>& slot, MetricId metric,
                    std::optional<std::uint64_t> value) {
@@ -96,6 +99,7 @@ class MemoryCollector final : public Collector {
   std::array<std::optional<Slot>, kEntries.size()> slots_;
   std::optional<Slot> used_slot_;
   std::optional<Slot> swap_used_slot_;
+  std::uint64_t skipped_ = 0;
 };
 
 }  // namespace

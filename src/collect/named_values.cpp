@@ -23,6 +23,7 @@ std::optional<std::size_t> NamedValues::index_of(std::size_t line, std::string_v
 
 std::span<const std::optional<std::uint64_t>> NamedValues::parse(std::string_view text) {
   values_.assign(names_.size(), std::nullopt);
+  malformed_.assign(names_.size(), false);
   std::size_t number = 0;
   while (const auto line = next_line(text)) {
     if (number >= kMostLines) break;
@@ -31,9 +32,8 @@ std::span<const std::optional<std::uint64_t>> NamedValues::parse(std::string_vie
     if (name.ends_with(':')) name.remove_suffix(1);
     const auto index = index_of(number++, name);
     if (!index) continue;
-    const auto value = next_unsigned(rest);
-    if (!value) ++skipped_;
-    values_[*index] = value;
+    values_[*index] = next_count(rest);
+    malformed_[*index] = !values_[*index];
   }
   return values_;
 }

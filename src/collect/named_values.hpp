@@ -21,8 +21,8 @@ class NamedValues {
   // Values of the names that are there; empty where missing or malformed. Valid until the next
   // call.
   std::span<const std::optional<std::uint64_t>> parse(std::string_view text);
-  // Malformed values so far.
-  [[nodiscard]] std::uint64_t skipped() const { return skipped_; }
+  // Whether the value of that index was there and malformed in the last text.
+  [[nodiscard]] bool malformed(std::size_t index) const { return malformed_[index]; }
 
  private:
   struct Line {
@@ -34,7 +34,7 @@ class NamedValues {
   std::vector<std::string_view> names_;
   std::vector<Line> lines_;
   std::vector<std::optional<std::uint64_t>> values_;
-  std::uint64_t skipped_ = 0;
+  std::vector<bool> malformed_;
 };
 
 }  // namespace volta

@@ -114,10 +114,14 @@ class NetworkCollector final : public Collector {
     return interface;
   }
 
-  static void emit(Tick& out, const std::string& name, Interface& interface,
-                   const InterfaceLine& line) {
-    for (std::size_t i = 0; i < kColumns.size(); ++i)
-      out.set_unsigned(interface.slots.at(i), line.values.at(kColumns.at(i).index));
+  void emit(Tick& out, const std::string& name, Interface& interface, const InterfaceLine& line) {
+    for (std::size_t i = 0; i < kColumns.size(); ++i) {
+      if (const auto value = line.values.at(kColumns.at(i).index)) {
+        out.set_unsigned(interface.slots.at(i), *value);
+      } else {
+        ++skipped_;
+      }
+    }
     const bool was_up = interface.up;
     const auto state = interface.state ? interface.state->try_read() : std::nullopt;
     if (state) {
@@ -142,9 +146,11 @@ class NetworkCollector final : public Collector {
   }
 
   // Mbit/s; -1 or an error where there is no link, or no such thing as a speed.
-  static void read_speed(Interface& interface) {
+  void read_speed(Interface& interface) {
     constexpr std::int64_t kMostMegabits = 100'000'000;
-    const auto megabits = interface.speed ? interface.speed->try_integer() : std::nullopt;
+    const auto text = interface.speed ? interface.speed->try_read() : std::nullopt;
+    const auto megabits = parse_integer<std::int64_t>(trim(text.value_or("")));
+    if (text && !megabits) ++skipped_;
     const bool known = megabits && *megabits > 0 && *megabits < kMostMegabits;
     interface.bytes_per_second = known ? *megabits * 125'000 : 0;
   }
@@ -166,11 +172,7 @@ std::optional<InterfaceLine> parse_interface_line(std::string_view line) {
   out.name = trim(line.substr(0, colon));
   if (out.name.empty()) return std::nullopt;
   std::string_view rest = line.substr(colon + 1);
-  for (std::uint64_t& column : out.values) {
-    const auto value = next_unsigned(rest);
-    if (!value) return std::nullopt;
-    column = *value;
-  }
+  if (next_counts(rest, out.values) < out.values.size()) return std::nullopt;
   return out;
 }
 

@@ -12,10 +12,11 @@ struct InterfaceLine {
   std::string_view name;
   // bytes packets errs drop fifo frame compressed multicast; then of what was sent: bytes packets
   // errs drop fifo colls carrier compressed
-  std::array<std::uint64_t, 16> values{};
+  // A malformed one is empty.
+  std::array<std::optional<std::uint64_t>, 16> values{};
 };
 
-// A line "  eth0: 1 2 3 ..." with its 16 columns; empty if it is a heading or malformed.
+// A line "  eth0: 1 2 3 ..." with its 16 columns; empty if it has fewer or no name.
 std::optional<InterfaceLine> parse_interface_line(std::string_view line);
 
 }  // namespace volta

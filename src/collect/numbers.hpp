@@ -1,9 +1,9 @@
 // Numbers out of kernel text, without allocation and without exceptions.
 #pragma once
 
-#include <charconv>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string_view>
 
 #include "base/text.hpp"
@@ -13,19 +13,39 @@ namespace volta {
 // Cuts the next field off the front and reads it as a decimal number that fits 64 bits; empty if it
 // is something else (the field is gone all the same).
 inline std::optional<std::uint64_t> next_unsigned(std::string_view& rest) {
-  const std::string_view field = next_field(rest);
-  std::uint64_t value = 0;
-  const auto [end, error] = std::from_chars(field.data(), field.data() + field.size(), value);
-  if (error != std::errc{} || end != field.data() + field.size() || field.empty())
-    return std::nullopt;
-  return value;
+  return parse_integer<std::uint64_t>(next_field(rest));
 }
 
-// The same for what is kept as int64: a larger number is a negative one that the kernel shows
-// without its sign, and is no reading.
-inline std::optional<std::uint64_t> next_count(std::string_view& rest) {
-  const auto value = next_unsigned(rest);
+// The whole of `field` as a number that is kept as int64: a larger one is a negative one that the
+// kernel shows without its sign, and is no reading.
+inline std::optional<std::uint64_t> to_count(std::string_view field) {
+  const auto value = parse_integer<std::uint64_t>(field);
   return value && *value <= INT64_MAX ? value : std::nullopt;
+}
+
+inline std::optional<std::uint64_t> next_count(std::string_view& rest) {
+  return to_count(next_field(rest));
+}
+
+// Cuts as many fields off the front as there are and `out` has room for, and reads each as a count.
+// One that is malformed is empty and costs none of its neighbours. Answers how many there were.
+inline std::size_t next_counts(std::string_view& rest,
+                               std::span<std::optional<std::uint64_t>> out) {
+  for (std::size_t i = 0; i < out.size(); ++i) {
+    const std::string_view field = next_field(rest);
+    if (field.empty()) return i;
+    out[i] = to_count(field);
+  }
+  return out.size();
+}
+
+// In another unit; empty if it is, or if it then no longer fits int64.
+inline std::optional<std::uint64_t> scaled(std::optional<std::uint64_t> count,
+                                           std::uint64_t factor) {
+  std::uint64_t product = 0;
+  if (!count || __builtin_mul_overflow(*count, factor, &product) || product > INT64_MAX)
+    return std::nullopt;
+  return product;
 }
 
 // A 32-bit counter that wraps, made into one that does not. A decrease by more than half the range

@@ -25,7 +25,8 @@ class PressureCollector final : public Collector {
   void sample(Tick& out) override {
     for (Resource& resource : resources_) {
       const Pressure pressure = parse_pressure(resource.file.read());
-      if (!pressure.some_us && !pressure.full_us) ++skipped_;
+      const bool none = !pressure.some_us && !pressure.full_us && pressure.malformed == 0;
+      skipped_ += none ? 1 : pressure.malformed;
       emit(out, resource, resource.some, "some", pressure.some_us);
       // CPU as a whole machine is never stalled in full: the kernel keeps the line at 0.
       if (resource.name != "cpu") emit(out, resource, resource.full, "full", pressure.full_us);
@@ -55,11 +56,12 @@ Pressure parse_pressure(std::string_view text) {
   while (const auto line = next_line(text)) {
     std::string_view rest = *line;
     const std::string_view kind = next_field(rest);
-    const auto total = rest.find("total=");
-    if (total == std::string_view::npos) continue;
-    const auto value = parse_integer<std::uint64_t>(trim(rest.substr(total + 6)));
-    if (kind == "some") out.some_us = value;
-    if (kind == "full") out.full_us = value;
+    if (kind != "some" && kind != "full") continue;
+    constexpr std::string_view kTotal = "total=";
+    const auto total = rest.find(kTotal);
+    auto& value = kind == "some" ? out.some_us : out.full_us;
+    if (total != std::string_view::npos) value = to_count(trim(rest.substr(total + kTotal.size())));
+    if (!value) ++out.malformed;
   }
   return out;
 }

@@ -10,10 +10,11 @@ namespace volta {
 struct Pressure {
   std::optional<std::uint64_t> some_us;
   std::optional<std::uint64_t> full_us;
+  std::uint64_t malformed = 0;  // of these two
 };
 
-// Of the lines "some avg10=0.00 ... total=123" and "full ..." the totals; what is malformed is
-// empty.
+// Of the lines "some avg10=0.00 ... total=123" and "full ..." the totals; what is missing or
+// malformed is empty.
 Pressure parse_pressure(std::string_view text);
 
 }  // namespace volta

@@ -13,7 +13,11 @@ namespace volta {
 
 struct SlowLane::State {
   State(const Clock& its_clock, std::chrono::nanoseconds its_patience)
-      : clock(&its_clock), patience(its_patience) {}
+      : clock(&its_clock), patience(its_patience) {
+    constexpr std::size_t kUsual = 64;  // tasks: so many wait without an allocation
+    queue.reserve(kUsual);
+    stuck.reserve(kMostAbandoned);
+  }
 
   const Clock* const clock;
   const std::chrono::nanoseconds patience;

@@ -86,14 +86,17 @@ class SocketCollector final : public Collector {
     const std::string_view six = sockstat6_.try_read().value_or("");  // absent where IPv6 is off
     for (std::size_t i = 0; i < kSocketCounts.size(); ++i) {
       const SocketCount& count = kSocketCounts.at(i);
-      emit_known(out, socket_slots_.at(i), metrics::sockets, count.protocol,
-                 find_socket_count(count.six ? six : four, count.prefix, count.key));
+      const std::string_view shown =
+          find_socket_value(count.six ? six : four, count.prefix, count.key);
+      const auto value = read(socket_slots_.at(i), shown, 1);
+      emit(out, socket_slots_.at(i), metrics::sockets, "protocol", count.protocol, value);
     }
     for (std::size_t i = 0; i < kSocketMemory.size(); ++i) {
       const SocketMemory& memory = kSocketMemory.at(i);
-      auto value = find_socket_count(four, memory.prefix, memory.key);
-      if (value && __builtin_mul_overflow(*value, memory.factor, &*value)) value.reset();
-      emit_known(out, memory_slots_.at(i), metrics::socket_memory_bytes, memory.protocol, value);
+      const std::string_view shown = find_socket_value(four, memory.prefix, memory.key);
+      const auto value = read(memory_slots_.at(i), shown, memory.factor);
+      emit(out, memory_slots_.at(i), metrics::socket_memory_bytes, "protocol", memory.protocol,
+           value);
     }
     SnmpRows rows(snmp_.read());
     while (const auto cell = rows.next()) take_snmp(out, *cell);
@@ -106,18 +109,18 @@ class SocketCollector final : public Collector {
     for (std::size_t i = 0; i < kSnmpCounters.size(); ++i) {
       const SnmpCounter& counter = kSnmpCounters.at(i);
       if (counter.key != cell.key || counter.prefix != cell.prefix) continue;
-      std::string_view shown = cell.value;
-      const auto value = next_count(shown);
+      const auto value = to_count(cell.value);
       if (!value) ++skipped_;
       emit(out, snmp_slots_.at(i), counter.metric, "direction", counter.direction, value);
       return;
     }
   }
-  // What was there before and now is no number counts as skipped.
-  void emit_known(Tick& out, std::optional<Slot>& slot, MetricId metric, std::string_view protocol,
-                  std::optional<std::uint64_t> value) {
-    if (slot && !value) ++skipped_;
-    emit(out, slot, metric, "protocol", protocol, value);
+  // What is no number counts as skipped, and what was there before and now is not.
+  std::optional<std::uint64_t> read(const std::optional<Slot>& slot, std::string_view shown,
+                                    std::uint64_t factor) {
+    const auto value = scaled(to_count(shown), factor);
+    if (!value && (slot || !shown.empty())) ++skipped_;
+    return value;
   }
   static void emit(Tick& out, std::optional<Slot>& slot, MetricId metric, const char* key,
                    std::string_view label, std::optional<std::uint64_t> value) {
@@ -137,16 +140,15 @@ class SocketCollector final : public Collector {
 
 }  // namespace
 
-std::optional<std::uint64_t> find_socket_count(std::string_view text, std::string_view prefix,
-                                               std::string_view key) {
+std::string_view find_socket_value(std::string_view text, std::string_view prefix,
+                                   std::string_view key) {
   auto rest = next_of(text, prefix);
   while (rest) {
     const std::string_view word = next_field(*rest);
-    if (word.empty()) return std::nullopt;
-    const auto value = next_count(*rest);
-    if (word == key) return value;
+    const std::string_view value = next_field(*rest);
+    if (word.empty() || word == key) return value;
   }
-  return std::nullopt;
+  return "";
 }
 
 std::optional<SnmpRows::Cell> SnmpRows::next() {

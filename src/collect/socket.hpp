@@ -7,9 +7,10 @@
 
 namespace volta {
 
-// From a line "TCP: inuse 5 orphan 0 ...": the number after `key` on the line of `prefix`.
-std::optional<std::uint64_t> find_socket_count(std::string_view text, std::string_view prefix,
-                                               std::string_view key);
+// From a line "TCP: inuse 5 orphan 0 ...": what stands after `key` on the line of `prefix`; "" if
+// it is not there.
+std::string_view find_socket_value(std::string_view text, std::string_view prefix,
+                                   std::string_view key);
 
 // Walks net/snmp, where each line of names "Tcp: A B" is followed by one of values "Tcp: 1 2".
 // Lines without a partner, and names without a value, are passed over.

@@ -3,6 +3,7 @@
 
 #include "collect/kept_file.hpp"
 #include "collect/named_values.hpp"
+#include "collect/numbers.hpp"
 #include "collect/sources.hpp"
 #include "model/metric_ids.hpp"
 
@@ -16,7 +17,8 @@ struct Entry {
   std::string_view key = {}, label = {};  // none
 };
 constexpr std::uint64_t kPage = 4096;  // of x86-64, the one architecture that volta is built for
-// Neighbours of the same series are added up.
+// Neighbours of the same series are added up. Without one of them that is there the sum would go
+// back, which readers take for a new beginning: then it is left out.
 constexpr std::array<Entry, 24> kEntries = {{
     {"pgpgin", metrics::memory_paged_in_bytes_total, 1024},
     {"pgpgout", metrics::memory_paged_out_bytes_total, 1024},
@@ -57,21 +59,31 @@ class VmstatCollector final : public Collector {
 
   void sample(Tick& out) override {
     const auto values = values_.parse(file_.read());
-    std::optional<std::uint64_t> sum;
+    std::optional<std::uint64_t> sum = 0;
+    bool found = false;
     for (std::size_t i = 0; i < values.size(); ++i) {
       const Entry& entry = kEntries.at(i);
-      if (values[i]) sum = sum.value_or(0) + *values[i] * entry.factor;
+      found = found || values[i] || values_.malformed(i);
+      if (values[i]) sum = added(sum, scaled(values[i], entry.factor));
+      if (values_.malformed(i)) sum.reset();
       if (i + 1 < values.size() && same_series(entry, kEntries.at(i + 1))) continue;
-      if (sum) emit(out, slots_.at(i), entry, *sum);
-      sum.reset();
+      if (found && sum) emit(out, slots_.at(i), entry, *sum);
+      if (found && !sum) ++skipped_;
+      sum = 0;
+      found = false;
     }
   }
 
-  [[nodiscard]] std::uint64_t skipped() const override { return values_.skipped(); }
+  [[nodiscard]] std::uint64_t skipped() const override { return skipped_; }
 
  private:
   static bool same_series(const Entry& a, const Entry& b) {
     return a.metric == b.metric && a.label == b.label;
+  }
+  static std::optional<std::uint64_t> added(std::optional<std::uint64_t> a,
+                                            std::optional<std::uint64_t> b) {
+    if (!a || !b) return std::nullopt;
+    return scaled(*a + *b, 1);
   }
   static void emit(Tick& out, std::optional<Slot>& slot, const Entry& entry, std::uint64_t value) {
     if (!slot)
@@ -82,6 +94,7 @@ class VmstatCollector final : public Collector {
   KeptFile file_;
   NamedValues values_;
   std::array<std::optional<Slot>, kEntries.size()> slots_;
+  std::uint64_t skipped_ = 0;
 };
 
 }  // namespace

@@ -22,6 +22,7 @@ void Tick::begin(std::int64_t wall_ms, std::chrono::nanoseconds boottime) {
   wall_ms_ = wall_ms;
   boottime_ = boottime;
   readings_.clear();
+  readings_.reserve(layout_->size());  // each sets one: what comes all at once finds room
   zone_readings_.clear();
 }
 

@@ -123,6 +123,14 @@ TEST_CASE("what is refused names its place and what is allowed") {
   std::string labels = "[labels]\n";
   for (int i = 0; i < 28; ++i) labels += "l" + std::to_string(i) + " = \"x\"\n";
   CHECK_THAT(refusal(labels), Contains("more than 27 labels"));
+  CHECK_THAT(refusal("\n[metrics]\ndisable = [\"volta_load5\", \"volta_lod1\"]\n"),
+             Contains("c.toml:3: metrics.disable: 'volta_lod1' is the name of no metric") &&
+                 Contains("; did you mean volta_load1?"));
+  CHECK_THAT(refusal("[metrics]\ndisable = \"none_*\"\n"),
+             Contains("c.toml:2: metrics.disable: 'none_*' is the name of no metric") &&
+                 Contains("volta metrics prints them all") && !Contains("did you mean"));
+  CHECK_THAT(refusal("[metrics]\ndisable = \"" + std::string(500'000, 'x') + "\"\n"),
+             Contains("is the name of no metric"));
   CHECK_THAT(refusal("a = \n"), Contains("c.toml:1: not TOML"));
 }
 
@@ -166,14 +174,28 @@ TEST_CASE("values are read by their type") {
   Given given;
   given.file =
       "[retention]\nraw = 0\nsize = \"1GiB\"\n[agent]\ncores = [0, \"2-4\"]\n[metrics]\ndisable = "
-      "[\"a\", \"b\"]\n[labels]\nrack = \"r1\"\n";
+      "[\"volta_load1\", \"volta_disk_*\"]\n[labels]\nrack = \"r1\"\n";
   const auto settings = read(given);
   REQUIRE(settings);
   CHECK(settings->duration("retention.raw").count() == 0);
   CHECK(settings->disk_size("retention.size", "/") == 1ULL << 30U);
   CHECK(settings->cores("agent.cores") == std::vector<int>{0, 2, 3, 4});
-  CHECK(settings->list("metrics.disable") == std::vector<std::string>{"a", "b"});
+  CHECK(settings->list("metrics.disable") ==
+        std::vector<std::string>{"volta_load1", "volta_disk_*"});
   CHECK(settings->labels().at("rack") == "r1");
+}
+
+TEST_CASE("lists come from the environment with commas between, which the template says") {
+  Given given;
+  given.environment = {{"VOLTA_METRICS_DISABLE", "volta_load1, volta_disk_*"},
+                       {"VOLTA_AGENT_CORES", "0,2-3"}};
+  const auto settings = read(given);
+  REQUIRE(settings);
+  CHECK(settings->list("metrics.disable") ==
+        std::vector<std::string>{"volta_load1", "volta_disk_*"});
+  CHECK(settings->cores("agent.cores") == std::vector<int>{0, 2, 3});
+  for (const char* role : {"local", "server", "agent"})
+    CHECK_THAT(settings_template(role), Catch::Matchers::Contains("lists with commas between"));
 }
 
 TEST_CASE("a directory may be as large as a share of the disk it will stand on") {

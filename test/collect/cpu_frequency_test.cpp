@@ -30,5 +30,18 @@ TEST_CASE("each core shows its policy's clock") {
   CHECK(test::Bench(open_cpu_frequency, host.roots(), options).sample().size() == 1);
 }
 
+TEST_CASE("a clock that is no number at first is counted, and shown once it is one") {
+  test::MadeHost host;
+  const std::string base = "sys/devices/system/cpu/cpufreq/";
+  host.write(base + "policy0/affected_cpus", "0\n");
+  host.write(base + "policy0/scaling_cur_freq", "<unknown>\n");
+  test::Bench bench(open_cpu_frequency, host.roots());
+  REQUIRE(bench.found());
+  CHECK(bench.sample().empty());
+  CHECK(bench.skipped() == 1);
+  host.write(base + "policy0/scaling_cur_freq", "2400000\n");
+  CHECK(bench.sample().size() == 1);
+}
+
 }  // namespace
 }  // namespace volta

@@ -1,5 +1,7 @@
 #include "collect/cpu.hpp"
 
+#include <algorithm>
+
 #include "collect/rising.hpp"
 #include "collect/sources.hpp"
 #include "readings.hpp"
@@ -16,13 +18,17 @@ TEST_CASE("a cpu line is read, with guest time taken out of user and nice") {
     CHECK(parse_cpu_times(columns) == want);
   };
   check("  100 20 3 4 5 6 7 8 30 5", CpuTimes{70, 15, 3, 4, 5, 6, 7, 8, 30, 5});
-  check(" 1 2 3 4", CpuTimes{1, 2, 3, 4});  // Linux 2.4
+  check(" 1 2 3 4", CpuTimes{1, 2, 3, 4, 0, 0, 0, 0, 0, 0});  // Linux 2.4
   check(" 1 2 3 4 5 6 7 8 9 9 9 9",
         CpuTimes{0, 0, 3, 4, 5, 6, 7, 8, 9, 9});  // columns to come; more guest than user
   check(" 1 2 3", std::nullopt);
-  check(" 1 2 x 4", std::nullopt);
-  check(" 1 -2 3 4", std::nullopt);
-  check(" 99999999999999999999 2 3 4", std::nullopt);
+  constexpr auto kNone = std::nullopt;
+  check(" 1 2 x 4", CpuTimes{1, 2, kNone, 4, 0, 0, 0, 0, 0, 0});
+  check(" 1 -2 3 4", CpuTimes{1, kNone, 3, 4, 0, 0, 0, 0, 0, 0});
+  check(" 99999999999999999999 2 3 4", CpuTimes{kNone, 2, 3, 4, 0, 0, 0, 0, 0, 0});
+  // Without guest nobody knows how much of user is not its.
+  check(" 1 2 3 4 5 6 7 8 x 0", CpuTimes{kNone, 2, 3, 4, 5, 6, 7, 8, kNone, 0});
+  check(" 1 2 3 4 5 6 7 8 0 x", CpuTimes{1, kNone, 3, 4, 5, 6, 7, 8, 0, kNone});
   check("", std::nullopt);
 }
 
@@ -100,12 +106,51 @@ TEST_CASE("what is malformed is skipped and counted") {
   host.write("proc/stat",
              "cpu  1 1 x 1\ncpu0 1 1 1 1\ncpu99999 1 1 1 1\ncpux 1 1 1 1\nctxt many\n\nintr\ncpu");
   Bench bench(open_cpu, host.roots());
-  CHECK(bench.sample().size() == kCpuModes + 1);
+  CHECK(bench.sample().size() == (kCpuModes - 1) + kCpuModes + 1);
   CHECK(bench.skipped() == 6);
   // Negative numbers without their sign.
   host.write("proc/stat", "cpu0 1 18446744073709551615 1 1\nprocs_running 18446744073709551615\n");
-  CHECK(bench.sample().size() == 1);  // the core is online
+  CHECK(bench.sample().size() == (kCpuModes - 1) + 1);  // the core is online
   CHECK(bench.skipped() == 8);
+}
+
+TEST_CASE("a malformed mode costs its own reading, and the load of that tick") {
+  MadeHost host;
+  host.write("proc/stat", "cpu  10 0 20 70 5 0 0 9 0 0\ncpu0 10 0 20 70 5 0 0 9 0 0\n");
+  Bench bench(open_cpu, host.roots());
+  bench.sample();
+  const std::uint64_t total = bench.tick().load().total_ticks;
+  host.write("proc/stat", "cpu  11 0 21 ? 5 0 0 9 0 0\ncpu0 11 0 21 71 5 0 0 9 0 0\n");
+  const auto shown = bench.sample();
+  CHECK(shown.at(R"(volta_cpu_seconds_total{mode="user"})") == 11);
+  CHECK(shown.count(R"(volta_cpu_seconds_total{mode="idle"})") == 0);
+  CHECK(shown.at(R"(volta_cpu_core_seconds_total{cpu="0",mode="idle"})") == 71);
+  CHECK(bench.skipped() == 1);
+  CHECK(bench.tick().load().total_ticks == total);
+  host.write("proc/stat", "cpu  12 0 22 72 5 0 0 x 0 0\ncpu0 12 0 22 72 5 0 0 9 0 0\n");
+  bench.sample();
+  CHECK(bench.tick().load().total_ticks == total + 6);  // steal is no part of it
+}
+
+TEST_CASE("a malformed softirq costs its own reading alone") {
+  const auto check = [](const std::string& counts, std::size_t readings, std::uint64_t skipped) {
+    CAPTURE(counts);
+    MadeHost host;
+    host.write("proc/stat", "cpu0 1 1 1 1\nsoftirq" + counts + "\n");
+    Bench bench(open_cpu, host.roots());
+    const auto shown = bench.sample();
+    const auto kinds = std::count_if(shown.begin(), shown.end(), [](const auto& reading) {
+      return reading.first.starts_with("volta_softirqs_total");
+    });
+    CHECK(static_cast<std::size_t>(kinds) == readings);
+    CHECK(bench.skipped() == skipped);
+  };
+  check(" 55 1 2 3 4 5 6 7 8 9 10", 10, 0);
+  check(" ? 1 2 3 4 5 6 7 8 9 10", 10, 0);  // the sum is not shown
+  check(" 55 x 2 3 4 5 6 7 8 9 10", 9, 1);
+  check(" 55 1 2 -3 4 5 6 7 8 9 18446744073709551615", 8, 2);
+  check(" 55 1 2 3", 3, 1);
+  check("", 0, 1);
 }
 
 TEST_CASE("without /proc/stat there is no such source, and one that vanishes is a failure") {

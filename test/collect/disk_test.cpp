@@ -25,8 +25,8 @@ TEST_CASE("a line has 14, 18 or 20 columns") {
   CHECK(newest->columns == 17);
   CHECK(newest->at(DiskColumn::flushes) == 16);
   for (const char* bad :
-       {"", "8 0 sda", "8 0 sda 1 2 3 4 5 6 7 8 9 10", "8 0 sda 1 2 3 4 5 6 7 8 9 10 x",
-        "x 0 sda 1 2 3 4 5 6 7 8 9 10 11", "8 0 sda 1 2 -3 4 5 6 7 8 9 10 11"}) {
+       {"", "8 0 sda", "8 0 sda 1 2 3 4 5 6 7 8 9 10", "x 0 sda 1 2 3 4 5 6 7 8 9 10 11",
+        "8 -1 sda 1 2 3 4 5 6 7 8 9 10 11", "4294967296 0 sda 1 2 3 4 5 6 7 8 9 10 11"}) {
     CAPTURE(bad);
     CHECK_FALSE(parse_disk_line(bad));
   }
@@ -95,6 +95,31 @@ TEST_CASE("32-bit milliseconds go on beyond their wrap") {
   check({4294967290, 10, 5000000000}, 5000000000);  // a wider counter after all
   check({5000000000, 10, 30}, 5000000020);          // one wide value was a slip
   check({18446744073709551615U, 0, 5}, 18446744073709551615U);
+}
+
+TEST_CASE("a malformed field of a disk costs its own reading alone") {
+  struct Case {
+    const char* columns;
+    const char* missing;  // of eleven
+  };
+  for (const Case& one : {Case{"1 2 3 4 5 6 7 8 9 10 11", ""},
+                          {"x 2 3 4 5 6 7 8 9 10 11", "reads_total"},
+                          {"1 2 -3 4 5 6 7 8 9 10 11", "read_bytes_total"},
+                          {"1 2 3 4 5 6 9223372036854775807 8 9 10 11", "written_bytes_total"},
+                          {"1 2 3 4 5 6 7 8 -1 10 11", "in_flight"},
+                          {"1 2 3 4 5 6 7 8 9 18446744073709551615 11", "busy_seconds_total"},
+                          {"1 2 3 4 5 6 7 8 9 10 11ms", "queue_seconds_total"}}) {
+    CAPTURE(one.columns);
+    test::MadeHost host;
+    std::filesystem::create_directories(host.dir.path() / "sys/block/sda");
+    host.write("proc/diskstats", std::string("8 0 sda ") + one.columns + "\n");
+    test::Bench bench(open_disk, host.roots());
+    const auto shown = bench.sample();
+    const std::string missing = one.missing;
+    CHECK(shown.size() == (missing.empty() ? 11 : 10));
+    CHECK(shown.count("volta_disk_" + missing + R"({device="sda"})") == 0);
+    CHECK(bench.skipped() == (missing.empty() ? 0 : 1));
+  }
 }
 
 TEST_CASE("malformed lines and vanished devices hurt nobody") {

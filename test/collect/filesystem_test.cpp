@@ -38,6 +38,17 @@ std::string series(const char* name, const char* labels) {
   return std::string("volta_filesystem_") + name + labels;
 }
 
+TEST_CASE("a table in which nothing is to be shown is read once too") {
+  const test::TempDir dir;
+  dir.write("proc/self/mountinfo", "1 0 0:5 / /proc rw - proc proc rw\nno mount\n");
+  const auto collector = make_filesystem({dir.path() / "proc", dir.path() / "sys", dir.path()}, {},
+                                         system_clock(), answer);
+  REQUIRE(collector);
+  test::HostProbe probe;
+  for (int i = 0; i < 3; ++i) CHECK(probe.sample(*collector).empty());
+  CHECK(collector->skipped() == 1);
+}
+
 TEST_CASE("a recorded host shows what mountinfo says, and no size of this machine") {
   const auto check = [](const char* machine, bool network, std::set<std::string> want) {
     INFO(machine);

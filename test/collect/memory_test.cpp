@@ -37,7 +37,12 @@ TEST_CASE("malformed lines are skipped and counted") {
              "18446744073709551615 kB\nBuffers: 3 kB");
   test::Bench bench(open_memory, host.roots());
   CHECK(bench.sample().size() == 1);
-  CHECK(bench.skipped() == 3);
+  CHECK(bench.skipped() == 4);
+  // More bytes than there can be; less than nothing used.
+  host.write("proc/meminfo",
+             "MemTotal: 5 kB\nMemAvailable: 6 kB\nCached: 9223372036854775807 kB\n");
+  CHECK(bench.sample().size() == 2);
+  CHECK(bench.skipped() == 6);
 }
 
 TEST_CASE("a file without any known line is a failure") {

@@ -12,11 +12,10 @@ TEST_CASE("an interface line") {
   const auto line = parse_interface_line("  eth0: 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16");
   REQUIRE(line);
   CHECK(line->name == "eth0");
-  CHECK(line->values ==
-        std::array<std::uint64_t, 16>{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16});
+  CHECK(line->values == std::array<std::optional<std::uint64_t>, 16>{1, 2, 3, 4, 5, 6, 7, 8, 9, 10,
+                                                                     11, 12, 13, 14, 15, 16});
   CHECK(parse_interface_line("eth0:1:1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16")->name == "eth0:1");
-  for (const char* bad : {"", "eth0", "eth0: 1 2", ": 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16",
-                          "eth0: 1 2 3 4 5 6 7 8 9 x 11 12 13 14 15 16"}) {
+  for (const char* bad : {"", "eth0", "eth0: 1 2", ": 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16"}) {
     CAPTURE(bad);
     CHECK_FALSE(parse_interface_line(bad));
   }
@@ -48,6 +47,42 @@ TEST_CASE("malformed interface lines are skipped and counted") {
   test::MadeHost host;
   host.write("proc/net/dev",
              std::string(kHead) + "eth0: 1 2 3\n../x: 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16\n");
+  test::Bench bench(open_network, host.roots());
+  CHECK(bench.sample().size() == 14);
+  CHECK(bench.skipped() == 1);
+}
+
+TEST_CASE("a malformed field of an interface costs its own reading alone") {
+  const std::string received = R"(volta_network_receive_bytes_total{interface="eth0"})";
+  const std::string sent = R"(volta_network_transmit_bytes_total{interface="eth0"})";
+  struct Case {
+    const char* line;
+    std::size_t readings;
+    std::uint64_t skipped;
+  };
+  for (const Case& one : {Case{"1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16", 14, 0},
+                          {"x 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16", 13, 1},
+                          {"-1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16", 13, 1},
+                          {"18446744073709551615 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16", 13, 1},
+                          {"1.5 0x2 3 4 5 6 7 8 9 10 11 12 13 14 -15 16", 11, 3},
+                          {"1 2 3 4 5 6 x 8 9 10 11 12 13 14 15 x", 14, 0},  // not shown
+                          {"1 2 3 4 5 6 7 8 9 10 11 12 13 14 15", 0, 1}}) {
+    CAPTURE(one.line);
+    test::MadeHost host;
+    host.write("proc/net/dev", std::string(kHead) + "eth0: " + one.line + "\n");
+    test::Bench bench(open_network, host.roots());
+    const auto shown = bench.sample();
+    CHECK(shown.size() == one.readings);
+    CHECK(bench.skipped() == one.skipped);
+    CHECK(shown.count(received) == (one.skipped == 0 ? 1 : 0));
+    CHECK(shown.count(sent) == (one.readings > 0 ? 1 : 0));
+  }
+}
+
+TEST_CASE("a link's speed that is no number is skipped and counted") {
+  test::MadeHost host;
+  host.write("proc/net/dev", std::string(kHead) + "eth0: 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16\n");
+  host.write("sys/class/net/eth0/speed", "fast\n");
   test::Bench bench(open_network, host.roots());
   CHECK(bench.sample().size() == 14);
   CHECK(bench.skipped() == 1);

@@ -34,6 +34,28 @@ TEST_CASE("resources that are there are shown, cpu without its meaningless full"
   CHECK(shown.size() == 2);
   CHECK(shown.at(R"(volta_pressure_seconds_total{kind="some",resource="cpu"})") == 5);
   CHECK(shown.at(R"(volta_pressure_seconds_total{kind="full",resource="irq"})") == 9);
+  CHECK(bench.skipped() == 0);
+}
+
+TEST_CASE("a malformed total costs its own reading alone") {
+  struct Case {
+    const char* text;
+    std::size_t readings;
+    std::uint64_t skipped;
+  };
+  for (const Case& one : {Case{"some total=1\nfull total=2\n", 2, 0},
+                          {"some total=x\nfull total=2\n", 1, 1},
+                          {"some total=1\nfull avg10=0.00\n", 1, 1},
+                          {"some total=-1\nfull total=18446744073709551615\n", 0, 2},
+                          {"most total=1\n", 0, 1},
+                          {"", 0, 1}}) {
+    CAPTURE(one.text);
+    test::MadeHost host;
+    host.write("proc/pressure/io", one.text);
+    test::Bench bench(open_pressure, host.roots());
+    CHECK(bench.sample().size() == one.readings);
+    CHECK(bench.skipped() == one.skipped);
+  }
 }
 
 }  // namespace

@@ -16,15 +16,33 @@ constexpr const char* kSnmp =
     "SndbufErrors\nUdp: 1 2 3 4 5 6\nUdpLite: InDatagrams\nUdpLite: 9\n";
 
 TEST_CASE("sockets by protocol") {
-  CHECK(find_socket_count(kSockstat, "TCP", "tw") == 2);
-  CHECK(find_socket_count(kSockstat, "sockets", "used") == 100);
-  CHECK_FALSE(find_socket_count(kSockstat, "TCP", "none"));
-  CHECK_FALSE(find_socket_count(kSockstat, "TC", "inuse"));
-  CHECK_FALSE(find_socket_count("TCP: inuse x\n", "TCP", "inuse"));
-  CHECK_FALSE(find_socket_count("", "TCP", "inuse"));
-  // A negative number without its sign.
-  CHECK(find_socket_count("TCP: inuse 9223372036854775807\n", "TCP", "inuse") == INT64_MAX);
-  CHECK_FALSE(find_socket_count("TCP: inuse 18446744073709551615\n", "TCP", "inuse"));
+  CHECK(find_socket_value(kSockstat, "TCP", "tw") == "2");
+  CHECK(find_socket_value(kSockstat, "sockets", "used") == "100");
+  CHECK(find_socket_value(kSockstat, "TCP", "none").empty());
+  CHECK(find_socket_value(kSockstat, "TC", "inuse").empty());
+  CHECK(find_socket_value("TCP: orphan x inuse y\n", "TCP", "inuse") == "y");
+  CHECK(find_socket_value("TCP: inuse\n", "TCP", "inuse").empty());
+  CHECK(find_socket_value("", "TCP", "inuse").empty());
+}
+
+TEST_CASE("a malformed count of sockets costs its own reading alone, also the first time") {
+  struct Case {
+    const char* text;
+    std::size_t readings;
+    std::uint64_t skipped;
+  };
+  for (const Case& one : {Case{"TCP: inuse 5 orphan 1 mem 2\n", 3, 0},
+                          {"TCP: inuse x orphan 1 mem 2\n", 2, 1},
+                          {"TCP: inuse -5 orphan 18446744073709551615 mem 2\n", 1, 2},
+                          {"TCP: inuse 9223372036854775807 mem 9223372036854775807\n", 1, 1}}) {
+    CAPTURE(one.text);
+    test::MadeHost host;
+    host.write("proc/net/sockstat", one.text);
+    host.write("proc/net/snmp", "");
+    test::Bench bench(open_socket, host.roots());
+    CHECK(bench.sample().size() == one.readings);
+    CHECK(bench.skipped() == one.skipped);
+  }
 }
 
 TEST_CASE("values under their names") {

@@ -26,5 +26,30 @@ TEST_CASE("paging is in bytes, faults are counts") {
   CHECK(bench.skipped() == 1);
 }
 
+TEST_CASE("a malformed value costs its own reading; of a sum the whole, which would go back") {
+  struct Case {
+    const char* text;
+    std::size_t readings;
+    std::uint64_t skipped;
+  };
+  for (const Case& one :
+       {Case{"pgpgin 1\npgfault 2\n", 2, 0},
+        {"pgpgin -1\npgfault 2\n", 1, 1},
+        {"pgpgin 18446744073709551615\npgfault 2\n", 1, 1},
+        {"pgpgin 9223372036854775807\npgfault 2\n", 1, 1},  // no number of bytes
+        {"pgpgin\npgfault 2\n", 1, 1},
+        {"allocstall_dma 1\nallocstall_normal x\npgfault 2\n", 1, 1},
+        {"allocstall_dma x\nallocstall_normal 1\npgfault 2\n", 1, 1},
+        {"allocstall_dma 9223372036854775807\nallocstall_normal 1\npgfault 2\n", 1, 1},
+        {"pgscan_kswapd x\npgscan_direct 2\n", 1, 1}}) {
+    CAPTURE(one.text);
+    test::MadeHost host;
+    host.write("proc/vmstat", one.text);
+    test::Bench bench(open_vmstat, host.roots());
+    CHECK(bench.sample().size() == one.readings);
+    CHECK(bench.skipped() == one.skipped);
+  }
+}
+
 }  // namespace
 }  // namespace volta

@@ -48,6 +48,12 @@ def case_configuration_errors_exit_3():
         file.write_text('[retention]\nrow = "1d"\n')
         code, out, err = run("config", "check", "--config", file, expected=None)
         assert code == 0 and "did you mean retention.raw" in err, err
+        file.write_text('[metrics]\ndisable = ["volta_lod1"]\n')
+        code, _, err = run("config", "check", "--config", file, expected=None)
+        assert code == 3 and f"{file}:2" in err and "did you mean volta_load1" in err, (code, err)
+        file.write_text('[agent]\ncores = [8191]\n')  # which no machine has
+        code, _, err = run("config", "check", "--config", file, expected=None)
+        assert code == 0 and f"{file}:2: agent.cores: this machine has no core 8191" in err, (code, err)
         run("config", "check", "--config", folder / "none.toml", expected=3)
         for role in ("local", "server", "agent"):
             file.write_text(run("config", "init", "--role", role))
@@ -63,6 +69,7 @@ def case_configuration_errors_exit_3():
             assert code == 3 and hint in err, (code, err)
         code, _, err = run("agent", "--once", "--procfs", folder / "none", expected=None)
         assert code == 3 and f"{folder}/none is not a folder" in err, (code, err)
+        assert "lists with commas between" in run("config", "--help")
         assert "VOLTA_RETENTION_RAW" in run("config", "show", env={"VOLTA_RETENTION_RAW": "3d"})
 
 

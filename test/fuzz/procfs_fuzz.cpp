@@ -26,14 +26,14 @@ void lines(std::string_view text) {
   while (const auto line = volta::next_line(text)) {
     if (const auto disk = volta::parse_disk_line(*line)) {
       require(disk->columns >= 11 && disk->columns <= volta::kDiskColumns && !disk->name.empty());
-      const std::uint64_t total = wraps.add(disk->at(volta::DiskColumn::busy_ms));
+      const std::uint64_t total = wraps.add(disk->at(volta::DiskColumn::busy_ms).value_or(0));
       require(total >= wrapped_before);
       wrapped_before = total;
     }
     if (const auto interface = volta::parse_interface_line(*line))
       require(!interface->name.empty());
     if (const auto times = volta::parse_cpu_times(*line)) {
-      const std::uint64_t shown = rising.show((*times)[3] / 2);
+      const std::uint64_t shown = rising.show(times->at(3).value_or(0) / 2);
       require(shown >= rising_before);
       rising_before = shown;
     }
@@ -75,9 +75,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   lines(text);
   named_values(text);
   tcp_states(text, size % 97 + 1);
-  if (const auto load = volta::parse_loadavg(text)) require(load->load1 >= 0 && load->threads >= 0);
+  if (const auto load = volta::parse_loadavg(text))
+    require(load->load1.value_or(0) >= 0 && load->threads.value_or(0) >= 0);
   volta::parse_pressure(text);
-  volta::find_socket_count(text, "TCP", "inuse");
+  volta::find_socket_value(text, "TCP", "inuse");
   volta::SnmpRows rows(text);
   while (const auto cell = rows.next()) require(!cell->key.empty() && !cell->value.empty());
   return 0;
