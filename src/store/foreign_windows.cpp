@@ -80,17 +80,16 @@ std::vector<UnsealedSpan> unsealed_spans(Connection& connection, const std::set<
 void add_tier_packs(ReaderPool::Lease& lease, BadPacks& bad, const WindowsAsked& asked,
                     std::span<const SeriesId> series, std::vector<WindowMerge>& windows) {
   const auto [first, last] = std::minmax_element(series.begin(), series.end());
-  PackReader& reader = lease.packs();
+  TierColumnsReader reader(lease.packs(), tier_step_ms(asked.tier), asked.fields);
   visit_packs(
       *lease, {asked.tier, kNoHost, asked.ends, *first, *last}, bad, [&](const OpenPack& open) {
         for (std::size_t i = 0; i < series.size(); ++i) {
           if (series[i] < open.row.first_series || series[i] > open.row.last_series) continue;
-          auto found =
-              read_tier_columns(reader, open, series[i], tier_step_ms(asked.tier), asked.fields);
-          if (found) {
-            windows[i].put(std::move(*found), open.row.accepted, asked.ends, open.row.span_ms);
-          } else {
-            bad.report(open.row, found.error().text);
+          if (!reader.read(open, series[i])) {
+            bad.report(open.row, reader.problem().text);
+          } else if (reader.windows().size() > 0) {
+            if (windows[i].empty()) windows[i].reserve(asked.ends, tier_step_ms(asked.tier));
+            windows[i].put(reader.windows(), open.row.accepted, asked.ends, open.row.span_ms);
           }
         }
       });

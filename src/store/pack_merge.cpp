@@ -269,19 +269,18 @@ void PackMerger::merge_windows(const Period& period, PackSink& sink, SeriesId fi
     Kind kind = Kind::gauge;
   };
   std::map<SeriesId, Merged> all;
+  TierColumnsReader reader(parts_.workshop.reader, tier_step_ms(period.tier));
   visit(period, first, last, [&](const OpenPack& open) {
     SeriesId before{};
     for (const PackEntry& entry : open.pack.entries()) {
       if (entry.series < first || entry.series > last || entry.series == before) continue;
       before = entry.series;
-      auto windows =
-          read_tier_columns(parts_.workshop.reader, open, entry.series, tier_step_ms(period.tier));
-      if (!windows) {
-        parts_.bad.report(open.row, windows.error().text);
+      if (!reader.read(open, entry.series)) {
+        parts_.bad.report(open.row, reader.problem().text);
         continue;
       }
       Merged& merged = all[entry.series];
-      merged.windows.put(std::move(*windows), open.row.accepted, kAll, open.row.span_ms);
+      merged.windows.put(reader.windows(), open.row.accepted, kAll, open.row.span_ms);
       merged.kind = kind_of_tier_columns(open.pack, entry.series);
     }
   });

@@ -338,15 +338,14 @@ SealJob::Windows SealJob::stored_windows(Tier tier, const Windows& of) {
   const TimeSpan ends{window_start_ms(window_.end_ms) + 1, window_.end_ms};
   std::map<SeriesId, WindowMerge> merges;
   if (of.empty()) return {};
+  TierColumnsReader reader(parts_.workshop.reader, tier_step_ms(tier));
   visit_packs(parts_.connection, {tier, window_.host, ends, of.begin()->first, of.rbegin()->first},
               parts_.bad, [&](const OpenPack& open) {
                 for (const auto& [series, fresh] : of) {
-                  const auto stored =
-                      read_tier_columns(parts_.workshop.reader, open, series, tier_step_ms(tier));
-                  if (!stored) {
-                    parts_.bad.report(open.row, stored.error().text);
+                  if (!reader.read(open, series)) {
+                    parts_.bad.report(open.row, reader.problem().text);
                   } else {
-                    merges[series].put(*stored, open.row.accepted, ends, open.row.span_ms);
+                    merges[series].put(reader.windows(), open.row.accepted, ends, open.row.span_ms);
                   }
                 }
               });

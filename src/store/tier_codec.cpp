@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "store/window_builder.hpp"
+#include "store/window_merge.hpp"
 
 namespace volta {
 namespace {
@@ -166,20 +167,22 @@ struct PartWords {
   std::span<const std::uint64_t> words;
 };
 
+}  // namespace
+
 // Puts the windows of one series together, part by part in the order in which they need each other.
 // Loops run over one column each, several windows at a time.
-class WindowParts {
+class TierColumnsReader::Parts {
  public:
-  WindowParts(PackReader& reader, const OpenPack& open, SeriesId series, const WindowFields& fields)
-      : reader_(reader), open_(open), series_(series), fields_(fields) {
+  Parts(PackReader& reader, std::int64_t step_ms, const WindowFields& fields)
+      : reader_(reader), step_ms_(step_ms), fields_(fields) {
     // Windows that are joined need them for what a counter grew in between.
     fields_.first_and_last = fields.first_and_last || fields.increase;
   }
 
   // False: problem() says what is wrong.
-  bool read(std::int64_t step_ms);
+  bool read(const OpenPack& open, SeriesId series);
   [[nodiscard]] Error problem() const { return *problem_; }
-  WindowColumn take() { return std::move(w_); }
+  [[nodiscard]] WindowColumn& windows() { return w_; }
 
  private:
   bool fail(const char* why) {
@@ -188,7 +191,7 @@ class WindowParts {
   }
   // False: it is damaged.
   bool next(TierPart part, PartWords& out);
-  bool read_head(std::int64_t step_ms);
+  bool read_head();
   bool read_whole();
   bool read_doubles();
   bool read_extremes_of_whole();
@@ -198,10 +201,12 @@ class WindowParts {
   bool read_double(TierPart part, std::vector<double>& out, const Guess& guess);
 
   PackReader& reader_;
-  const OpenPack& open_;
-  SeriesId series_;
+  const std::int64_t step_ms_;
   WindowFields fields_;
   std::optional<Error> problem_;
+  // Of the series that is read; the vectors keep their memory for the next one.
+  const OpenPack* open_ = nullptr;
+  SeriesId series_{};
   std::size_t size_ = 0;
   bool counter_ = false;
   ValueType type_ = ValueType::int64;
@@ -209,14 +214,15 @@ class WindowParts {
   Words last_;
   Words min_;
   Words max_;
+  Words sum_;
   WindowColumn w_;
 };
 
-bool WindowParts::next(TierPart part, PartWords& out) {
+bool TierColumnsReader::Parts::next(TierPart part, PartWords& out) {
   out = {};
-  const PackEntry* entry = open_.pack.find(series_, part);
+  const PackEntry* entry = open_->pack.find(series_, part);
   if (entry == nullptr) return true;
-  const auto samples = reader_.raw(open_.pack, *entry, column_bytes(open_, *entry));
+  const auto samples = reader_.raw(open_->pack, *entry, column_bytes(*open_, *entry));
   if (!samples) {
     problem_ = samples.error();
     return false;
@@ -228,7 +234,7 @@ bool WindowParts::next(TierPart part, PartWords& out) {
   return true;
 }
 
-bool WindowParts::read_head(std::int64_t step_ms) {
+bool TierColumnsReader::Parts::read_head() {
   PartWords part;
   if (!next(part_first, part)) return false;
   size_ = part.words.size();
@@ -245,19 +251,28 @@ bool WindowParts::read_head(std::int64_t step_ms) {
   for (auto* column : {&w_.first, &w_.last, &w_.min, &w_.max, &w_.sum, &w_.increase}) {
     column->assign(size_, 0);
   }
-  return put_ends(w_, step_ms) || fail("the windows of a tier's series do not rise");
+  return put_ends(w_, step_ms_) || fail("the windows of a tier's series do not rise");
 }
 
-bool WindowParts::read(std::int64_t step_ms) {
-  if (!read_head(step_ms)) return false;
+bool TierColumnsReader::Parts::read(const OpenPack& open, SeriesId series) {
+  open_ = &open;
+  series_ = series;
+  problem_.reset();
+  if (open.pack.find(series, part_first) == nullptr) {
+    keep_windows(w_, 0, 0);
+    return true;
+  }
+  if (!read_head()) return false;
   if (!(type_ == ValueType::float64 ? read_doubles() : read_whole())) return false;
   PartWords stale;
   if (!next(part_stale, stale)) return false;
-  w_.ends_stale.resize(size_);
+  w_.ends_stale.assign(size_, 0);
   std::transform(stale.words.begin(), stale.words.end(), w_.ends_stale.begin(),
                  [](std::uint64_t word) { return static_cast<std::uint8_t>(word != 0); });
   return true;
 }
+
+namespace {
 
 void add_words(Words& sum, const PartWords& part) {
   for (std::size_t i = 0; i < part.words.size(); ++i) sum[i] += part.words[i];
@@ -267,7 +282,9 @@ void put_words(std::vector<double>& out, const Words& words) {
   std::transform(words.begin(), words.end(), out.begin(), from_word);
 }
 
-bool WindowParts::read_whole() {
+}  // namespace
+
+bool TierColumnsReader::Parts::read_whole() {
   PartWords part;
   if (!next(part_last, part)) return false;
   last_.resize(size_);
@@ -283,7 +300,7 @@ bool WindowParts::read_whole() {
   return read_extremes_of_whole() && read_sum_of_whole() && read_increase_of_whole();
 }
 
-bool WindowParts::read_extremes_of_whole() {
+bool TierColumnsReader::Parts::read_extremes_of_whole() {
   // Sums of gauges are told by them.
   if (!fields_.min_and_max && (!fields_.sum || counter_)) return true;
   PartWords part;
@@ -304,7 +321,7 @@ bool WindowParts::read_extremes_of_whole() {
   return true;
 }
 
-bool WindowParts::read_sum_of_whole() {
+bool TierColumnsReader::Parts::read_sum_of_whole() {
   if (!fields_.sum) return true;
   PartWords part;
   if (!next(part_sum, part)) return false;
@@ -312,17 +329,17 @@ bool WindowParts::read_sum_of_whole() {
     std::transform(part.words.begin(), part.words.end(), w_.sum.begin(), from_bits);
     return true;
   }
-  Words sum(size_);
+  sum_.resize(size_);
   for (std::size_t i = 0; i < size_; ++i) {
-    sum[i] = counter_ ? likely_sum_of_counter(w_.count[i], first_[i], last_[i])
-                      : likely_sum_of_gauge(w_.count[i], min_[i], max_[i]);
+    sum_[i] = counter_ ? likely_sum_of_counter(w_.count[i], first_[i], last_[i])
+                       : likely_sum_of_gauge(w_.count[i], min_[i], max_[i]);
   }
-  add_words(sum, part);
-  put_words(w_.sum, sum);
+  add_words(sum_, part);
+  put_words(w_.sum, sum_);
   return true;
 }
 
-bool WindowParts::read_increase_of_whole() {
+bool TierColumnsReader::Parts::read_increase_of_whole() {
   if (!fields_.increase) return true;
   if (!counter_) {
     w_.increase.assign(size_, std::nan(""));
@@ -337,7 +354,8 @@ bool WindowParts::read_increase_of_whole() {
 }
 
 template <typename Guess>
-bool WindowParts::read_double(TierPart part, std::vector<double>& out, const Guess& guess) {
+bool TierColumnsReader::Parts::read_double(TierPart part, std::vector<double>& out,
+                                           const Guess& guess) {
   PartWords values;
   if (!next(part, values)) return false;
   for (std::size_t i = 0; i < size_; ++i) {
@@ -346,7 +364,7 @@ bool WindowParts::read_double(TierPart part, std::vector<double>& out, const Gue
   return true;
 }
 
-bool WindowParts::read_doubles() {
+bool TierColumnsReader::Parts::read_doubles() {
   std::transform(first_.begin(), first_.end(), w_.first.begin(), from_bits);
   const auto& first = w_.first;
   const auto& last = w_.last;
@@ -370,8 +388,6 @@ bool WindowParts::read_doubles() {
   return true;
 }
 
-}  // namespace
-
 void add_tier_columns(PackWriter& writer, TierHints& hints, SeriesId series, Kind kind,
                       const WindowColumn& windows) {
   Adder add(writer, hints, series, windows);
@@ -393,11 +409,21 @@ void add_tier_columns(PackWriter& writer, TierHints& hints, SeriesId series, Kin
 
 Result<WindowColumn> read_tier_columns(PackReader& reader, const OpenPack& open, SeriesId series,
                                        std::int64_t step_ms, const WindowFields& fields) {
-  if (open.pack.find(series, part_first) == nullptr) return WindowColumn{};
-  WindowParts parts(reader, open, series, fields);
-  if (!parts.read(step_ms)) return parts.problem();
-  return parts.take();
+  TierColumnsReader of_series(reader, step_ms, fields);
+  if (!of_series.read(open, series)) return of_series.problem();
+  return of_series.take();
 }
+
+TierColumnsReader::TierColumnsReader(PackReader& reader, std::int64_t step_ms,
+                                     const WindowFields& fields)
+    : parts_(std::make_unique<Parts>(reader, step_ms, fields)) {}
+TierColumnsReader::~TierColumnsReader() = default;
+bool TierColumnsReader::read(const OpenPack& open, SeriesId series) {
+  return parts_->read(open, series);
+}
+const WindowColumn& TierColumnsReader::windows() const { return parts_->windows(); }
+WindowColumn TierColumnsReader::take() { return std::exchange(parts_->windows(), {}); }
+Error TierColumnsReader::problem() const { return parts_->problem(); }
 
 Kind kind_of_tier_columns(const Pack& pack, SeriesId series) {
   const PackEntry* count = pack.find(series, part_count);

@@ -20,6 +20,7 @@
 #pragma once
 
 #include <array>
+#include <memory>
 
 #include "store/pack_rows.hpp"
 
@@ -32,9 +33,32 @@ using TierHints = std::array<ColumnHint, 9>;
 void add_tier_columns(PackWriter& writer, TierHints& hints, SeriesId series, Kind kind,
                       const WindowColumn& windows);
 
-// Windows in the raw domain; empty: the pack has none of the series. `increase` is NaN where it was
-// not kept, which is the case for gauges; fields that are not wanted hold anything. An Error: the
-// bytes are not what was written.
+// Reads series after series into the same memory: a query over many series asks for thousands.
+class TierColumnsReader {
+ public:
+  // Outlived by the pack reader.
+  TierColumnsReader(PackReader& reader, std::int64_t step_ms, const WindowFields& fields = {});
+  ~TierColumnsReader();
+  TierColumnsReader(const TierColumnsReader&) = delete;
+  TierColumnsReader& operator=(const TierColumnsReader&) = delete;
+  TierColumnsReader(TierColumnsReader&&) = delete;
+  TierColumnsReader& operator=(TierColumnsReader&&) = delete;
+
+  // False: problem() says in what the bytes are not what was written. After true, windows() has
+  // those of the series in the raw domain, until the next read; none: the pack has none.
+  // `increase` is NaN where it was not kept, which is the case for gauges; fields that are not
+  // wanted hold anything.
+  [[nodiscard]] bool read(const OpenPack& open, SeriesId series);
+  [[nodiscard]] const WindowColumn& windows() const;
+  [[nodiscard]] WindowColumn take();
+  [[nodiscard]] Error problem() const;
+
+ private:
+  class Parts;
+  std::unique_ptr<Parts> parts_;
+};
+
+// One series, with memory of its own.
 Result<WindowColumn> read_tier_columns(PackReader& reader, const OpenPack& open, SeriesId series,
                                        std::int64_t step_ms, const WindowFields& fields = {});
 

@@ -111,25 +111,25 @@ class TierRead {
 };
 
 // The windows that the pack has of the series; what is wrong with it, if anything.
-std::optional<Error> add_pack(AskedSeries& series, PackReader& reader, const OpenPack& open,
+std::optional<Error> add_pack(AskedSeries& series, TierColumnsReader& reader, const OpenPack& open,
                               const WindowsAsked& asked) {
   std::optional<Error> problem;
   for (std::size_t i = 0; i < series.variants.size(); ++i) {
-    auto windows = read_tier_columns(reader, open, series.variants[i]->id, tier_step_ms(asked.tier),
-                                     asked.fields);
-    if (windows) {
-      series.of_variant[i].put(std::move(*windows), open.row.accepted, asked.ends,
-                               open.row.span_ms);
-    } else {
-      problem = windows.error();
+    if (!reader.read(open, series.variants[i]->id)) {
+      problem = reader.problem();
+      continue;
     }
+    if (reader.windows().size() == 0) continue;
+    WindowMerge& windows = series.of_variant[i];
+    if (windows.empty()) windows.reserve(asked.ends, tier_step_ms(asked.tier));
+    windows.put(reader.windows(), open.row.accepted, asked.ends, open.row.span_ms);
   }
   return problem;
 }
 
 void TierRead::add_packs(ReaderPool::Lease& lease, HostId host, const WindowsAsked& asked,
                          BadPacks& bad) {
-  PackReader& reader = lease.packs();
+  TierColumnsReader reader(lease.packs(), tier_step_ms(asked.tier), asked.fields);
   const PackRange range{asked.tier, host, asked.ends, first_, last_};
   visit_packs(*lease, range, bad, [&](const OpenPack& open) {
     for (AskedSeries& series : asked_) {

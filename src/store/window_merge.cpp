@@ -51,12 +51,6 @@ std::pair<std::size_t, std::size_t> places_of(const WindowColumn& column, TimeSp
   return {static_cast<std::size_t>(from - all.begin()), static_cast<std::size_t>(to - all.begin())};
 }
 
-void keep_only(WindowColumn& column, TimeSpan ends) {
-  const auto [from, to] = places_of(column, ends);
-  erase_range(column, to, column.size());
-  erase_range(column, 0, from);
-}
-
 void drop_empty(WindowColumn& column) {
   if (std::find(column.count.begin(), column.count.end(), 0U) == column.count.end()) return;
   WindowColumn out;
@@ -122,6 +116,11 @@ void append_window(WindowColumn& column, const Window& window) {
   column.ends_stale.push_back(window.ends_stale);
 }
 
+void keep_windows(WindowColumn& column, std::size_t from, std::size_t to) {
+  erase_range(column, to, column.size());
+  erase_range(column, 0, from);
+}
+
 Window joined(const Window& a, const Window& b) {
   if (b.first_ms < a.first_ms) return joined(b, a);
   Window out = a;
@@ -142,10 +141,18 @@ Window joined(const Window& a, const Window& b) {
   return out;
 }
 
-void WindowMerge::put(WindowColumn windows, std::int64_t accepted, TimeSpan ends,
+void WindowMerge::reserve(TimeSpan ends, std::int64_t step_ms) {
+  constexpr std::int64_t kMost = 1024;
+  const auto windows = static_cast<std::size_t>(
+      std::clamp<std::int64_t>(ends.end_ms / step_ms - ends.start_ms / step_ms + 1, 0, kMost));
+  each_vector(windows_, windows_,
+              [&](auto& column, const auto& /*same*/) { column.reserve(windows); });
+  origins_.reserve(windows);
+}
+
+void WindowMerge::put(const WindowColumn& windows, std::int64_t accepted, TimeSpan ends,
                       std::int64_t span_ms) {
-  keep_only(windows, ends);
-  merge(std::move(windows), {accepted, span_ms},
+  merge(windows, places_of(windows, ends), {accepted, span_ms},
         [&](WindowColumn& out, std::size_t at, const Window& window, Origin& origin) {
           if (accepted < origin.accepted) return;
           if (accepted == origin.accepted && span_ms > origin.span_ms) return;
@@ -155,10 +162,16 @@ void WindowMerge::put(WindowColumn windows, std::int64_t accepted, TimeSpan ends
 }
 
 void WindowMerge::join(WindowColumn windows, TimeSpan ends) {
-  keep_only(windows, ends);
+  const auto [from, to] = places_of(windows, ends);
+  keep_windows(windows, from, to);
   drop_empty(windows);
-  // Whatever is put later takes their place.
-  merge(std::move(windows), {INT64_MIN, INT64_MAX},
+  const Origin origin{INT64_MIN, INT64_MAX};  // whatever is put later takes their place
+  if (empty()) {
+    origins_.assign(windows.size(), origin);
+    windows_ = std::move(windows);
+    return;
+  }
+  merge(windows, {0, windows.size()}, origin,
         [](WindowColumn& out, std::size_t at, const Window& window, const Origin& /*origin*/) {
           set_window(out, at, out.count[at] == 0 ? window : joined(window_at(out, at), window));
         });
@@ -166,22 +179,20 @@ void WindowMerge::join(WindowColumn windows, TimeSpan ends) {
 
 // `same` says what becomes of window `at` when a fresh one with its end comes.
 template <typename Same>
-void WindowMerge::merge(WindowColumn&& fresh, const Origin& origin, const Same& same) {
-  if (fresh.size() == 0) return;
-  if (empty() || windows_.end_ms.back() < fresh.end_ms.front()) {
-    origins_.resize(windows_.size() + fresh.size(), origin);
-    if (empty()) {
-      windows_ = std::move(fresh);
-    } else {
-      append_range(windows_, fresh, 0, fresh.size());
-    }
+void WindowMerge::merge(const WindowColumn& fresh, std::pair<std::size_t, std::size_t> part,
+                        const Origin& origin, const Same& same) {
+  const auto [first, behind] = part;
+  if (first == behind) return;
+  if (empty() || windows_.end_ms.back() < fresh.end_ms[first]) {
+    append_range(windows_, fresh, first, behind);
+    origins_.resize(windows_.size(), origin);
     return;
   }
   WindowColumn out;
   std::vector<Origin> origins;
-  origins.reserve(windows_.size() + fresh.size());
+  origins.reserve(windows_.size() + behind - first);
   std::size_t known = 0;
-  for (std::size_t next = 0; next < fresh.size(); ++next) {
+  for (std::size_t next = first; next < behind; ++next) {
     const std::int64_t end = fresh.end_ms[next];
     const std::size_t from = known;
     while (known < windows_.size() && windows_.end_ms[known] <= end) ++known;

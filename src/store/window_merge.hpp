@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "model/time_series.hpp"
@@ -27,6 +28,8 @@ void add_empty_windows(WindowColumn& column, std::span<const std::int64_t> ends)
 
 Window window_at(const WindowColumn& column, std::size_t index);
 void append_window(WindowColumn& column, const Window& window);
+// Keeps windows [from, to), and the memory of the others.
+void keep_windows(WindowColumn& column, std::size_t from, std::size_t to);
 
 // One window out of two with the same end, of different samples of one series. Exact where one
 // lies behind the other; where their times interleave, `increase` counts the greater one's, as what
@@ -38,9 +41,12 @@ Window joined(const Window& a, const Window& b);
 // Every column that comes in has rising ends.
 class WindowMerge {
  public:
+  // Takes memory for those that may come of the span, or the first of them where they are many.
+  void reserve(TimeSpan ends, std::int64_t step_ms);
   // Windows with start_ms <= end <= end_ms of the span only. Of equal `accepted` those of the
   // shorter row stay: a long one was merged from what there was before.
-  void put(WindowColumn windows, std::int64_t accepted, TimeSpan ends, std::int64_t span_ms = 0);
+  void put(const WindowColumn& windows, std::int64_t accepted, TimeSpan ends,
+           std::int64_t span_ms = 0);
   // Joins them with what is there instead, unless they are empty.
   void join(WindowColumn windows, TimeSpan ends);
   void erase(TimeSpan ends);
@@ -54,8 +60,10 @@ class WindowMerge {
     std::int64_t accepted = 0;
     std::int64_t span_ms = 0;
   };
+  // Of the fresh ones those in [from, to).
   template <typename Same>
-  void merge(WindowColumn&& fresh, const Origin& origin, const Same& same);
+  void merge(const WindowColumn& fresh, std::pair<std::size_t, std::size_t> part,
+             const Origin& origin, const Same& same);
 
   WindowColumn windows_;
   std::vector<Origin> origins_;  // of each
