@@ -112,6 +112,26 @@ def case_newer_store_is_refused():
         assert code == 8 and "newer" in err, (code, err)
 
 
+def case_database_that_was_moved_away():
+    """Its WAL is left of it: nothing begins a new store there, which would delete that."""
+    with Folder() as folder:
+        volta = local(folder / "d")
+        host = only_host(volta.port())
+        run("backup", "--data", folder / "d", folder / "copy.db")
+        volta.kill()
+        database, wal = folder / "d/volta.db", folder / "d/volta.db-wal"
+        before = wal.read_bytes()
+        assert before
+        database.rename(folder / "volta.db")
+        for arguments in (("local", "--listen", "127.0.0.1:0"), ("host", "add", "x"), ("restore", folder / "copy.db")):
+            code, _, err = run(*arguments, "--data", folder / "d", expected=None)
+            assert code == 7 and f"{database} is missing" in err and str(wal) in err and "put volta.db back" in err, (arguments, code, err)
+            assert wal.read_bytes() == before and not database.exists(), arguments
+        (folder / "volta.db").rename(database)
+        with local(folder / "d") as volta:
+            assert only_host(volta.port())["id"] == host["id"]
+
+
 def case_systemd_is_notified():
     with Folder() as folder:
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
