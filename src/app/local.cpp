@@ -91,7 +91,7 @@ int run_local(const RoleOptions& options) {
   ready_line(settings, "local",
              {{"http", hub.address()}, {"data", hub.data().string()}, {"pid", ::getpid()}});
   notify_systemd("READY=1");
-  wait_for_stop([] { notify_watchdog(); });
+  wait_for_stop();
 
   notify_systemd("STOPPING=1");
   measure.stop();

@@ -103,7 +103,7 @@ int run_server(const RoleOptions& options, bool show_access_key) {
               {"data", hub.data().string()},
               {"pid", ::getpid()}});
   notify_systemd("READY=1");
-  wait_for_stop([] { notify_watchdog(); });
+  wait_for_stop();
 
   notify_systemd("STOPPING=1");
   rpc->stop();
