@@ -67,6 +67,7 @@ int run_local(const RoleOptions& options) {
 
   const std::string name = usable_name(read_hostname(host_roots(settings)));
   PeerOptions peers = peer_options(settings);
+  refuse_taken_page_address(settings);
   Hub hub(
       {"local", store_options(settings, peers, kHeadBytes), !only_loopback(listen), false,
        query_limits(settings), settings.count("query.max_concurrency"), engine_options(settings)},

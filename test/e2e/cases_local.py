@@ -92,6 +92,9 @@ def case_second_instance_names_the_first():
         assert code == 7 and str(volta.process.pid) in err and f"http://{volta.ready['http']}" in err, (code, err)
         code, _, err = run("local", "--listen", volta.ready["http"], "--data", folder / "e", expected=None)
         assert code == 1 and f"{volta.ready['http']} is in use" in err and "choose another" in err and "--listen" in err, (code, err)
+        assert not (folder / "e").exists(), "nothing is left of a start that was refused"
+        code, _, err = run("local", "--listen", "192.0.2.1:1", "--insecure-http", "--data", folder / "e", expected=None)
+        assert code == 1 and "192.0.2.1:1" in err and not (folder / "e").exists(), (code, err)
 
 
 def case_unwritable_data_directory():
