@@ -52,7 +52,7 @@ E2E=(python3 "$TOP/test/e2e/run.py" --binary)
 export ASAN_OPTIONS=detect_stack_use_after_return=0:abort_on_error=0 UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1 TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1
 
 if wants tidy; then suite tidy tidy; fi
-if wants units; then configure_and_build test -DCMAKE_BUILD_TYPE=RelWithDebInfo -DVOLTA_STATIC=OFF -DVOLTA_WERROR=ON; suite units python3 "$TOP/test/run_units.py" "$TOP/build/test"; fi
+if wants units; then configure_and_build test -DCMAKE_BUILD_TYPE=Debug -DVOLTA_STATIC=OFF -DVOLTA_WERROR=ON; suite units python3 "$TOP/test/run_units.py" "$TOP/build/test"; fi
 if wants web; then install_packages chromium; suite web "$TOP/test/web/run.sh" "$TOP/build/release/volta"; fi
 if wants e2e; then suite e2e "${E2E[@]}" "$TOP/build/release/volta"; fi
 if wants asan || wants differential || wants e2e-asan || wants web-asan; then sanitized asan address,undefined; fi

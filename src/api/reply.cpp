@@ -7,35 +7,6 @@
 namespace volta {
 namespace {
 
-std::string_view title_of(int status) {
-  switch (status) {
-    case 400:
-      return "Bad request";
-    case 401:
-      return "Login needed";
-    case 403:
-      return "Not allowed";
-    case 404:
-      return "Not found";
-    case 405:
-      return "Method not allowed";
-    case 409:
-      return "Conflict";
-    case 415:
-      return "Unsupported media type";
-    case 422:
-      return "Cannot be done with this content";
-    case 426:
-      return "Upgrade required";
-    case 429:
-      return "Too many requests";
-    case 503:
-      return "Not ready";
-    default:
-      return "Internal error";
-  }
-}
-
 // RFC 9110 section 13.1.2: weak comparison, so W/ does not matter.
 bool names_tag(std::string_view if_none_match, std::string_view etag) {
   const auto opaque = [](std::string_view tag) {
@@ -54,7 +25,7 @@ bool names_tag(std::string_view if_none_match, std::string_view etag) {
 }  // namespace
 
 Declined decline(int status, std::string code, std::string detail) {
-  return {{status, std::move(code), std::string(title_of(status)), std::move(detail), {}}, {}};
+  return {{status, std::move(code), std::string(reason_phrase(status)), std::move(detail), {}}, {}};
 }
 
 Declined bad_parameter(std::string_view name, std::string detail) {

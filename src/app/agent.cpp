@@ -80,7 +80,7 @@ int run_agent(const RoleOptions& options) {
   ready_line(settings, "agent",
              {{"server", server}, {"data", settings.text("paths.data")}, {"pid", ::getpid()}});
   notify_systemd("READY=1");
-  wait_for_stop([] { notify_watchdog(); });
+  wait_for_stop();
 
   notify_systemd("STOPPING=1");
   measure.stop();

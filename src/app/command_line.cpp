@@ -287,6 +287,7 @@ void add_store(CLI::App& app, Run& run) {
     CLI::App* action = app.add_subcommand(name, help);
     action->add_option("FILE", files->file, file)->required();
     action->add_option("--data", files->data, "The data directory")->required()->type_name("DIR");
+    action->add_flag("--json", files->json, "JSON on stdout");
     action->callback([&run, files, act] { run = [files, act] { return act(*files); }; });
     return action;
   };

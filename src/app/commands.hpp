@@ -103,6 +103,7 @@ int run_archive(const ArchiveOptions& options);
 struct BackupOptions {
   std::string data;
   std::string file;
+  bool json = false;
 };
 int run_backup(const BackupOptions& options);
 int run_restore(const BackupOptions& options);

@@ -7,6 +7,7 @@
 #include "app/replace_file.hpp"
 #include "app/settings.hpp"
 #include "base/error.hpp"
+#include "http/listen_socket.hpp"
 #include "store/inspect.hpp"
 
 namespace volta {
@@ -23,7 +24,30 @@ unsigned workers(const PrometheusParts& parts) {
                                parts.most_waiting_writes + kOthers);
 }
 
+[[noreturn]] void refuse_to_listen(const ListenFailure& failure, const std::string& page_address) {
+  std::string text = failure.what();
+  if (failure.busy() && failure.address() == page_address)
+    text += "; choose another address for the page with --listen";
+  throw StartFailure(Exit::failed, text);
+}
+
 }  // namespace
+
+bool is_first_start(const Settings& settings) {
+  std::error_code unknown;
+  const auto status = std::filesystem::status(settings.text("paths.data"), unknown);
+  return status.type() == std::filesystem::file_type::not_found;
+}
+
+void refuse_taken_page_address(const Settings& settings) {
+  if (!is_first_start(settings)) return;
+  const std::string& address = settings.text("http.listen");
+  try {
+    (void)listen_tcp(address);
+  } catch (const ListenFailure& failure) {
+    refuse_to_listen(failure, address);
+  }
+}
 
 std::unique_ptr<Store> open_store(const StoreOptions& options, const Clock& clock) {
   try {
@@ -213,10 +237,7 @@ void Hub::listen(const ListenOptions& options) {
   try {
     server_ = std::make_unique<HttpServer>(http, *api_);
   } catch (const ListenFailure& failure) {
-    std::string text = failure.what();
-    if (failure.busy() && failure.address() == options.address)
-      text += "; choose another address for the page with --listen";
-    throw StartFailure(Exit::failed, text);
+    refuse_to_listen(failure, options.address);
   }
   http_metrics_->set(server_->self_metrics());
   store_->announce("http://" + address());

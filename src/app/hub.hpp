@@ -97,6 +97,12 @@ class Hub {
 
 class Settings;
 
+// Throws StartFailure if the page's address cannot be had now, as Hub::listen() would later: a
+// start that is refused leaves no new data directory behind. Looks only where there is none yet; a
+// second instance is told whose the directory is.
+void refuse_taken_page_address(const Settings& settings);
+// Whether the role's data directory is yet to be made.
+bool is_first_start(const Settings& settings);
 // Of a small command that opens a store which nobody serves: it lets nothing go and seals nothing,
 // since what is kept is the role's business.
 StoreOptions unattended_store(const std::filesystem::path& directory);

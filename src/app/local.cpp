@@ -67,6 +67,7 @@ int run_local(const RoleOptions& options) {
 
   const std::string name = usable_name(read_hostname(host_roots(settings)));
   PeerOptions peers = peer_options(settings);
+  refuse_taken_page_address(settings);
   Hub hub(
       {"local", store_options(settings, peers, kHeadBytes), !only_loopback(listen), false,
        query_limits(settings), settings.count("query.max_concurrency"), engine_options(settings)},
@@ -92,7 +93,7 @@ int run_local(const RoleOptions& options) {
   ready_line(settings, "local",
              {{"http", hub.address()}, {"data", hub.data().string()}, {"pid", ::getpid()}});
   notify_systemd("READY=1");
-  wait_for_stop([] { notify_watchdog(); });
+  wait_for_stop();
 
   notify_systemd("STOPPING=1");
   measure.stop();

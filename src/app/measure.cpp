@@ -79,8 +79,8 @@ void Measure::show_uplink(Tick& tick) {
 void Measure::warn_of_unreadable_sensors() const {
   if (facts_.energy_command.empty()) return;
   log::warning(
-      "energy sensors exist but may not be read by this user; until then the power shown is an "
-      "estimate",
+      "energy sensors exist but may not be read by this user; until they may, the power shown does "
+      "without them and may be an estimate",
       {{"mend_with", facts_.energy_command}});
 }
 

@@ -15,6 +15,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/text.hpp"
 #include "base/unique_fd.hpp"
 
 namespace volta {
@@ -27,6 +28,18 @@ sigset_t stop_signals() {
   sigaddset(&set, SIGTERM);
   sigaddset(&set, SIGHUP);
   return set;
+}
+
+// Empty too where nobody listens.
+std::optional<timespec> wanted_watchdog() {
+  // NOLINTBEGIN(concurrency-mt-unsafe): nobody sets variables
+  const char* usec = std::getenv("WATCHDOG_USEC");
+  const char* pid = std::getenv("WATCHDOG_PID");
+  if (std::getenv("NOTIFY_SOCKET") == nullptr) return std::nullopt;
+  // NOLINTEND(concurrency-mt-unsafe)
+  const auto period = watchdog_period(usec, ::getpid(), pid);
+  if (!period) return std::nullopt;
+  return timespec{period->count() / 1'000'000, period->count() % 1'000'000 * 1000};
 }
 
 }  // namespace
@@ -53,13 +66,22 @@ void use_all_descriptors() {
   ::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-void wait_for_stop(const std::function<void()>& every_second) {
+std::optional<std::chrono::microseconds> watchdog_period(const char* usec, pid_t own_pid,
+                                                         const char* pid) {
+  using std::chrono::microseconds;
+  const auto patience = parse_integer<std::int64_t>(usec != nullptr ? usec : "");
+  if (!patience || *patience <= 0) return std::nullopt;
+  if (pid != nullptr && parse_integer<pid_t>(pid) != own_pid) return std::nullopt;
+  return std::max(microseconds(*patience) / 2, microseconds(1000));
+}
+
+void wait_for_stop() {
   const sigset_t set = stop_signals();
+  const auto period = wanted_watchdog();
   while (true) {
-    const timespec second{1, 0};
-    const int signal = sigtimedwait(&set, nullptr, &second);
+    const int signal = period ? sigtimedwait(&set, nullptr, &*period) : sigwaitinfo(&set, nullptr);
     if (signal == SIGINT || signal == SIGTERM) return;
-    if (signal < 0 && every_second) every_second();
+    if (period) notify_systemd("WATCHDOG=1");
   }
 }
 
@@ -85,12 +107,6 @@ void notify_systemd(std::string_view state) {
   ::sendto(socket.get(), state.data(), state.size(), MSG_NOSIGNAL,
            reinterpret_cast<const sockaddr*>(&address),
            static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + length));
-}
-
-void notify_watchdog() {
-  // NOLINTNEXTLINE(concurrency-mt-unsafe): nobody sets variables
-  static const bool wanted = std::getenv("WATCHDOG_USEC") != nullptr;
-  if (wanted) notify_systemd("WATCHDOG=1");
 }
 
 void use_builtin_name_services() { __nss_configure_lookup("hosts", "files dns"); }

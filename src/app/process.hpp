@@ -3,10 +3,12 @@
 #pragma once
 
 #include <chrono>
-#include <functional>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
+
+#include <sys/types.h>
 
 namespace volta {
 
@@ -47,17 +49,20 @@ void block_stop_signals();
 // programs that use select() keep working, and a page's connections alone may be as many.
 void use_all_descriptors();
 
-// Waits for SIGINT or SIGTERM (SIGHUP is taken and ignored), calling `every_second` meanwhile.
-void wait_for_stop(const std::function<void()>& every_second);
+// How often systemd wants to hear WATCHDOG=1, half of its patience as sd_watchdog_enabled(3)
+// advises; empty: it does not. Of $WATCHDOG_USEC and $WATCHDOG_PID, null where they are not set.
+std::optional<std::chrono::microseconds> watchdog_period(const char* usec, pid_t own_pid,
+                                                         const char* pid);
+
+// Waits for SIGINT or SIGTERM (SIGHUP is taken and ignored). Wakes up meanwhile only for systemd's
+// watchdog, where there is one.
+void wait_for_stop();
 
 // True if one of them came before the patience was over.
 bool stop_asked_within(std::chrono::milliseconds patience);
 
 // "READY=1", "STOPPING=1" ... to systemd, where it listens ($NOTIFY_SOCKET).
 void notify_systemd(std::string_view state);
-
-// Whether systemd wants to hear WATCHDOG=1, and then tells it.
-void notify_watchdog();
 
 // A static glibc has the name services "files" and "dns" inside and cannot load others: ask for
 // just these, whatever /etc/nsswitch.conf wants. Call before the first look-up.

@@ -18,6 +18,7 @@
 #include "base/error.hpp"
 #include "base/host_port.hpp"
 #include "collect/facts.hpp"
+#include "rpc/address.hpp"
 
 namespace volta {
 namespace {
@@ -25,15 +26,11 @@ namespace {
 constexpr std::size_t kServerHeadBytes = 256U << 20U;
 constexpr int kKeptFreedBytes = 64 << 20;
 
-std::unique_ptr<RpcServer> listen_for_agents(const Settings& settings, BatchSink& sink) {
-  RpcServerOptions options;
-  const std::string& address = settings.text("rpc.listen");
-  const auto listen = parse_host_port(address);  // the settings have checked it
-  options.address = listen->host;
-  options.port = listen->port;
-  options.insecure_plaintext = settings.boolean("rpc.insecure_plaintext");
+// Says for the person at the terminal why `listen` could not have the address of agents.
+template <typename Listen>
+auto take_agents_address(const std::string& address, Listen&& listen) {
   try {
-    return std::make_unique<RpcServer>(options, sink);
+    return listen();
   } catch (const SystemFailure& failure) {
     if (failure.error_number() != EADDRINUSE) throw StartFailure(Exit::failed, failure.what());
     throw StartFailure(Exit::failed, address +
@@ -42,6 +39,24 @@ std::unique_ptr<RpcServer> listen_for_agents(const Settings& settings, BatchSink
   } catch (const Failure& failure) {
     throw StartFailure(Exit::failed, failure.what());
   }
+}
+
+std::unique_ptr<RpcServer> listen_for_agents(const Settings& settings, BatchSink& sink) {
+  RpcServerOptions options;
+  const std::string& address = settings.text("rpc.listen");
+  const auto listen = parse_host_port(address);  // the settings have checked it
+  options.address = listen->host;
+  options.port = listen->port;
+  options.insecure_plaintext = settings.boolean("rpc.insecure_plaintext");
+  return take_agents_address(address, [&] { return std::make_unique<RpcServer>(options, sink); });
+}
+
+// As refuse_taken_page_address().
+void refuse_taken_agents_address(const Settings& settings) {
+  if (!is_first_start(settings)) return;
+  const std::string& address = settings.text("rpc.listen");
+  const auto listen = parse_host_port(address);
+  take_agents_address(address, [&] { return rpc::listen_on(listen->host, listen->port); });
 }
 
 // Of a server of several. Where volta itself keeps the samples there is only one.
@@ -78,6 +93,8 @@ int run_server(const RoleOptions& options, bool show_access_key) {
 
   PeerOptions peers = peer_options(settings);
   peers.host = read_hostname({});
+  refuse_taken_page_address(settings);
+  refuse_taken_agents_address(settings);
   const ServerMetrics own;
   Hub hub(
       {"server", store_options(settings, peers, kServerHeadBytes),
@@ -103,7 +120,7 @@ int run_server(const RoleOptions& options, bool show_access_key) {
               {"data", hub.data().string()},
               {"pid", ::getpid()}});
   notify_systemd("READY=1");
-  wait_for_stop([] { notify_watchdog(); });
+  wait_for_stop();
 
   notify_systemd("STOPPING=1");
   rpc->stop();

@@ -121,7 +121,7 @@ int show_check(const StoreCheck& check, bool json) {
   return code(check.sound() ? Exit::done : Exit::failed);
 }
 
-int seal(Store* store, const std::filesystem::path& directory) {
+int seal(Store* store, const std::filesystem::path& directory, bool json) {
   if (store == nullptr) {
     throw StartFailure(Exit::data_directory,
                        directory.string() +
@@ -129,7 +129,25 @@ int seal(Store* store, const std::filesystem::path& directory) {
                            "stop it to seal everything at once");
   }
   store->seal_all();
-  std::cout << "sealed\n";
+  std::cout << (json ? "{\"sealed\":true}\n" : "sealed\n");
+  return code(Exit::done);
+}
+
+// The name of the JSON object's only member, and what else stands before its value.
+struct Copied {
+  std::string_view member;
+  std::string_view words;
+};
+
+int show_copied(const Copied& copied, const std::string& made, bool json) {
+  if (json) {
+    std::string out;
+    JsonWriter writer(out);
+    writer.begin_object().member(copied.member, made).end_object();
+    std::cout << out << '\n';
+  } else {
+    std::cout << copied.words << made << '\n';
+  }
   return code(Exit::done);
 }
 
@@ -138,7 +156,7 @@ int seal(Store* store, const std::filesystem::path& directory) {
 int run_store(const StoreCommandOptions& options) {
   const std::filesystem::path directory = options.data;
   const auto store = unserved(directory);
-  if (options.action == "seal") return seal(store.get(), directory);
+  if (options.action == "seal") return seal(store.get(), directory, options.json);
   if (options.action == "stats")
     return show_stats(store ? store->stats(kListLength) : stats_of_served(directory, kListLength),
                       options.json);
@@ -150,8 +168,7 @@ int run_backup(const BackupOptions& options) {
   const auto store = unserved(directory);
   const auto done = store ? store->back_up(options.file) : back_up_served(directory, options.file);
   if (!done) throw StartFailure(Exit::failed, done.error().text);
-  std::cout << "backed up to " << options.file << '\n';
-  return code(Exit::done);
+  return show_copied({"file", "backed up to "}, options.file, options.json);
 }
 
 int run_restore(const BackupOptions& options) {
@@ -161,8 +178,7 @@ int run_restore(const BackupOptions& options) {
   } catch (const StoreError& error) {
     throw StartFailure(Exit::data_directory, error.what());
   }
-  std::cout << "restored to " << options.data << '\n';
-  return code(Exit::done);
+  return show_copied({"data", "restored to "}, options.data, options.json);
 }
 
 }  // namespace volta

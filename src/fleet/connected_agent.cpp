@@ -81,10 +81,13 @@ Result<void> ConnectedAgent::define(std::vector<SeriesDef> series) {
   return {};
 }
 
-std::chrono::milliseconds ConnectedAgent::admit(const EncodedBatch& batch, bool older) {
-  const auto rhythm = older ? std::nullopt : std::optional(interval(batch));
-  if (!parts_.links.heard(link_, rhythm)) return kClosedPause;
+std::chrono::milliseconds ConnectedAgent::admit() {
+  if (!parts_.links.is_open(link_)) return kClosedPause;
   return limits_->take_batch();
+}
+
+void ConnectedAgent::heard(const EncodedBatch& batch, bool older) {
+  parts_.links.heard(link_, older ? std::nullopt : std::optional(interval(batch)));
 }
 
 std::string ConnectedAgent::excess(const EncodedBatch& batch, BatchFault& fault) const {

@@ -66,8 +66,10 @@ class ConnectedAgent {
 
   Result<void> define(std::vector<SeriesDef> series);
   // A batch came. 0: it may be taken; else its link is closed or there are too many now, and it may
-  // come again after that. `older`: it says nothing of the agent's rhythm now.
-  std::chrono::milliseconds admit(const EncodedBatch& batch, bool older);
+  // come again after that.
+  std::chrono::milliseconds admit();
+  // It is taken. `older`: it says nothing of the agent's rhythm now.
+  void heard(const EncodedBatch& batch, bool older);
   // Empty: the batch may go on to the decoder.
   std::string excess(const EncodedBatch& batch, BatchFault& fault) const;
   void look_at_time(const EncodedBatch& batch);

@@ -61,20 +61,24 @@ void LinkTable::gone(const std::shared_ptr<Link>& link) {
   found->second.gone_at = clock_.boottime();
 }
 
-bool LinkTable::heard(const std::shared_ptr<Link>& link,
+bool LinkTable::is_open(const std::shared_ptr<Link>& link) const {
+  const std::lock_guard lock(mutex_);
+  return !link->closed && hosts_.contains(link->host);
+}
+
+void LinkTable::heard(const std::shared_ptr<Link>& link,
                       std::optional<std::chrono::milliseconds> batch_interval) {
   {
     const std::lock_guard lock(mutex_);
     const auto found = hosts_.find(link->host);
-    if (link->closed || found == hosts_.end()) return false;
+    if (link->closed || found == hosts_.end()) return;
     Host& state = found->second;
     state.data_at = clock_.boottime();
     state.data_wall_ms = clock_.wall_ms();
     if (batch_interval) state.batch_interval = *batch_interval;
-    if (wanted_live(state) == link->live_wanted) return true;
+    if (wanted_live(state) == link->live_wanted) return;
   }
   tell_live(link);
-  return true;
 }
 
 void LinkTable::close(HostId host, const std::string& reason) {

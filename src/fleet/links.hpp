@@ -46,9 +46,12 @@ class LinkTable {
                              std::shared_ptr<AgentControl> control);
   // The session is gone.
   void gone(const std::shared_ptr<Link>& link);
-  // A batch came over this link. False: it is closed, the batch must not be taken.
-  // `batch_interval`: empty for what an outage left, which says nothing of the agent's rhythm.
-  bool heard(const std::shared_ptr<Link>& link,
+  // False: nothing that comes over this link may be taken any more.
+  [[nodiscard]] bool is_open(const std::shared_ptr<Link>& link) const;
+  // A batch that came over this link is taken: the host lives. One that is refused says nothing of
+  // that. `batch_interval`: empty for what an outage left, which says nothing of the agent's
+  // rhythm.
+  void heard(const std::shared_ptr<Link>& link,
              std::optional<std::chrono::milliseconds> batch_interval);
 
   // Closes the host's link, if it has one: nothing more is taken from it, even before it breaks.

@@ -61,7 +61,7 @@ void HostSession::push(EncodedBatch batch, PushDone done) {
 }
 
 void HostSession::take(EncodedBatch batch, PushDone& done) {
-  const auto wait = agent_->admit(batch, older_);
+  const auto wait = agent_->admit();
   if (wait.count() > 0) return put_off(batch.seq, wait, done);
   if (batch.seq == 0 || batch.key_seq == 0 || batch.key_seq > batch.seq) {
     return refuse(batch, BatchFault::malformed, "the batch's sequence is impossible", done);
@@ -106,6 +106,7 @@ void HostSession::store(EncodedBatch batch, const RunFeed::Check& check, PushDon
   Result<DecodedBatch> decoded = decode_batch(batch, keyframe ? no_key : *check.key);
   if (!decoded) return refuse(batch, BatchFault::malformed, decoded.error().text, done);
 
+  agent_->heard(batch, older_);
   // Another server of the group has what was sent before this link.
   if (check.missing > 0 && (begun_ || !parts_.of_group)) {
     parts_.counters.missing += check.missing;

@@ -36,8 +36,6 @@ std::string_view security_headers();
 // "Name: value\r\n"; empty if either could split the answer.
 std::string header_line(std::string_view name, std::string_view value);
 
-std::string_view reason_phrase(int status);  // "" for unusual ones
-
 // By RFC 9110 weights; "*" counts, q=0 forbids.
 bool accepts_gzip(std::string_view accept_encoding);
 

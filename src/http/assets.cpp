@@ -51,13 +51,13 @@ std::string_view content_type_of(const std::filesystem::path& path) {
   return found == kTypes.end() ? "application/octet-stream" : found->type;
 }
 
-HttpResponse not_found(std::string_view text) {
-  HttpResponse response;
-  response.status = 404;
-  response.content_type = "text/plain; charset=utf-8";
-  response.body = std::string(text);
-  response.headers.emplace_back("Cache-Control", "no-store");
-  return response;
+HttpResponse not_found(const HttpRequest& request, std::string_view detail) {
+  Problem problem;
+  problem.status = 404;
+  problem.code = "not_found";
+  problem.title = reason_phrase(404);
+  problem.detail = detail;
+  return problem_response(problem, request.request_id);
 }
 
 HttpResponse serve(const Asset& asset, const HttpRequest& request) {
@@ -88,9 +88,9 @@ std::optional<HttpResponse> Assets::answer(const HttpRequest& request) const {
   if (belongs_to_handler(request.path)) return std::nullopt;
   if (request.method != "GET" && request.method != "HEAD") return std::nullopt;
   if (auto found = file(request, request.path)) return found;
-  if (is_below(request.path, "/assets")) return not_found("The page has no such file.\n");
+  if (is_below(request.path, "/assets")) return not_found(request, "the page has no such file");
   if (auto index = file(request, kIndex)) return index;
-  return not_found("This volta was built without its page; the API is under /api/v1.\n");
+  return not_found(request, "this volta was built without its page; the API is under /api/v1");
 }
 
 std::optional<HttpResponse> Assets::file(const HttpRequest& request, std::string_view path) const {

@@ -53,7 +53,11 @@ struct QueryParameters {
   [[nodiscard]] std::optional<std::string_view> get(std::string_view key) const;
 };
 
-// RFC 9457. `code` is a stable snake_case word for programs.
+// As in RFC 9110: "Not Found"; "" for unusual ones.
+std::string_view reason_phrase(int status);
+
+// RFC 9457 of the type about:blank, whose title is the status's phrase. `code` is a stable
+// snake_case word for programs.
 struct Problem {
   int status = 500;
   std::string code;

@@ -16,7 +16,7 @@ Result<void> back_up_store(Connection& source, const std::filesystem::path& file
 
 // Makes the file the store of a directory that has none. It is copied, not moved. An Error: there
 // is a store, or the file is no sound store of this or an older schema. Throws StoreError (locked,
-// unwritable), SystemFailure.
+// unwritable, incomplete), SystemFailure.
 Result<void> restore_store(const std::filesystem::path& file,
                            const std::filesystem::path& directory);
 

@@ -12,6 +12,7 @@ namespace {
 constexpr int kInspectCacheKib = 2048;
 
 Connection reader_of(const std::filesystem::path& directory) {
+  refuse_orphaned_wal(directory);
   return {(directory / kDatabaseName).string(), Connection::Mode::reader, kInspectCacheKib};
 }
 

@@ -1,5 +1,6 @@
 // What small commands do with a store while another process serves it: all as a reader, beside its
-// lock. Each throws SqliteFailure where the database cannot be read, as one of an older schema.
+// lock. Each throws SqliteFailure where the database cannot be read, as one of an older schema;
+// StoreError where only its WAL is there.
 #pragma once
 
 #include <filesystem>

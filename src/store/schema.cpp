@@ -5,6 +5,7 @@
 #include <string>
 
 #include "base/log.hpp"
+#include "store/disk_space.hpp"
 #include "store/store_error.hpp"
 
 namespace volta {
@@ -45,6 +46,19 @@ std::vector<std::filesystem::path> migration_copies(const DataDirectory& directo
 }
 
 std::span<const Migration> migrations() { return kMigrations; }
+
+void refuse_orphaned_wal(const std::filesystem::path& directory) {
+  const std::string database = (directory / kDatabaseName).string();
+  const std::string wal = database + "-wal";
+  if (file_bytes(database) > 0 || file_bytes(wal) == 0) return;
+  std::error_code none;
+  const bool empty = std::filesystem::exists(database, none);
+  throw StoreError(StoreError::Kind::incomplete,
+                   database + (empty ? " is empty" : " is missing") + ", but " + wal +
+                       " holds what was last written to it; put " + kDatabaseName +
+                       " back beside it, or move " + kDatabaseName + "-wal and " + kDatabaseName +
+                       "-shm away");
+}
 
 void migrate(Connection& writer, const DataDirectory& directory, std::span<const Migration> steps) {
   const std::int64_t version = writer.number("PRAGMA user_version");

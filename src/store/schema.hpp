@@ -14,6 +14,10 @@ namespace volta {
 constexpr const char* kDatabaseName = "volta.db";
 constexpr std::int64_t kApplicationId = 0x564f4c54;  // "VOLT"; PRAGMA application_id
 
+// Throws StoreError (incomplete) where a WAL has data and its database is gone or empty: SQLite
+// takes the latter for a new one and deletes the WAL. Before the database is made or opened.
+void refuse_orphaned_wal(const std::filesystem::path& directory);
+
 struct Migration {
   std::string_view name;  // NNNN_what.sql, NNNN the user_version it leads to
   std::string_view sql;

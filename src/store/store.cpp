@@ -26,6 +26,7 @@ constexpr std::chrono::milliseconds kRebuildPatience{1200};
 constexpr std::chrono::milliseconds kForeignRebuildPatience{300};
 
 std::unique_ptr<Connection> open_writer(const DataDirectory& directory, int cache_kib) {
+  refuse_orphaned_wal(directory.path());
   std::error_code error;
   const auto bytes = std::filesystem::file_size(directory.path() / kDatabaseName, error);
   const std::filesystem::path file = directory.touch(kDatabaseName);

@@ -18,6 +18,7 @@ class StoreError : public Failure {
     unwritable,    // it cannot be made, read or written
     newer_schema,  // written by a later volta
     damaged,       // not a store, or a broken one
+    incomplete,    // the WAL of a store is there without its database
   };
   StoreError(Kind kind, const std::string& text, pid_t holder = 0)
       : Failure(text), kind_(kind), holder_(holder) {}

@@ -157,7 +157,10 @@ def case_busy_ports_name_the_flag_that_chooses_another():
         for http, rpc, flag in ((busy, "127.0.0.1:0", "--listen"), ("127.0.0.1:0", busy, "--rpc-listen")):
             code, _, err = run("server", "--listen", http, "--rpc-listen", rpc, "--data", folder / "server", expected=None)
             assert code == 1 and f"{busy} is in use" in err and "choose another" in err and err.rstrip().endswith(f" {flag}"), (code, err)
-            assert "ready" not in err and not (folder / "server/volta.sock").exists(), err
+            assert "ready" not in err and not (folder / "server").exists(), err
+            # With a directory that is there, the store is opened before.
+            code, _, again = run("server", "--listen", http, "--rpc-listen", rpc, "--data", folder, expected=None)
+            assert code == 1 and again.splitlines()[-1] == err.splitlines()[-1] and not (folder / "volta.sock").exists(), again
 
 
 def case_broken_secret_files_are_refused_not_replaced():

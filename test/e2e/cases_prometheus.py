@@ -244,7 +244,11 @@ def case_store_commands():
             write(volta.port(), key, [({"__name__": "later"}, [(begin, 1.0)])])
             code, _, err = run("backup", "--data", folder / "d", folder / "copy.db", expected=None)
             assert code == 1 and "exists" in err, (code, err)
-        run("restore", "--data", folder / "e", folder / "copy.db")
+        made = run("backup", "--data", folder / "d", folder / "again.db", "--json")
+        assert json.loads(made) == {"file": str(folder / "again.db")} and (folder / "again.db").exists(), made
+        made = run("restore", "--data", folder / "e", folder / "copy.db", "--json")
+        assert json.loads(made) == {"data": str(folder / "e")}, made
+        assert json.loads(run("store", "seal", "--data", folder / "e", "--json")) == {"sealed": True}
         code, _, err = run("restore", "--data", folder / "e", folder / "copy.db", expected=None)
         assert code != 0 and err, (code, err)
         assert json.loads(run("store", "check", "--data", folder / "e", "--json"))["sound"] is True

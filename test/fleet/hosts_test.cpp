@@ -43,7 +43,7 @@ TEST_CASE("rotating, disabling and removing close the live link") {
     const auto control = std::make_shared<FakeControl>();
     const auto link = f.links.open(id, test::kRun, "peer", control);
     act();
-    CHECK_FALSE(f.links.heard(link, 0s));
+    CHECK_FALSE(f.links.is_open(link));
     return control->closed.size() == 1;
   };
   const Sha256 before = f.directory.tokens.at(id);

@@ -313,6 +313,32 @@ TEST_CASE("a bad batch is refused alone") {
   CHECK(f.metric("volta_server_batches_total", {{"outcome", "refused"}}) == 9);
 }
 
+TEST_CASE("a host lives by the batches that are taken, not by those that are refused") {
+  IngestFixture f;
+  f.begin();
+  const auto state = [&] { return host_state(false, f.links.status(HostId{1})); };
+  const auto refused = [&] {
+    EncodedBatch bad = f.next();
+    bad.payload.pop_back();
+    return f.push(bad).refused.has_value();
+  };
+  CHECK(refused());
+  CHECK(state() == HostState::late);
+  CHECK(f.links.status(HostId{1}).last_data_wall_ms == 0);
+  f.encoder.force_keyframe();
+  CHECK(f.push(f.next()).durable_seq == 2);
+  CHECK(state() == HostState::live);
+  for (int i = 0; i < 20; ++i) {
+    f.clock.advance(1s);
+    CHECK(refused());
+  }
+  CHECK(state() == HostState::late);
+  f.clock.advance(60s);
+  CHECK(refused());
+  CHECK(state() == HostState::offline);
+  CHECK(f.links.connected() == 1);
+}
+
 TEST_CASE("an unknown keyframe holds what is behind it until the batch comes again") {
   IngestFixture f;
   f.begin();

@@ -27,8 +27,8 @@ TEST_CASE("a second link of the same host closes the first with a reason") {
   const auto second = f.links.open(kLinked, test::kRun, "elsewhere", second_control);
   CHECK(f.control->closed.size() == 1);
   CHECK(second_control->closed.empty());
-  CHECK_FALSE(f.links.heard(first, 10s));
-  CHECK(f.links.heard(second, 10s));
+  CHECK_FALSE(f.links.is_open(first));
+  CHECK(f.links.is_open(second));
   CHECK(f.links.connected() == 1);
   f.links.gone(first);  // must not take the second with it
   CHECK(f.links.status(kLinked).connected);
@@ -91,7 +91,9 @@ TEST_CASE("a closed link is heard no more, and closing twice tells once") {
   f.links.close(kLinked, "because");
   f.links.close(kLinked, "because");
   CHECK(f.control->closed == std::vector<std::string>{"because"});
-  CHECK_FALSE(f.links.heard(link, 0s));
+  CHECK_FALSE(f.links.is_open(link));
+  f.links.heard(link, 0s);
+  CHECK_FALSE(f.links.status(kLinked).since_data);
   f.links.watch(kLinked, true);
   CHECK(f.control->lives.empty());
   f.links.forget(kLinked, "gone");

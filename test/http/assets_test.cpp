@@ -84,7 +84,17 @@ TEST_CASE("the handler's paths and methods are left to it; missing files are 404
   HttpRequest post = page_request("/");
   post.method = "POST";
   CHECK_FALSE(assets.answer(post));
-  CHECK(assets.answer(page_request("/assets/other.js"))->status == 404);
+  HttpRequest missing = page_request("/assets/other.js");
+  missing.request_id = "r1";
+  const auto refused = assets.answer(missing);
+  REQUIRE(refused);
+  CHECK(refused->status == 404);
+  CHECK(refused->content_type == "application/problem+json");
+  CHECK(
+      refused->body ==
+      R"({"type":"about:blank","title":"Not Found","status":404,)"
+      R"("detail":"the page has no such file","code":"not_found","errors":[],"request_id":"r1"})");
+  CHECK(header_of(*refused, "Cache-Control") == "no-store");
   CHECK(assets.answer(page_request("/assets"))->status == 404);
   CHECK(Assets(std::span<const Asset>()).answer(page_request("/"))->status == 404);
 }

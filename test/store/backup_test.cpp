@@ -171,6 +171,24 @@ TEST_CASE("a copied database is not restored without the WAL that belongs to it"
   CHECK(Store(backup_options(dir.path() / "moved"), clock).check().rows == 21);
 }
 
+TEST_CASE("nothing is restored over the WAL of a database that was moved away") {
+  const test::TempDir dir;
+  const test::FakeClock clock(kStart);
+  {
+    Store store(backup_options(dir.path() / "data"), clock);
+    fill_store(store);
+    REQUIRE(store.back_up(dir.path() / "copy"));
+  }
+  dir.write("other/volta.db-wal", "what only it has");
+  CHECK_THROWS_WITH(
+      restore_store(dir.path() / "copy", dir.path() / "other"),
+      Catch::Contains("other/volta.db is missing") && Catch::Contains("volta.db-wal"));
+  CHECK(std::filesystem::file_size(dir.path() / "other" / "volta.db-wal") == 16);
+  CHECK_FALSE(holds_store(dir.path() / "other"));
+  dir.write("other/volta.db-wal", "");
+  CHECK(restore_store(dir.path() / "copy", dir.path() / "other"));
+}
+
 TEST_CASE("a check finds rows that do not decode and rows without their owner") {
   const test::TempDir dir;
   const test::FakeClock clock(kStart);

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "store/agent.hpp"
+#include "store/inspect.hpp"
 #include "store/sqlite.hpp"
 #include "store/store.hpp"
 #include "support/fake_clock.hpp"
@@ -154,13 +155,24 @@ TEST_CASE_METHOD(LeftBehind, "an emptied database is a new store, never one made
     CHECK(store.hosts().add("a", test::token(1)));
   }
   CHECK(check_and_go_on() == 0);
-  // The WAL of what is gone has not all of it: SQLite must not take it for the database.
-  put("", wal);
-  try {
-    Store store(options, clock);
-    CHECK(store.hosts().list().empty());
-  } catch (const StoreError& error) {
-    CHECK(error.kind() == StoreError::Kind::damaged);
+}
+
+TEST_CASE_METHOD(LeftBehind, "a WAL whose database is gone or empty is refused and kept") {
+  for (const bool gone : {true, false}) {
+    CAPTURE(gone);
+    put("", wal);
+    const auto file = options.directory / "volta.db";
+    if (gone) std::filesystem::remove(file);
+    const StoreError error = refusal(*this);
+    CHECK(error.kind() == StoreError::Kind::incomplete);
+    CHECK_THAT(error.what(),
+               Catch::Contains(file.string() + (gone ? " is missing" : " is empty")) &&
+                   Catch::Contains(file.string() + "-wal") && Catch::Contains("put volta.db back"));
+    CHECK_THROWS_AS(holds_samples(options.directory), StoreError);
+    CHECK(content(options.directory / "volta.db-wal") == wal);
+    CHECK(std::filesystem::exists(file) != gone);
+    std::ofstream(file, std::ios::binary) << database;
+    CHECK(check_and_go_on() == kBatches);
   }
 }
 

@@ -81,7 +81,7 @@ export async function startMock({ port = 0, root = join(here, "../../build/web")
 
   function api(request, url, body) {
     if (url.pathname === "/api/v1/session") return session(request, body);
-    if (!loggedIn(request)) return problem(401, "login_needed", "Login needed");
+    if (!loggedIn(request)) return problem(401, "login_needed", "Unauthorized");
     const query = url.searchParams;
     const host = hosts.find(({ id }) => id === query.get("host"));
     switch (url.pathname) {

@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import type { Host } from "../api";
 import { hostLive } from "../store/fleet";
 import { summarise, type Reading } from "../store/vitals";
-import { unreadableSources } from "./banners";
+import { unreadableSources, wattsMeanwhile } from "./banners";
 
 const readable = (value: number): Reading => ({ name: "volta_energy_readable", labels: { zone: "package", source: "rapl" }, value });
 const watts = (quality: string): Reading => ({ name: "volta_power_watts", labels: { zone: "host", quality }, value: 20 });
@@ -22,4 +22,13 @@ test("a locked sensor is told of until it is read, whatever the facts of the age
   // Package and DRAM make derived watts.
   expect(sources("a", [readable(1), watts("derived")])).toEqual([]);
   expect(sources("a", [readable(1), watts("measured")])).toEqual([]);
+});
+
+test("watts are called estimated only where they are", () => {
+  const says = (...qualities: (string | null)[]) => wattsMeanwhile(qualities.map((power_quality) => ({ power_quality }) as unknown as Host));
+  expect(says("estimated", "estimated")).toBe("Watts are estimated until it is.");
+  for (const other of ["measured", "derived", null]) {
+    expect(says(other)).toBe("Until it is, watts come from another source or are estimated.");
+    expect(says("estimated", other)).toBe(says(other));
+  }
 });

@@ -51,6 +51,11 @@ export function unreadableSources(host: Host): string[] {
   return vitals?.unreadable.length === 0 && sensed ? [] : [...found];
 }
 
+// A battery that discharges, or another meter, gives watts all the same.
+export function wattsMeanwhile(locked: Host[]): string {
+  return locked.every((host) => host.power_quality === "estimated") ? "Watts are estimated until it is." : "Until it is, watts come from another source or are estimated.";
+}
+
 export function SensorBanner({ shown }: { shown: Host[] }) {
   const locked = shown.map((host) => ({ host, sources: unreadableSources(host) })).filter(({ sources }) => sources.length > 0);
   const first = locked[0];
@@ -59,7 +64,7 @@ export function SensorBanner({ shown }: { shown: Host[] }) {
   const commands = new Set(locked.flatMap(({ sources }) => sources.map((source) => remedies[source] ?? remedies["rapl"] ?? "")));
   return (
     <Banner kind="warn" icon="lock" title={`A power sensor on ${where} exists but may not be read`}>
-      Watts are estimated until it is. Run this on {locked.length === 1 ? "that machine" : "those machines"} to measure (until its next boot):
+      {wattsMeanwhile(locked.map(({ host }) => host))} Run this on {locked.length === 1 ? "that machine" : "those machines"} to read it (until the next boot):
       {[...commands].map((command) => (
         <Command key={command} text={command} />
       ))}
