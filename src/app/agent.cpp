@@ -76,7 +76,7 @@ int run_agent(const RoleOptions& options) {
 
   uplink.start();
   measure.start();
-  measure.warn_of_unreadable_sensors();
+  measure.warn_of_what_cannot_be_read();
   ready_line(settings, "agent",
              {{"server", server}, {"data", settings.text("paths.data")}, {"pid", ::getpid()}});
   notify_systemd("READY=1");

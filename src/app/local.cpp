@@ -89,7 +89,7 @@ int run_local(const RoleOptions& options) {
   hub.serve();
   uplink.start();
   measure.start();
-  measure.warn_of_unreadable_sensors();
+  measure.warn_of_what_cannot_be_read();
   ready_line(settings, "local",
              {{"http", hub.address()}, {"data", hub.data().string()}, {"pid", ::getpid()}});
   notify_systemd("READY=1");

@@ -1,5 +1,8 @@
 #include "app/measure.hpp"
 
+#include <filesystem>
+#include <system_error>
+
 #include "app/commands.hpp"
 #include "app/process.hpp"
 #include "base/log.hpp"
@@ -76,7 +79,12 @@ void Measure::show_uplink(Tick& tick) {
   show(sent_slot_, metrics::self_sent_bytes_total, counters.sent_bytes);
 }
 
-void Measure::warn_of_unreadable_sensors() const {
+void Measure::warn_of_what_cannot_be_read() const {
+  std::error_code unknown;
+  if (!std::filesystem::exists(roots_.proc / "stat", unknown)) {
+    log::warning("next to nothing of this machine can be read",
+                 {{"reason", "there is no " + roots_.proc.string() + "/stat; is it mounted?"}});
+  }
   if (facts_.energy_command.empty()) return;
   log::warning(
       "energy sensors exist but may not be read by this user; until they may, the power shown does "

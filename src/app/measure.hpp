@@ -30,8 +30,9 @@ class Measure {
   void stop() { sampler_.stop(); }
   [[nodiscard]] Sampler& sampler() { return sampler_; }
 
-  // Says on stderr which sensors may not be read, with the one command that mends it.
-  void warn_of_unreadable_sensors() const;
+  // Says on stderr that there is no procfs, as in an empty chroot, and which sensors may not be
+  // read, with the one command that mends it.
+  void warn_of_what_cannot_be_read() const;
 
  private:
   void run_stage(Tick& tick);

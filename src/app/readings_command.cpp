@@ -123,7 +123,7 @@ int run_readings(const ReadingsOptions& options) {
   if (printer.of_the_machine() == 0)
     throw StartFailure(Exit::failed, "nothing of this machine could be read; is " +
                                          settings.text("paths.procfs") + " mounted?");
-  measure.warn_of_unreadable_sensors();
+  measure.warn_of_what_cannot_be_read();
   if (options.samples == 1)
     std::cerr << "volta: power is measured between two samples; see it with: --samples 2\n";
   return code(Exit::done);

@@ -45,7 +45,8 @@ void append_table(std::string& out, const TableSpec& spec, const std::string& na
 
 std::string settings_template(std::string_view role) {
   std::string out = "# volta " + std::string(role) +
-                    ": every setting with its default, or an example where it has none.\n# Remove the # to change one.\n";
+                    ": every setting with its default, or an example where it has none.\n"
+                    "# Remove the # to change one.\n";
   out +=
       "# Each in a section can also be set by the environment: VOLTA_<SECTION>_<KEY>, for example "
       "VOLTA_LOG_LEVEL=debug;\n# lists with commas between their parts: a,b\n";

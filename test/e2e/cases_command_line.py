@@ -158,6 +158,17 @@ def case_static_binary_in_an_empty_root():
         shutil.copy(lib.BINARY, f"{root}/volta")
         done = subprocess.run(["chroot", root, "/volta", "--version"], capture_output=True, text=True, check=False)
         assert done.returncode == 0 and done.stdout.startswith("volta "), done.stderr
+        local = subprocess.Popen(["chroot", root, "/volta", "local", "--listen", "127.0.0.1:0", "--data", "/d"], stderr=subprocess.PIPE, text=True)
+        try:
+            said = ""
+            while "volta local ready" not in said:
+                line = local.stderr.readline()
+                assert line, said
+                said += line
+            assert "no /proc/stat; is it mounted?" in said, said
+        finally:
+            local.kill()
+            local.communicate()
         stripped = f"{root}/stripped"
         subprocess.run(["strip", "-o", stripped, lib.BINARY], check=True)
         assert os.path.getsize(stripped) < 15e6, os.path.getsize(stripped)

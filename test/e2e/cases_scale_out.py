@@ -230,6 +230,7 @@ def case_a_hosts_file_rules_all_servers():
         old = it.tokens["n1"].read_text()
         it.token("n1", "rotate")
         assert it.tokens["n1"].read_text() != old
+        it.tokens["n1"].write_text(old)  # the agent reads it anew
         it.tokens["n3"] = it.token("n3")
         run("host", "remove", "n2", "--hosts-file", it.hosts)
         run("host", "enable", "n0", "--hosts-file", it.hosts)
