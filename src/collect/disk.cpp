@@ -134,7 +134,7 @@ class DiskCollector final : public Collector {
   }
 
   static std::optional<std::uint64_t> value_of(As as, std::optional<std::uint64_t> column) {
-    if (as == As::sectors) return scaled(column, kSector);
+    if (as == As::sectors) return in_unit(column, kSector);
     if (as == As::gauge && column && *column >= kMostInFlight) return std::nullopt;
     return column;
   }

@@ -65,7 +65,7 @@ class MemoryCollector final : public Collector {
       throw Failure(file_.path().string() + " has none of the known lines");
     std::array<std::optional<std::uint64_t>, kEntries.size()> bytes;
     for (std::size_t i = 0; i < values.size(); ++i) {
-      bytes.at(i) = scaled(values[i], 1024);
+      bytes.at(i) = in_unit(values[i], 1024);
       if (!bytes.at(i) && (values[i] || values_.malformed(i))) ++skipped_;
       emit(out, slots_.at(i), kEntries.at(i).metric, bytes.at(i));
     }

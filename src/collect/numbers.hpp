@@ -40,8 +40,8 @@ inline std::size_t next_counts(std::string_view& rest,
 }
 
 // In another unit; empty if it is, or if it then no longer fits int64.
-inline std::optional<std::uint64_t> scaled(std::optional<std::uint64_t> count,
-                                           std::uint64_t factor) {
+inline std::optional<std::uint64_t> in_unit(std::optional<std::uint64_t> count,
+                                            std::uint64_t factor) {
   std::uint64_t product = 0;
   if (!count || __builtin_mul_overflow(*count, factor, &product) || product > INT64_MAX)
     return std::nullopt;

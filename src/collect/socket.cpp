@@ -118,7 +118,7 @@ class SocketCollector final : public Collector {
   // What is no number counts as skipped, and what was there before and now is not.
   std::optional<std::uint64_t> read(const std::optional<Slot>& slot, std::string_view shown,
                                     std::uint64_t factor) {
-    const auto value = scaled(to_count(shown), factor);
+    const auto value = in_unit(to_count(shown), factor);
     if (!value && (slot || !shown.empty())) ++skipped_;
     return value;
   }

@@ -64,7 +64,7 @@ class VmstatCollector final : public Collector {
     for (std::size_t i = 0; i < values.size(); ++i) {
       const Entry& entry = kEntries.at(i);
       found = found || values[i] || values_.malformed(i);
-      if (values[i]) sum = added(sum, scaled(values[i], entry.factor));
+      if (values[i]) sum = added(sum, in_unit(values[i], entry.factor));
       if (values_.malformed(i)) sum.reset();
       if (i + 1 < values.size() && same_series(entry, kEntries.at(i + 1))) continue;
       if (found && sum) emit(out, slots_.at(i), entry, *sum);
@@ -83,7 +83,7 @@ class VmstatCollector final : public Collector {
   static std::optional<std::uint64_t> added(std::optional<std::uint64_t> a,
                                             std::optional<std::uint64_t> b) {
     if (!a || !b) return std::nullopt;
-    return scaled(*a + *b, 1);
+    return in_unit(*a + *b, 1);
   }
   static void emit(Tick& out, std::optional<Slot>& slot, const Entry& entry, std::uint64_t value) {
     if (!slot)
