@@ -1,49 +1,15 @@
 // volta agent: measures this machine and sends it to a server.
-#include <exception>
-#include <string>
-#include <utility>
-
 #include <unistd.h>
 
 #include "app/commands.hpp"
 #include "app/measure.hpp"
 #include "app/process.hpp"
 #include "app/ready_line.hpp"
-#include "app/secret_file.hpp"
+#include "app/token_file.hpp"
 #include "base/host_port.hpp"
-#include "base/log.hpp"
 #include "rpc/client.hpp"
 
 namespace volta {
-namespace {
-
-// A token that was replaced is put into its file while the agent runs, which would lose by a
-// restart what it holds in memory.
-class TokenFile {
- public:
-  explicit TokenFile(std::string path) : path_(std::move(path)), token_(read_token_file(path_)) {}
-
-  // What the file holds; while it cannot be read, what it held before. On one thread.
-  const HostToken& newest() {
-    try {
-      token_ = read_token_file(path_);
-      complaint_.clear();
-    } catch (const std::exception& failure) {
-      if (complaint_ != failure.what()) {
-        complaint_ = failure.what();
-        log::warning("the host token that was read before is used", {{"reason", complaint_}});
-      }
-    }
-    return token_;
-  }
-
- private:
-  std::string path_;
-  HostToken token_;
-  std::string complaint_;
-};
-
-}  // namespace
 
 int run_agent(const RoleOptions& options) {
   const Settings settings = load_settings("agent", options.config, options.flags);

@@ -83,7 +83,8 @@ void Measure::warn_of_what_cannot_be_read() const {
   std::error_code unknown;
   if (!std::filesystem::exists(roots_.proc / "stat", unknown)) {
     log::warning("next to nothing of this machine can be read",
-                 {{"reason", "there is no " + roots_.proc.string() + "/stat; is it mounted?"}});
+                 {{"reason", "there is no " + roots_.proc.string() +
+                                 "/stat; is it mounted, and not hidden?"}});
   }
   if (facts_.energy_command.empty()) return;
   log::warning(

@@ -218,9 +218,9 @@ class SettingsReader {
   // What is the name of nothing would leave out nothing, and nobody would see.
   Result<void> check_disabled_metrics() {
     if (find("metrics.disable") == nullptr) return {};
+    std::vector<std::string_view> names;
+    for (const Metric& known : catalogue()) names.push_back(known.name);
     for (const std::string& glob : settings_.list("metrics.disable")) {
-      std::vector<std::string_view> names;
-      for (const Metric& known : catalogue()) names.push_back(known.name);
       if (std::any_of(names.begin(), names.end(),
                       [&](std::string_view name) { return glob_match(glob, name); }))
         continue;

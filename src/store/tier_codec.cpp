@@ -258,10 +258,8 @@ bool TierColumnsReader::Parts::read(const OpenPack& open, SeriesId series) {
   open_ = &open;
   series_ = series;
   problem_.reset();
-  if (open.pack.find(series, part_first) == nullptr) {
-    keep_windows(w_, 0, 0);
-    return true;
-  }
+  clear_windows(w_);  // of the series before, or half of it, where that was damaged
+  if (open.pack.find(series, part_first) == nullptr) return true;
   if (!read_head()) return false;
   if (!(type_ == ValueType::float64 ? read_doubles() : read_whole())) return false;
   PartWords stale;

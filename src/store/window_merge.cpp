@@ -116,9 +116,8 @@ void append_window(WindowColumn& column, const Window& window) {
   column.ends_stale.push_back(window.ends_stale);
 }
 
-void keep_windows(WindowColumn& column, std::size_t from, std::size_t to) {
-  erase_range(column, to, column.size());
-  erase_range(column, 0, from);
+void clear_windows(WindowColumn& column) {
+  each_vector(column, column, [](auto& vector, const auto& /*same*/) { vector.clear(); });
 }
 
 Window joined(const Window& a, const Window& b) {
@@ -163,7 +162,8 @@ void WindowMerge::put(const WindowColumn& windows, std::int64_t accepted, TimeSp
 
 void WindowMerge::join(WindowColumn windows, TimeSpan ends) {
   const auto [from, to] = places_of(windows, ends);
-  keep_windows(windows, from, to);
+  erase_range(windows, to, windows.size());
+  erase_range(windows, 0, from);
   drop_empty(windows);
   const Origin origin{INT64_MIN, INT64_MAX};  // whatever is put later takes their place
   if (empty()) {

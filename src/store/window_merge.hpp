@@ -28,8 +28,8 @@ void add_empty_windows(WindowColumn& column, std::span<const std::int64_t> ends)
 
 Window window_at(const WindowColumn& column, std::size_t index);
 void append_window(WindowColumn& column, const Window& window);
-// Keeps windows [from, to), and the memory of the others.
-void keep_windows(WindowColumn& column, std::size_t from, std::size_t to);
+// Keeps the memory. The vectors may be of different lengths.
+void clear_windows(WindowColumn& column);
 
 // One window out of two with the same end, of different samples of one series. Exact where one
 // lies behind the other; where their times interleave, `increase` counts the greater one's, as what

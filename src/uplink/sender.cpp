@@ -23,7 +23,7 @@ std::string next_step(RefusalReason reason) {
   switch (reason) {
     case RefusalReason::wrong_token:
       return "put the token that the server printed for this host into the token file; the agent "
-             "reads it anew at each attempt";
+             "reads it anew at each attempt, the next within a minute";
     case RefusalReason::disabled_host:
       return "enable the host on the server, or stop this agent";
     case RefusalReason::wrong_version:

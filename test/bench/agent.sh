@@ -11,6 +11,7 @@ if ! command -v prometheus-node-exporter >/dev/null; then
   as_root systemctl disable --now prometheus-node-exporter >/dev/null 2>&1 || true  # Debian's packages start what they bring
 fi
 install_packages collectd-core chromium binutils catch2
+prepare_build
 "$TOP/packaging/run.sh" --build-only
 TARGETS=bench_rpc_bytes configure_and_build bench -DCMAKE_BUILD_TYPE=Release
 exec python3 "$TOP/test/bench/run.py" --tools "$TOP/build/bench" "$@"

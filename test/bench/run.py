@@ -74,12 +74,15 @@ class Scraper(threading.Thread):
 
     def run(self):
         while not self.stopped.wait(1.0):
-            try:
-                text = urllib.request.urlopen(self.url, timeout=5).read().decode()
-            except OSError:  # it was stopped
-                return
+            text = urllib.request.urlopen(self.url, timeout=5).read().decode()
             self.series = sum(1 for line in text.splitlines() if line and not line.startswith("#"))
             self.scrapes += 1
+
+    def terminate(self):
+        self.stopped.set()
+
+    def wait(self, seconds):
+        self.join(seconds)
 
 
 def measure(pid, seconds, wait):
@@ -95,9 +98,10 @@ def start_node_exporter(stack):
         return None
     port = free_port()
     process = subprocess.Popen([binary, f"--web.listen-address=127.0.0.1:{port}"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    stack.append(process)
     time.sleep(1)
-    return process.pid, Scraper(f"http://127.0.0.1:{port}/metrics")
+    scraper = Scraper(f"http://127.0.0.1:{port}/metrics")
+    stack += [process, scraper]
+    return process.pid, scraper
 
 
 COLLECTD = """
@@ -168,6 +172,8 @@ def agent_side(stack, folder, seconds):
     series = {"volta agent": samples / span}
     if exporter:
         series["node_exporter"] = exporter[1].series
+        if exporter[1].scrapes < 0.9 * span:
+            raise RuntimeError(f"node_exporter was asked {exporter[1].scrapes} times in {span:.0f} s: its figure would flatter it")
     if collectd:
         series["collectd"] = collectd_series(collectd[1])
     for name, pid in watched:
@@ -277,7 +283,7 @@ def main():
             if options.only in (None, "page"):
                 rows += page_rows(folder) + [size_row(folder)]
         finally:
-            for process in stack:
+            for process in reversed(stack):  # who asks ends before who answers
                 process.terminate()
                 process.wait(10)
     print(f"{os.cpu_count()} cores, {options.seconds:.0f} s a phase\n\n| what | measured | promise |\n|---|---|---|")

@@ -1,13 +1,14 @@
 """The command line itself: help, typos, exit codes, readings on stdout."""
 import json
 import os
+import pathlib
 import re
 import shutil
 import subprocess
 import tempfile
 
 import lib
-from lib import Folder, Skip, run
+from lib import Folder, Skip, run, wait_until
 
 
 def commands(text):
@@ -158,17 +159,15 @@ def case_static_binary_in_an_empty_root():
         shutil.copy(lib.BINARY, f"{root}/volta")
         done = subprocess.run(["chroot", root, "/volta", "--version"], capture_output=True, text=True, check=False)
         assert done.returncode == 0 and done.stdout.startswith("volta "), done.stderr
-        local = subprocess.Popen(["chroot", root, "/volta", "local", "--listen", "127.0.0.1:0", "--data", "/d"], stderr=subprocess.PIPE, text=True)
+        log = pathlib.Path(root) / "log"
+        with open(log, "wb") as stderr:
+            local = subprocess.Popen(["chroot", root, "/volta", "local", "--listen", "127.0.0.1:0", "--data", "/d"], stderr=stderr)
         try:
-            said = ""
-            while "volta local ready" not in said:
-                line = local.stderr.readline()
-                assert line, said
-                said += line
-            assert "no /proc/stat; is it mounted?" in said, said
+            wait_until("ready", lambda: "volta local ready" in log.read_text())
+            assert "no /proc/stat; is it mounted" in log.read_text(), log.read_text()
         finally:
             local.kill()
-            local.communicate()
+            local.wait(10)
         stripped = f"{root}/stripped"
         subprocess.run(["strip", "-o", stripped, lib.BINARY], check=True)
         assert os.path.getsize(stripped) < 15e6, os.path.getsize(stripped)

@@ -72,8 +72,8 @@ def main():
             name = running[future]
             try:
                 outcome, why, printed, seconds = future.result()
-            except concurrent.futures.process.BrokenProcessPool as failure:
-                outcome, why, printed, seconds = "FAILED", str(failure), "", 0
+            except Exception as failure:  # the worker died, or could not clean up behind the case
+                outcome, why, printed, seconds = "FAILED", f"{type(failure).__name__}: {failure}", "", 0
             passed += outcome == "ok"
             skipped += outcome.startswith("SKIPPED")
             if outcome == "FAILED":

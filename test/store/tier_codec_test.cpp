@@ -165,6 +165,10 @@ TEST_CASE("parts that do not fit together are an error") {
   writer.add(
       {SeriesId{2}, 2, ValueType::int64, std::span(times).first(1), std::span(words).first(1), {}},
       hint);
+  const WindowColumn good = build_windows(
+      {std::vector<std::int64_t>{1000, 61'000, 121'000}, std::vector<double>(3, 7)}, kMinuteMs);
+  TierHints hints;
+  add_tier_columns(writer, hints, SeriesId{3}, Kind::gauge, good);
   const Bytes bytes = writer.finish();
   const auto pack = Pack::open(bytes, bytes.size());
   REQUIRE(pack);
@@ -172,6 +176,21 @@ TEST_CASE("parts that do not fit together are an error") {
   const PackRow row;
   CHECK_FALSE(read_tier_columns(reader, {row, *pack, bytes}, SeriesId{1}, kMinuteMs));
   CHECK_FALSE(read_tier_columns(reader, {row, *pack, bytes}, SeriesId{2}, kMinuteMs));
+
+  // What a read that failed has left behind harms none that follows.
+  TierColumnsReader again(reader, kMinuteMs);
+  for (const unsigned damaged : {1U, 2U}) {
+    for (const unsigned before : {9U, 3U}) {
+      CHECK(again.read({row, *pack, bytes}, SeriesId{before}));
+      CHECK_FALSE(again.read({row, *pack, bytes}, SeriesId{damaged}));
+      REQUIRE(again.read({row, *pack, bytes}, SeriesId{9}));
+      CHECK(again.windows().size() == 0);
+      REQUIRE(again.read({row, *pack, bytes}, SeriesId{3}));
+      CHECK(again.windows().end_ms == good.end_ms);
+      CHECK(again.windows().sum == good.sum);
+      CHECK(again.windows().ends_stale == good.ends_stale);
+    }
+  }
 }
 
 TEST_CASE("a scaled window has the sample's value to the bit") {
