@@ -14,6 +14,7 @@
 #include "app/process.hpp"
 #include "base/error.hpp"
 #include "base/text.hpp"
+#include "store/store_error.hpp"
 
 namespace volta {
 namespace {
@@ -434,6 +435,11 @@ int run_guarded(const Run& run) {
   } catch (const StartFailure& failure) {
     std::cerr << "volta: " << printable(failure.what()) << '\n';
     return code(failure.exit());
+  } catch (const StoreError& failure) {
+    // As a role's start ends there.
+    const bool incomplete = failure.kind() == StoreError::Kind::incomplete;
+    std::cerr << "volta: " << printable(failure.what()) << '\n';
+    return code(incomplete ? Exit::data_directory : Exit::failed);
   } catch (const std::exception& failure) {
     std::cerr << "volta: " << printable(failure.what()) << '\n';
     return code(Exit::failed);

@@ -35,8 +35,9 @@ std::optional<timespec> wanted_watchdog() {
   // NOLINTBEGIN(concurrency-mt-unsafe): nobody sets variables
   const char* usec = std::getenv("WATCHDOG_USEC");
   const char* pid = std::getenv("WATCHDOG_PID");
-  if (std::getenv("NOTIFY_SOCKET") == nullptr) return std::nullopt;
+  const char* path = std::getenv("NOTIFY_SOCKET");
   // NOLINTEND(concurrency-mt-unsafe)
+  if (path == nullptr || (path[0] != '/' && path[0] != '@')) return std::nullopt;
   const auto period = watchdog_period(usec, ::getpid(), pid);
   if (!period) return std::nullopt;
   return timespec{period->count() / 1'000'000, period->count() % 1'000'000 * 1000};
@@ -103,8 +104,8 @@ void notify_systemd(std::string_view state) {
   std::memcpy(address.sun_path, path, length);
   if (path[0] == '@') address.sun_path[0] = '\0';
   const UniqueFd socket(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-  // Nobody is told if this fails: systemd will notice by itself.
-  ::sendto(socket.get(), state.data(), state.size(), MSG_NOSIGNAL,
+  // Nobody is told if this fails, and nobody waits who must hear SIGTERM: systemd will notice.
+  ::sendto(socket.get(), state.data(), state.size(), MSG_NOSIGNAL | MSG_DONTWAIT,
            reinterpret_cast<const sockaddr*>(&address),
            static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + length));
 }

@@ -16,6 +16,7 @@ namespace {
 constexpr std::size_t kUser = 0, kNice = 1, kIdle = 3, kIowait = 4, kSteal = 7, kGuest = 8,
                       kGuestNice = 9;
 constexpr std::size_t kLeastColumns = 4;
+constexpr std::uint64_t kMostTicks = 1ULL << 53U;  // of 10 ms: no machine ran so long
 // In the kernel's order on the "softirq" line, after their sum.
 constexpr std::array<std::string_view, 10> kSoftirqNames = {
     "hi", "timer", "net_tx", "net_rx", "block", "irq_poll", "tasklet", "sched", "hrtimer", "rcu"};
@@ -186,6 +187,9 @@ std::optional<CpuTimes> parse_cpu_times(std::string_view columns) {
   CpuTimes times;
   times.fill(0);
   if (next_counts(columns, times) < kLeastColumns) return std::nullopt;
+  for (auto& ticks : times) {
+    if (ticks.value_or(0) > kMostTicks) ticks.reset();
+  }
   times.at(kUser) = without(times.at(kUser), times.at(kGuest));
   times.at(kNice) = without(times.at(kNice), times.at(kGuestNice));
   return times;

@@ -145,7 +145,8 @@ class Powercap final : public Collector {
     }
     const bool refused = error == EACCES || error == EPERM;
     out.set(zone.readable, refused ? 0 : 1);
-    if (error == EBADMSG || (error == 0 && energy_uj < 0)) {
+    const std::uint64_t most = zone.zone.info.range_uj == 0 ? INT64_MAX : zone.zone.info.range_uj;
+    if (error == EBADMSG || (error == 0 && (energy_uj < 0 || std::cmp_greater(energy_uj, most)))) {
       ++skipped_;
     } else if (error == 0) {
       out.set_zone(

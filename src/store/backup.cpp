@@ -134,7 +134,6 @@ Result<void> restore_store(const std::filesystem::path& file,
   const std::string there =
       "there is a store in " + data.path().string() + "; move it away or name another directory";
   if (holds_store(data.path())) return Error{there};
-  refuse_orphaned_wal(data.path());
   // Of a store that is gone, the WAL empty: they would be taken for this one's.
   for (const char* ending : {"-wal", "-shm"}) std::filesystem::remove(target.string() + ending);
   std::filesystem::remove(data.path() / kAgeClockName);

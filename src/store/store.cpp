@@ -68,6 +68,7 @@ std::int64_t last_written_ms(Connection& connection) {
 }  // namespace
 
 bool holds_store(const std::filesystem::path& directory) {
+  refuse_orphaned_wal(directory);
   std::error_code none;
   return std::filesystem::exists(directory / kDatabaseName, none);
 }

@@ -57,10 +57,11 @@ struct StoreOptions {
   DiskSpaceOf disk_space = volta::disk_space;
 };
 
-// Open as long as it lives. All interfaces are thread-safe; none may be used after close().
-// Whether there is a store in the directory. Opens nothing, makes nothing.
+// Whether there is a store in the directory. Opens nothing, makes nothing. Throws StoreError where
+// only its WAL is there.
 bool holds_store(const std::filesystem::path& directory);
 
+// Open as long as it lives. All interfaces are thread-safe; none may be used after close().
 class Store final : public SelfMetrics {
  public:
   // Throws StoreError (see its kinds). `clock` must outlive the store.

@@ -292,7 +292,7 @@ bool Writer::housekeeping() {
       watch_directory();
       watch_disk();
       if (read_only_ && !orphaned_ && !disk_.low()) probe();
-      if (seconds_ % 5 == 0) {
+      if (seconds_ % 5 == 0 && !read_only_) {
         write_seen();
         write_notes();
       }

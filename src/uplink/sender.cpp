@@ -108,6 +108,15 @@ void Sender::connect() {
   hello.last_seq = run.last_seq();
   const auto answer = link_.open(hello);
   if (const auto* refusal = std::get_if<Refusal>(&answer)) return refused(*refusal);
+  const auto& welcome = std::get<Welcome>(answer);
+  if (!host_id_.empty() && welcome.host_id != host_id_) {
+    link_.close();
+    return refused({RefusalReason::wrong_token,
+                    "the token is that of another host, whose readings these are not; an agent "
+                    "that is to be that host has to be restarted",
+                    milliseconds(0)});
+  }
+  host_id_ = welcome.host_id;
   if (fresh) {
     now_.end_before(*fresh);
     std::erase_if(old_, [](const RunOutput& old) { return old.pending() == 0; });
@@ -115,7 +124,7 @@ void Sender::connect() {
     now_ = *std::move(fresh);
     wishes_.keyframe = true;
   }
-  welcomed(std::get<Welcome>(answer), hello.last_seq);
+  welcomed(welcome, hello.last_seq);
 }
 
 void Sender::refused(const Refusal& refusal) {

@@ -116,6 +116,7 @@ class Sender {
   Time drain_gap_ = kDrainGap;
   std::size_t named_ = 0;  // slots named on this link
 
+  std::string host_id_;  // whose readings these are, once a server has said so
   bool connected_ = false;
   bool useful_ = false;  // something was acknowledged on this link
   Time heard_at_{};

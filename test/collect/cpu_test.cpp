@@ -25,6 +25,7 @@ TEST_CASE("a cpu line is read, with guest time taken out of user and nice") {
   constexpr auto kNone = std::nullopt;
   check(" 1 2 x 4", CpuTimes{1, 2, kNone, 4, 0, 0, 0, 0, 0, 0});
   check(" 1 -2 3 4", CpuTimes{1, kNone, 3, 4, 0, 0, 0, 0, 0, 0});
+  check(" 9223372036854775807 2 3 4", CpuTimes{kNone, 2, 3, 4, 0, 0, 0, 0, 0, 0});
   check(" 99999999999999999999 2 3 4", CpuTimes{kNone, 2, 3, 4, 0, 0, 0, 0, 0, 0});
   // Without guest nobody knows how much of user is not its.
   check(" 1 2 3 4 5 6 7 8 x 0", CpuTimes{kNone, 2, 3, 4, 5, 6, 7, 8, kNone, 0});

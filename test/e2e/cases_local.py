@@ -126,13 +126,22 @@ def case_database_that_was_moved_away():
         before = wal.read_bytes()
         assert before
         database.rename(folder / "volta.db")
-        for arguments in (("local", "--listen", "127.0.0.1:0"), ("host", "add", "x"), ("restore", folder / "copy.db")):
+        for arguments in (("local", "--listen", "127.0.0.1:0"), ("host", "add", "x"), ("restore", folder / "copy.db"), ("store", "stats"), ("store", "seal"),
+                          ("backup", folder / "new.db"), ("query", "up"), ("host", "list")):
             code, _, err = run(*arguments, "--data", folder / "d", expected=None)
             assert code == 7 and f"{database} is missing" in err and str(wal) in err and "put volta.db back" in err, (arguments, code, err)
             assert wal.read_bytes() == before and not database.exists(), arguments
         (folder / "volta.db").rename(database)
         with local(folder / "d") as volta:
             assert only_host(volta.port())["id"] == host["id"]
+
+
+def case_a_notify_socket_that_nobody_reads_holds_nobody():
+    with Folder() as folder, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as full:
+        full.bind(str(folder / "notify"))
+        volta = local(folder / "d", env={"NOTIFY_SOCKET": str(folder / "notify"), "WATCHDOG_USEC": "2000"})
+        time.sleep(2)  # its queue is a few datagrams long
+        volta.stop()
 
 
 def case_systemd_is_notified():

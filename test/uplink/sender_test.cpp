@@ -106,6 +106,24 @@ TEST_CASE("attempts back off with full jitter and respect the server's hint") {
   CHECK(f.sender.connected());
 }
 
+TEST_CASE("readings of one host never go to another, whose token the file may hold by now") {
+  Fixture f;
+  f.connect();
+  f.add(2);
+  f.step();
+  f.hear(LinkClosed{"cut"});
+  f.link.answers.push_back(Welcome{"another", 0, 0});
+  f.clock.advance(2s);
+  CHECK(f.step() == 30s);
+  CHECK_FALSE(f.sender.connected());
+  CHECK(f.link.pushed.empty());
+  f.clock.advance(30s);
+  f.step();
+  CHECK(f.sender.connected());
+  f.step();
+  CHECK(f.seqs() == Seqs{1, 2});
+}
+
 TEST_CASE("only a link over which something was acknowledged earns a fresh back-off") {
   Fixture f;
   const auto wait_after_loss = [&] {
