@@ -55,7 +55,7 @@ if wants tidy; then suite tidy tidy; fi
 if wants units; then configure_and_build test -DCMAKE_BUILD_TYPE=Debug -DVOLTA_STATIC=OFF -DVOLTA_WERROR=ON; suite units python3 "$TOP/test/run_units.py" "$TOP/build/test"; fi
 if wants web; then install_packages chromium; suite web "$TOP/test/web/run.sh" "$TOP/build/release/volta"; fi
 if wants e2e; then suite e2e "${E2E[@]}" "$TOP/build/release/volta"; fi
-if wants asan || wants differential || wants e2e-asan || wants web-asan; then sanitized asan address,undefined; fi
+if wants asan || wants differential || wants e2e-asan || wants web-asan; then TARGETS="all benches" sanitized asan address,undefined; fi
 if wants asan; then suite asan python3 "$TOP/test/run_units.py" "$TOP/build/asan"; fi
 if wants differential; then suite differential python3 "$TOP/test/differential/check.py" --eval "$TOP/build/asan/promql_eval" --volta "$TOP/build/asan/volta"; fi
 if wants e2e-asan; then suite e2e-asan "${E2E[@]}" "$TOP/build/asan/volta"; fi

@@ -45,7 +45,8 @@ class LoadAgent {
       : load_(load),
         host_(load.samples.profile, number, load.samples.series),
         link_({"127.0.0.1", load.port, false, std::chrono::seconds(30)}),
-        sender_(link_, outbox_, wishes_, system_clock(), {token, host_.name(), "bench", {}}) {
+        sender_(link_, outbox_, wishes_, system_clock(),
+                {[token] { return token; }, host_.name(), "bench", {}}) {
     outbox_.learn(host_.layout());
     // Hosts do not flush in step.
     phase_ = static_cast<double>(number % 97) / 97;
