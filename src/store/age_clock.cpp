@@ -1,13 +1,13 @@
 #include "store/age_clock.hpp"
 
 #include <algorithm>
-#include <sstream>
 #include <string>
 
 #include <fcntl.h>
 #include <unistd.h>
 
 #include "base/log.hpp"
+#include "store/ages_file.hpp"
 #include "store/pack_rows.hpp"
 #include "store/window_builder.hpp"
 
@@ -17,8 +17,6 @@ namespace {
 constexpr std::int64_t kAgreesMs = 3'600'000;
 constexpr std::int64_t kFastest = 8;
 constexpr std::int64_t kSaveStepMs = 60'000;
-constexpr std::int64_t kLatestMs = 100'000'000'000'000;  // that a clock says, the year 5138
-constexpr std::size_t kFileBytes = 120;                  // five numbers; they were four
 
 std::size_t place(Tier tier) { return static_cast<std::size_t>(tier); }
 
@@ -43,18 +41,21 @@ AgeClock::AgeClock(const Clock& clock, const std::filesystem::path& file, std::i
 
 void AgeClock::load(std::int64_t known_ms) {
   believed_ms_ = known_ms != 0 ? known_ms : clock_.wall_ms();
-  std::string text(kFileBytes, '\0');
+  std::string text(kAgesFileBytes, '\0');
   const ssize_t got = ::pread(file_.get(), text.data(), text.size(), 0);
-  std::istringstream in(text.substr(0, got > 0 ? static_cast<std::size_t>(got) : 0));
-  std::int64_t said = 0;
-  if (!(in >> said) || said < 0 || said > kLatestMs) return;
-  believed_ms_ = said;
-  saved_ms_ = said;
-  for (auto& gone : gone_ms_) {
-    if (!(in >> said)) return;
-    gone = said;
+  text.resize(got > 0 ? static_cast<std::size_t>(got) : 0);
+  const auto said = parse_ages_file(text);
+  if (!said) {
+    log::error(
+        "the file that says what left the store is damaged and begins anew; hours without samples "
+        "that are older than the oldest sample may look as if there never were any",
+        {{"file", kAgeClockName}, {"reason", said.error().text}});
+    return;
   }
-  if (in >> said) archived_ms_ = said;
+  if (!*said) return;
+  believed_ms_ = saved_ms_ = (*said)->believed_ms;
+  std::copy((*said)->gone_ms.begin(), (*said)->gone_ms.end(), gone_ms_.begin());
+  archived_ms_ = (*said)->archived_ms;
 }
 
 void AgeClock::follow(std::int64_t wall_ms, std::int64_t passed_ms) {
@@ -91,12 +92,11 @@ void AgeClock::save() {
 }
 
 void AgeClock::write() {
-  std::ostringstream text;
-  text << believed_ms_.load();
-  for (const auto& gone : gone_ms_) text << ' ' << gone.load();
-  text << ' ' << archived_ms_.load() << '\n';
-  std::string bytes = text.str();
-  bytes.resize(kFileBytes, ' ');  // in place and in one go, always as long
+  AgesFile ages;
+  ages.believed_ms = believed_ms_;
+  std::copy(gone_ms_.begin(), gone_ms_.end(), ages.gone_ms.begin());
+  ages.archived_ms = archived_ms_;
+  const std::string bytes = text_of(ages);
   const ssize_t put = ::pwrite(file_.get(), bytes.data(), bytes.size(), 0);
   if (put == static_cast<ssize_t>(bytes.size())) saved_ms_ = believed_ms_.load();
 }
@@ -121,8 +121,15 @@ void AgeClock::note_archived(std::int64_t end_ms) {
   write();  // as above
 }
 
+// A clock that was ahead when something went may have said more than there has been.
+std::int64_t AgeClock::so_far(std::int64_t end_ms) const {
+  return std::min(end_ms, window_end_ms(believed_ms_, kWindowMs));
+}
+
+std::int64_t AgeClock::archived_to_ms() const { return so_far(archived_ms_); }
+
 std::int64_t AgeClock::kept_since_ms(Tier tier) const {
-  const std::int64_t gone = gone_ms_.at(place(tier));
+  const std::int64_t gone = so_far(gone_ms_.at(place(tier)));
   const std::int64_t cutoff = cutoff_ms(tier);
   // Whole hours go: those that end at or before the cutoff.
   const std::int64_t aged =

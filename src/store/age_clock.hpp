@@ -3,7 +3,7 @@
 // The wall clock may be wrong by years for a while, and what is deleted by age then is gone for
 // good. So ages follow it at once only where it agrees with the time that passed (boottime) to an
 // hour; else at most eight times as fast as the server runs, and back never later than the wall
-// clock itself. A file in the data directory carries this over restarts.
+// clock itself. A file in the data directory (ages_file.hpp) carries this over restarts.
 #pragma once
 
 #include <array>
@@ -50,12 +50,13 @@ class AgeClock {
   // that are gone they may come back.
   void note_archived(std::int64_t end_ms);
   // The end of the last hour that ever left so; INT64_MIN: none did.
-  [[nodiscard]] std::int64_t archived_to_ms() const { return archived_ms_; }
+  [[nodiscard]] std::int64_t archived_to_ms() const;
 
  private:
   void load(std::int64_t known_ms);
   void write();
   void follow(std::int64_t wall_ms, std::int64_t passed_ms);
+  [[nodiscard]] std::int64_t so_far(std::int64_t end_ms) const;
 
   const Clock& clock_;
   const UniqueFd file_;  // by its name another process may have another one by now

@@ -1,7 +1,11 @@
 #include "store/check.hpp"
 
 #include <algorithm>
+#include <fstream>
+#include <iterator>
 
+#include "store/age_clock.hpp"
+#include "store/ages_file.hpp"
 #include "store/foreign_row.hpp"
 #include "store/journal_row.hpp"
 #include "store/pack_check.hpp"
@@ -178,6 +182,14 @@ void check_packs(Connection& connection, StoreCheck& check) {
   check.put_aside = static_cast<std::uint64_t>(connection.number("SELECT count(*) FROM bad_pack"));
 }
 
+// Null: it is sound, or not there.
+std::optional<Error> trouble_of_ages(const std::filesystem::path& file) {
+  std::ifstream in(file, std::ios::binary);
+  const std::string text{std::istreambuf_iterator<char>(in), {}};
+  const auto ages = parse_ages_file(text);
+  return ages ? std::nullopt : std::optional(ages.error());
+}
+
 }  // namespace
 
 void StoreCheck::add(std::string problem) {
@@ -196,6 +208,19 @@ StoreCheck check_store(Connection& connection) {
   check_journal(connection, check);
   check_foreign(connection, check);
   check_packs(connection, check);
+  return check;
+}
+
+StoreCheck check_directory(const std::filesystem::path& directory, Connection& connection) {
+  StoreCheck check = check_store(connection);
+  const std::filesystem::path file = directory / kAgeClockName;
+  // Once more: the owner may have been writing it.
+  if (trouble_of_ages(file)) {
+    if (const auto trouble = trouble_of_ages(file)) {
+      check.add(std::string(kAgeClockName) +
+                ", the file that says what left the store: " + trouble->text);
+    }
+  }
   return check;
 }
 

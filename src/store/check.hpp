@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -27,5 +28,7 @@ struct StoreCheck {
 // longest read transaction is SQLite's own check of one table of the journals. Throws SqliteFailure
 // where the disk fails or the database cannot be opened at all.
 StoreCheck check_store(Connection& connection);
+// The same, and the file beside the database that says what left it.
+StoreCheck check_directory(const std::filesystem::path& directory, Connection& connection);
 
 }  // namespace volta

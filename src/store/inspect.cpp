@@ -52,7 +52,7 @@ StoreStats stats_of_served(const std::filesystem::path& directory, std::size_t m
 
 StoreCheck check_served(const std::filesystem::path& directory) {
   Connection source = reader_of(directory);
-  return check_store(source);
+  return check_directory(directory, source);
 }
 
 Result<void> back_up_served(const std::filesystem::path& directory,

@@ -227,7 +227,7 @@ Result<void> Store::back_up(const std::filesystem::path& file) const {
 StoreCheck Store::check() const {
   Connection source((directory() / kDatabaseName).string(), Connection::Mode::reader,
                     kOnlineBackupCacheKib);
-  return check_store(source);
+  return check_directory(directory(), source);
 }
 
 void Store::append_to(std::vector<MetricFamily>& families) const {

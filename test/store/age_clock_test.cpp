@@ -1,5 +1,8 @@
 #include "store/age_clock.hpp"
 
+#include <fstream>
+#include <iterator>
+
 #include <catch2/catch.hpp>
 
 #include "store/agent.hpp"
@@ -25,6 +28,10 @@ class AgesTest {
                  AgeClock::Ages{24 * kAgeHour, 48 * kAgeHour, 0});
   }
   void write(const char* text) const { dir_.write("ages", text); }
+  [[nodiscard]] std::string read() const {
+    std::ifstream in(dir_.path() / "ages");
+    return {std::istreambuf_iterator<char>(in), {}};
+  }
 
   test::FakeClock clock{kStart};
   std::optional<AgeClock> ages;
@@ -137,6 +144,36 @@ TEST_CASE_METHOD(AgesTest, "what is kept begins behind what went, for its age or
   CHECK(ages->kept_since_ms(Tier::raw) == hour - 3 * kAgeHour + 1);
 }
 
+TEST_CASE_METHOD(AgesTest, "a damaged file is not believed, and the next one is whole") {
+  start();
+  const std::int64_t hour = (kStart / kAgeHour + 1) * kAgeHour;
+  ages->note_gone(Tier::hour, hour - 3 * kAgeHour);
+  ages->save();
+  const std::string whole = read();
+  for (std::size_t i = 0; i < whole.find('\n'); i += 13) {
+    CAPTURE(i);
+    std::string damaged = whole;
+    damaged[i] = damaged[i] == '7' ? '8' : '7';
+    write(damaged.c_str());
+    start();
+    CHECK(ages->kept_since_ms(Tier::hour) == INT64_MIN);
+    CHECK(ages->now_ms() == kStart);
+  }
+  ages->note_gone(Tier::hour, hour - 3 * kAgeHour);
+  CHECK(read() == whole);
+}
+
+TEST_CASE_METHOD(AgesTest, "what a clock that was ahead said is gone ends with what has been") {
+  // As an earlier version wrote it.
+  write((std::to_string(kStart) + " 9000000000000 9223372036854775807 5 9000000000000").c_str());
+  start();
+  const std::int64_t hour = (kStart / kAgeHour + 1) * kAgeHour;
+  CHECK(ages->kept_since_ms(Tier::raw) == hour + 1);
+  CHECK(ages->kept_since_ms(Tier::minute) == hour + 1);
+  CHECK(ages->kept_since_ms(Tier::hour) == 6);
+  CHECK(ages->archived_to_ms() == hour);
+}
+
 // A store with samples of ten hours that are kept for a day.
 class AgedStore {
  public:
@@ -175,6 +212,16 @@ class AgedStore {
  private:
   test::TempDir dir_;
 };
+
+TEST_CASE_METHOD(AgedStore, "a damaged file of ages is found by a check") {
+  CHECK(store->check().sound());
+  const auto file = options.directory / kAgeClockName;
+  std::fstream(file, std::ios::in | std::ios::out) << '7';
+  const StoreCheck check = store->check();
+  REQUIRE(check.problems.size() == 1);
+  CHECK(check.problems[0].find(kAgeClockName) == 0);
+  store->maintain();
+}
 
 TEST_CASE_METHOD(AgedStore, "a clock that jumps by years deletes nothing, nor does a restart") {
   const bool sealed = GENERATE(false, true);

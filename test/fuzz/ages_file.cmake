@@ -1,0 +1,1 @@
+volta_fuzz(ages_file LINK volta_store)
