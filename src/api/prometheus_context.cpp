@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <memory>
 
+#include "api/freed_memory.hpp"
 #include "api/prometheus_reply.hpp"
 #include "api/routes.hpp"
 #include "model/regex_budget.hpp"
@@ -12,6 +13,9 @@ namespace {
 
 // Longer than this nobody waits for his turn: Grafana and people ask again.
 constexpr std::chrono::milliseconds kMostPatience{10'000};
+// What takes much memory takes longer than this, and beside it a look at the memory costs nothing.
+constexpr std::chrono::milliseconds kLongWork{200};
+constexpr std::size_t kMostKeptBytes = 128U << 20U;
 
 }  // namespace
 
@@ -31,7 +35,11 @@ Reply in_turn(PrometheusContext& context, std::chrono::milliseconds patience,
   const auto waited =
       std::chrono::duration_cast<std::chrono::milliseconds>(context.api.clock.boottime() - began);
   if (waited >= patience) return come_again("timeout", kLate);
-  return work(patience - waited);
+  Reply reply = work(patience - waited);
+  if (context.api.clock.boottime() - began - waited >= kLongWork) {
+    give_back_freed_memory(kMostKeptBytes);
+  }
+  return reply;
 }
 
 Reply in_turn(PrometheusContext& context, const HttpRequest& request,
