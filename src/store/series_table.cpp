@@ -5,6 +5,7 @@
 #include <tuple>
 
 #include "base/assert.hpp"
+#include "base/log.hpp"
 #include "base/text.hpp"
 #include "base/varint.hpp"
 #include "store/store_error.hpp"
@@ -63,7 +64,16 @@ void SeriesTable::load(Connection& connection) {
   const std::lock_guard lock(mutex_);
   Query query = connection.query(
       "SELECT id, host_id, name, labels, kind, type, scale, unit, quality FROM series ORDER BY id");
+  std::int64_t last = 0;
+  std::uint64_t damaged = 0;
   while (query.step()) {
+    // SQLite believes its pages that rows lie in order.
+    const std::int64_t id = query.integer(0);
+    if (id <= last || id > UINT32_MAX) {
+      ++damaged;
+      continue;
+    }
+    last = id;
     SeriesDef def;
     def.name = query.text(2);
     def.labels = decode_labels(query.blob(3));
@@ -73,11 +83,17 @@ void SeriesTable::load(Connection& connection) {
     def.unit = query.text(7);
     def.quality = Quality(static_cast<std::uint8_t>(query.integer(8)));
     const std::uint64_t hash = hash_(def);
-    add(SeriesId(static_cast<std::uint32_t>(query.integer(0))),
+    add(SeriesId(static_cast<std::uint32_t>(id)),
         HostId(static_cast<std::uint32_t>(query.integer(1))), std::move(def), hash);
   }
-  last_id_ = static_cast<std::uint32_t>(
-      connection.number("SELECT seq FROM sqlite_sequence WHERE name='series'"));
+  if (damaged > 0) {
+    log::error(
+        "the table of series is damaged; what is left out cannot be asked for, and `volta store "
+        "check` says more",
+        {{"left_out", damaged}});
+  }
+  last_id_ = static_cast<std::uint32_t>(std::clamp<std::int64_t>(
+      connection.number("SELECT seq FROM sqlite_sequence WHERE name='series'"), last, UINT32_MAX));
 }
 
 std::uint32_t SeriesTable::now_s() const {

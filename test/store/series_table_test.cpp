@@ -1,7 +1,9 @@
 #include "store/series_table.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cstdlib>
+#include <fstream>
 #include <future>
 #include <map>
 #include <random>
@@ -151,6 +153,44 @@ TEST_CASE_METHOD(SeriesLife, "under random coming and going every slot has its s
       if (age > hours(48)) CHECK_FALSE(there.contains(name));
     }
   }
+}
+
+// Two rows of a table with one page change places. The format: sqlite.org/fileformat2.html, 1.6.
+void swap_first_rows(const std::filesystem::path& file, const char* table) {
+  std::int64_t root = 0;
+  std::int64_t page_bytes = 0;
+  {
+    Connection connection(file.string(), Connection::Mode::writer, 1024);
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)");
+    Query query = connection.query("SELECT rootpage FROM sqlite_schema WHERE name=?");
+    REQUIRE(query.with(std::string_view(table)).step());
+    root = query.integer(0);
+    page_bytes = connection.number("PRAGMA page_size");
+  }
+  std::fstream bytes(file, std::ios::in | std::ios::out | std::ios::binary);
+  const std::int64_t page = (root - 1) * page_bytes;
+  bytes.seekg(page);
+  REQUIRE(bytes.get() == 13);  // a leaf
+  std::array<char, 4> places{};
+  bytes.seekg(page + 8);
+  bytes.read(places.data(), places.size());
+  std::swap(places[0], places[2]);
+  std::swap(places[1], places[3]);
+  bytes.seekp(page + 8);
+  bytes.write(places.data(), places.size());
+  REQUIRE(bytes.flush());
+}
+
+TEST_CASE_METHOD(SeriesLife, "series in the wrong order cost themselves and nothing else") {
+  write({"m1", "m2", "m3"});
+  store.reset();
+  swap_first_rows(options.directory / "volta.db", "series");
+  reopen();
+  CHECK(names() == std::set<std::string>{"m2", "m3"});
+  CHECK(store->source().select({}, {0, INT64_MAX}, 10).value().size() == 2);
+  CHECK_FALSE(store->check().sound());
+  write({"m4"});
+  CHECK(names().contains("m4"));
 }
 
 TEST_CASE("who reads the index holds up neither new series nor commits nor who forgets some") {
