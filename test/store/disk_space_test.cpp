@@ -5,6 +5,8 @@
 #include <catch2/catch.hpp>
 
 #include "store/agent.hpp"
+#include "store/schema.hpp"
+#include "store/sqlite.hpp"
 #include "store/store.hpp"
 #include "support/fake_clock.hpp"
 #include "support/temp_dir.hpp"
@@ -94,6 +96,33 @@ TEST_CASE("a nearly full disk makes the store read-only before it is full") {
   Store next(options, clock);
   next.maintain();
   CHECK_FALSE(next.writable());
+}
+
+// Calls maintain() until the store takes data again, or long enough.
+bool recovers(Store& store) {
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+  while (!store.writable() && std::chrono::steady_clock::now() < deadline) store.maintain();
+  return store.writable();
+}
+
+TEST_CASE("a probe that was broken off does not keep the store read-only") {
+  const test::TempDir dir;
+  const test::FakeClock clock(kStart);
+  std::atomic<std::int64_t> available{300 * kMb};
+  StoreOptions options;
+  options.directory = dir.path() / "data";
+  options.disk_space = [&](const auto&) { return DiskSpace{20'000 * kMb, available.load()}; };
+  { const Store store(options, clock); }
+  {
+    Connection killed((options.directory / kDatabaseName).string(), Connection::Mode::writer, 256);
+    killed.execute("INSERT INTO probe(id, filler) VALUES (1, zeroblob(262144))");
+  }
+  available = 100 * kMb;
+  Store store(options, clock);
+  store.maintain();
+  REQUIRE_FALSE(store.writable());
+  available = 300 * kMb;
+  CHECK(recovers(store));
 }
 
 }  // namespace
