@@ -125,5 +125,29 @@ TEST_CASE("a probe that was broken off does not keep the store read-only") {
   CHECK(recovers(store));
 }
 
+TEST_CASE("who asks for all to be sealed is told that a full disk does not let it") {
+  const test::TempDir dir;
+  const test::FakeClock clock(kStart);
+  std::atomic<std::int64_t> available{300 * kMb};
+  StoreOptions options;
+  options.directory = dir.path() / "data";
+  options.seal_in_background = false;
+  options.disk_space = [&](const auto&) { return DiskSpace{20'000 * kMb, available.load()}; };
+  Store store(options, clock);
+  const HostId host = store.hosts().add("a", test::token(1)).value().id;
+  test::Agent agent(store.journal(), host, test::run_id(1));
+  const Slot slot = agent.define(test::gauge("m"));
+  REQUIRE(test::commit(store.journal(), agent.finish_one(slot, kStart)) == CommitState::committed);
+  available = 100 * kMb;
+  store.maintain();
+  CHECK_THROWS_WITH(store.seal_all(), Catch::Contains("not all was sealed"));
+  CHECK_NOTHROW(store.seal_due());  // what is done in the background waits
+  CHECK(store.sealed_windows(INT64_MAX).empty());
+  available = 300 * kMb;
+  REQUIRE(recovers(store));
+  store.seal_all();
+  CHECK(store.sealed_windows(INT64_MAX).size() == 1);
+}
+
 }  // namespace
 }  // namespace volta
