@@ -84,7 +84,9 @@ std::variant<RangeAnswer, QueryFailure> EngineRange::range(const RangeQuestion& 
       question.aggregation.value_or(counter ? Aggregation::rate : Aggregation::avg);
   RangeAnswer answer;
   answer.step_ms = step;
-  if (!known.empty()) answer.unit = known[0].def.unit;
+  if (!known.empty()) {
+    answer.unit = known[0].def.unit + (aggregation == Aggregation::rate ? "/s" : "");
+  }
   for (std::size_t i = 0; i < steps; ++i) {
     answer.timestamps_ms.push_back(first + static_cast<std::int64_t>(i) * step);
   }
