@@ -3,6 +3,7 @@
 #pragma once
 
 #include <atomic>
+#include <bit>
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -21,6 +22,9 @@ constexpr std::string_view kNameLabel = "__name__";
 constexpr std::string_view kHostLabel = "host";
 // The value that says "the series ends here": one NaN among 2^52, as Prometheus writes it.
 constexpr std::uint64_t kStaleBits = 0x7ff0'0000'0000'0002;
+inline bool is_stale_marker(double value) {
+  return std::bit_cast<std::uint64_t>(value) == kStaleBits;
+}
 
 // Both ends belong to it.
 struct TimeSpan {

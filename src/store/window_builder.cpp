@@ -1,7 +1,6 @@
 #include "store/window_builder.hpp"
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
 #include <limits>
 
@@ -12,8 +11,6 @@ namespace {
 
 constexpr std::int64_t kLastMs = std::numeric_limits<std::int64_t>::max();
 constexpr std::int64_t kFirstMs = std::numeric_limits<std::int64_t>::min();
-
-bool is_stale_marker(double value) { return std::bit_cast<std::uint64_t>(value) == kStaleBits; }
 
 // The greatest multiple of the step that is not above the time.
 std::int64_t rounded_down(std::int64_t time_ms, std::int64_t step_ms) {
