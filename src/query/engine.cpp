@@ -116,14 +116,7 @@ std::optional<QueryFailure> range_problem(const RangeQuery& query, const QueryLi
     return bad_data("end timestamp must not be before start time");
   }
   const auto steps = static_cast<std::size_t>((query.end_ms - query.start_ms) / query.step_ms);
-  if (steps > limits.most_points) {
-    std::string most = std::to_string(limits.most_points);
-    for (auto at = static_cast<std::ptrdiff_t>(most.size()) - 3; at > 0; at -= 3) {
-      most.insert(static_cast<std::size_t>(at), 1, ',');
-    }
-    return bad_data("exceeded maximum resolution of " + most +
-                    " points per timeseries. Try decreasing the query resolution (?step=XX)");
-  }
+  if (steps > limits.most_points) return bad_data(too_many_points(limits.most_points));
   return std::nullopt;
 }
 
