@@ -9,16 +9,6 @@
 namespace volta {
 namespace {
 
-// "11,000"
-std::string grouped(std::size_t number) {
-  std::string digits = std::to_string(number);
-  for (std::size_t place = digits.size(); place > 3;) {
-    place -= 3;
-    digits.insert(place, 1, ',');
-  }
-  return digits;
-}
-
 // What a query may cost: less than the server's own bounds if the client says so.
 QueryLimits limits_of(const PrometheusContext& context, PrometheusParameters& given) {
   QueryLimits limits = context.parts.limits;
@@ -87,9 +77,7 @@ Reply range(PrometheusContext& context, const HttpRequest& request, PrometheusPa
   // Before the expression is looked at, and steps are counted, not points: as Prometheus does.
   if (static_cast<std::size_t>((query.end_ms - query.start_ms) / query.step_ms) >
       limits.most_points) {
-    return decline(400, "bad_data",
-                   "exceeded maximum resolution of " + grouped(limits.most_points) +
-                       " points per timeseries. Try decreasing the query resolution (?step=XX)");
+    return decline(400, "bad_data", too_many_points(limits.most_points));
   }
   if (given.declined()) return *given.declined();
   return evaluate(context, limits, most, [&](const QueryLimits& left) {

@@ -1,7 +1,6 @@
 // What there is: series, their labels and values, their metrics' meaning, and the newest sample of
 // each for another Prometheus (federation).
 #include <algorithm>
-#include <bit>
 #include <iterator>
 #include <map>
 
@@ -173,8 +172,6 @@ Reply metadata(PrometheusParameters& given, const Deadline& deadline) {
   return prometheus_success(data);
 }
 
-bool is_stale(double value) { return std::bit_cast<std::uint64_t>(value) == kStaleBits; }
-
 // Prometheus' rule: the newest sample within the lookback, unless the series has ended.
 Reply federate(PrometheusContext& context, PrometheusParameters& given, const Deadline& deadline) {
   auto any_of = selectors(context, given, false);
@@ -189,7 +186,7 @@ Reply federate(PrometheusContext& context, PrometheusParameters& given, const De
   });
   std::vector<VectorValue::Element> newest(found.size());
   deadline.source().read(found, span, [&](std::size_t i, const SampleSlice& samples) {
-    if (!samples.times_ms.empty() && !is_stale(samples.values.back())) {
+    if (!samples.times_ms.empty() && !is_stale_marker(samples.values.back())) {
       newest[i] = {found[i].labels, samples.times_ms.back(), samples.values.back()};
     }
     return !deadline.is_over();

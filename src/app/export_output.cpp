@@ -1,6 +1,5 @@
 #include "app/export_output.hpp"
 
-#include <bit>
 #include <set>
 
 #include "app/csv_cell.hpp"
@@ -10,8 +9,6 @@
 
 namespace volta {
 namespace {
-
-bool is_stale(double value) { return std::bit_cast<std::uint64_t>(value) == kStaleBits; }
 
 class JsonLinesOutput final : public ExportOutput {
  public:
@@ -41,7 +38,7 @@ class OpenMetricsOutput final : public ExportOutput {
     name_ = name;
     const std::string head = std::string(name) + label_text(labels) + ' ';
     for (std::size_t i = 0; i < series.values.size(); ++i) {
-      if (is_stale(series.values[i])) {
+      if (is_stale_marker(series.values[i])) {
         leave_out();
         continue;
       }
@@ -77,7 +74,7 @@ class CsvOutput final : public ExportOutput {
     for (const std::string& key : keys_)
       labels += ',' + csv_cell(label_value(*series.labels, key), true);
     for (std::size_t i = 0; i < series.values.size(); ++i) {
-      if (is_stale(series.values[i])) {
+      if (is_stale_marker(series.values[i])) {
         leave_out();
         continue;
       }

@@ -26,6 +26,9 @@ struct QueryLimits {
   std::size_t most_points = 11'000;       // steps of a range query
 };
 
+// What is said of a range query that has more steps than this, in Prometheus' words.
+std::string too_many_points(std::size_t most);
+
 // Prometheus' errorType and the HTTP status that goes with it.
 struct QueryFailure {
   enum class Kind : std::uint8_t {

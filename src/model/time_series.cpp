@@ -14,4 +14,12 @@ std::string_view to_text(Tier tier) {
   return "1h";
 }
 
+Labels without_name_and_host(const Labels& labels) {
+  Labels rest;
+  for (const auto& label : labels) {
+    if (label.first != kNameLabel && label.first != kHostLabel) rest.push_back(label);
+  }
+  return rest;
+}
+
 }  // namespace volta

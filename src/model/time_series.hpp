@@ -3,6 +3,7 @@
 #pragma once
 
 #include <atomic>
+#include <bit>
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -21,12 +22,25 @@ constexpr std::string_view kNameLabel = "__name__";
 constexpr std::string_view kHostLabel = "host";
 // The value that says "the series ends here": one NaN among 2^52, as Prometheus writes it.
 constexpr std::uint64_t kStaleBits = 0x7ff0'0000'0000'0002;
+inline bool is_stale_marker(double value) {
+  return std::bit_cast<std::uint64_t>(value) == kStaleBits;
+}
+
+// What a question that has told both of them is answered with.
+Labels without_name_and_host(const Labels& labels);
 
 // Both ends belong to it.
 struct TimeSpan {
   std::int64_t start_ms = 0;
   std::int64_t end_ms = 0;
 };
+
+// How far from 1970 a question may reach, about 31,000 years: so sums of a few such times fit 64
+// bits.
+constexpr std::int64_t kFarthestTimeMs = 1'000'000'000'000'000;
+constexpr bool in_reach(std::int64_t time_ms) {
+  return time_ms >= -kFarthestTimeMs && time_ms <= kFarthestTimeMs;
+}
 
 // raw: samples as they came. minute, hour: what their windows hold (WindowColumn).
 enum class Tier : std::uint8_t { raw, minute, hour };

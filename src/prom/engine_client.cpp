@@ -113,6 +113,12 @@ Result<void> check_url(const char* field, std::string_view url) {
 
 QueryFailure cancelled_query() { return {QueryFailure::Kind::canceled, "the query was cancelled"}; }
 
+// Wrong credentials, a wrong path or an address that has moved refuse any half as well. Redirects
+// are never followed.
+bool is_for_a_person(int status) {
+  return status / 100 == 3 || status == 401 || status == 403 || status == 404 || status == 405;
+}
+
 bool may_pass(int status) {
   return status == 0 || status == 408 || status == 425 || status == 429 || status / 100 == 5;
 }
@@ -209,8 +215,7 @@ EngineWrite EngineClient::write(std::span<const LabeledSamples> series,
     const Attempt attempt = post(part, cancel);
     refused = attempt.status / 100 != 2;
     if (!refused) return true;
-    // Wrong credentials or a wrong path refuse any half as well; they are for a person to mend.
-    const bool person = attempt.status == 401 || attempt.status == 403 || attempt.status == 404;
+    const bool person = is_for_a_person(attempt.status);
     if (person || may_pass(attempt.status)) {
       outcome = {EngineWrite::State::later, 0, attempt.said,
                  person ? std::chrono::seconds(5) : attempt.retry_after};

@@ -42,7 +42,7 @@ struct EngineAnswer {
 struct EngineWrite {
   enum class State : std::uint8_t {
     taken,  // 2xx for all but those that the engine refused for good
-    later   // no answer, 429 or 5xx: the same once more, later
+    later   // no answer, 429, 5xx, or what a person has to mend: the same once more, later
   };
   State state = State::taken;
   std::size_t refused = 0;  // samples

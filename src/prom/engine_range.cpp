@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "base/clock.hpp"
+#include "base/steps.hpp"
 #include "model/time_series.hpp"
 
 namespace volta {
@@ -14,8 +15,6 @@ constexpr std::int64_t kShortestRateMs = 60'000;
 constexpr std::int64_t kRateLeadMs = 15'000;
 // A range that is too much for the engine is asked for in parts, so many at most.
 constexpr std::size_t kMostStepParts = 32;
-// Times beyond these (about 31,000 years) are refused, so that sums of a few fit 64 bits.
-constexpr std::int64_t kFarthestEngineMs = 1'000'000'000'000'000;
 
 std::string selector_of_metric(const MetricOfHost& metric) {
   std::string text = "{" + LabelMatcher::equal(std::string(kNameLabel), metric.name).text() + "," +
@@ -46,19 +45,7 @@ std::string expression_of(const RangeQuestion& question, Aggregation aggregation
   return over("rate", std::max(question.step_ms + kRateLeadMs, kShortestRateMs));
 }
 
-Labels without_name_and_host(const Labels& labels) {
-  Labels rest;
-  for (const auto& label : labels) {
-    if (label.first != kNameLabel && label.first != kHostLabel) rest.push_back(label);
-  }
-  return rest;
-}
-
 QueryFailure bad(std::string text) { return {QueryFailure::Kind::bad_data, std::move(text)}; }
-
-bool in_reach(std::int64_t time_ms) {
-  return time_ms >= -kFarthestEngineMs && time_ms <= kFarthestEngineMs;
-}
 
 }  // namespace
 
@@ -70,8 +57,7 @@ std::variant<RangeAnswer, QueryFailure> EngineRange::range(const RangeQuestion& 
   if (!in_reach(question.start_ms) || !in_reach(question.end_ms) || !in_reach(step)) {
     return bad("the time range is out of reach");
   }
-  const std::int64_t rest = question.start_ms % step;
-  const std::int64_t first = question.start_ms - (rest < 0 ? rest + step : rest);
+  const std::int64_t first = floor_to_step(question.start_ms, step);
   const auto steps = static_cast<std::size_t>((question.end_ms - first) / step + 1);
   if (steps > limits.most_points) {
     return bad("the range holds " + std::to_string(steps) + " steps, more than " +
@@ -84,7 +70,9 @@ std::variant<RangeAnswer, QueryFailure> EngineRange::range(const RangeQuestion& 
       question.aggregation.value_or(counter ? Aggregation::rate : Aggregation::avg);
   RangeAnswer answer;
   answer.step_ms = step;
-  if (!known.empty()) answer.unit = known[0].def.unit;
+  if (!known.empty()) {
+    answer.unit = known[0].def.unit + (aggregation == Aggregation::rate ? "/s" : "");
+  }
   for (std::size_t i = 0; i < steps; ++i) {
     answer.timestamps_ms.push_back(first + static_cast<std::int64_t>(i) * step);
   }

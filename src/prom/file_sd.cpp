@@ -49,17 +49,29 @@ Result<TargetGroup> target_group_of(const json::value& entry) {
   return group;
 }
 
-// The files that a path with a pattern stands for.
-std::vector<std::filesystem::path> files_of(const std::filesystem::path& path) {
+// The files that a path with a pattern stands for; those that were found before it failed.
+std::vector<std::filesystem::path> files_of(const std::filesystem::path& path,
+                                            std::error_code& failed) {
+  failed.clear();
   const std::string pattern = path.filename();
   if (pattern.find('*') == std::string::npos) return {path};
   std::vector<std::filesystem::path> found;
-  std::error_code failed;
   for (std::filesystem::directory_iterator it(path.parent_path(), failed), end;
        !failed && it != end; it.increment(failed)) {
     if (glob_match(pattern, it->path().filename().native())) found.push_back(it->path());
   }
   return found;
+}
+
+bool stands_for(const std::filesystem::path& pattern, const std::filesystem::path& file) {
+  return pattern.parent_path() == file.parent_path() &&
+         glob_match(pattern.filename().native(), file.filename().native());
+}
+
+// And not only out of reach at the moment.
+bool is_gone(const std::filesystem::path& path) {
+  std::error_code ignored;
+  return std::filesystem::status(path, ignored).type() == std::filesystem::file_type::not_found;
 }
 
 }  // namespace
@@ -82,16 +94,22 @@ Result<std::vector<TargetGroup>> parse_target_groups(std::string_view text) {
 void FileTargets::refresh() {
   complaints_.clear();
   std::set<std::filesystem::path> present;
-  for (const std::string& path : paths_) {
-    for (const std::filesystem::path& file : files_of(path)) present.insert(file);
+  for (const std::string& text : paths_) {
+    const std::filesystem::path path = text;
+    std::error_code failed;
+    for (const std::filesystem::path& file : files_of(path, failed)) present.insert(file);
+    if (!failed || is_gone(path.parent_path())) continue;
+    complaints_.push_back(path.parent_path().string() + ": " + failed.message());
+    for (const auto& [file, known] : files_) {
+      if (stands_for(path, file)) present.insert(file);
+    }
   }
   std::erase_if(files_, [&](const auto& item) { return !present.contains(item.first); });
   for (const std::filesystem::path& path : present) {
     auto content = read_whole_file(path, kLongestFile);
     if (!content) {
       complaints_.push_back(content.error().text);
-      std::error_code ignored;
-      if (!std::filesystem::exists(path, ignored)) files_.erase(path);
+      if (is_gone(path)) files_.erase(path);
       continue;
     }
     const auto known = files_.find(path);

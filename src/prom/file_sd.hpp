@@ -1,7 +1,7 @@
 // Targets that stand in JSON files, as Prometheus' file_sd has them:
 //   [ {"targets": ["host:9100", ...], "labels": {"rack": "7"}}, ... ]
 // Whoever writes such a file renames it into place. A file that cannot be read or understood keeps
-// the targets that it had.
+// the targets that it had, and so do the files of a folder that cannot be listed.
 #pragma once
 
 #include <filesystem>

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <bit>
 #include <charconv>
 #include <cmath>
 #include <cstring>
@@ -241,8 +240,7 @@ std::string federation_text(const VectorValue& values) {
   std::vector<Line> lines;
   for (const auto& element : values.elements) {
     const std::string_view name = label_value(*element.labels, kNameLabel);
-    const bool stale = std::bit_cast<std::uint64_t>(element.value) == kStaleBits;
-    if (!name.empty() && !stale) lines.push_back({name, &element});
+    if (!name.empty() && !is_stale_marker(element.value)) lines.push_back({name, &element});
   }
   std::stable_sort(lines.begin(), lines.end(),
                    [](const Line& a, const Line& b) { return a.name < b.name; });

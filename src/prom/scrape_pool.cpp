@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <set>
+#include <system_error>
 #include <tuple>
 #include <utility>
 
@@ -77,6 +78,16 @@ void ScrapePool::add_worker() {
   threads_.emplace_back([this] { work(); });
 }
 
+void ScrapePool::add_helper() {
+  try {
+    add_worker();
+  } catch (const std::system_error& failure) {
+    if (std::exchange(lacks_threads_, true)) return;
+    log::warning("the system has no more threads; those that scrape have to do",
+                 {{"threads", threads_.size()}, {"error", std::string_view(failure.what())}});
+  }
+}
+
 void ScrapePool::work() {
   Lock lock(mutex_);
   while (!stopping_) {
@@ -114,7 +125,7 @@ bool ScrapePool::turn(Lock& lock) {
   if (!id) return false;
   // Somebody must be there for whoever is due next.
   if (idle_ == 0 && !threads_.empty() && !stopping_ && threads_.size() < options_.most_workers) {
-    add_worker();
+    add_helper();
   } else {
     changed_.notify_one();
   }

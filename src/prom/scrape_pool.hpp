@@ -80,6 +80,7 @@ class ScrapePool final : public ScrapeTargets, public SelfMetrics {
   void scrape(Lock& lock, Id id);
   void record(Item& item, const ScrapeOutcome& outcome, std::int64_t time_ms);
   void add_worker();
+  void add_helper();  // unless the system has no more threads
   [[nodiscard]] bool slow_allowed() const;
   [[nodiscard]] std::chrono::nanoseconds until_next() const;
 
@@ -102,6 +103,7 @@ class ScrapePool final : public ScrapeTargets, public SelfMetrics {
   std::uint64_t samples_ = 0;
   std::array<std::uint64_t, 2> outcomes_{};  // down, up
   std::vector<std::thread> threads_;
+  bool lacks_threads_ = false;  // that was said
   std::atomic<bool> stopping_{false};
 };
 

@@ -22,12 +22,7 @@ using promql::LabelsPtr;
 using promql::SeriesMatrix;
 using promql::Stop;
 
-// Times beyond these (about 31,000 years) are refused, so that sums of a few fit 64 bits.
-constexpr std::int64_t kMostTimeMs = 1'000'000'000'000'000;
-
 QueryFailure bad_data(std::string text) { return {QueryFailure::Kind::bad_data, std::move(text)}; }
-
-bool in_reach(std::int64_t time_ms) { return time_ms <= kMostTimeMs && time_ms >= -kMostTimeMs; }
 
 // Rows by labels, or as they are where their order is the point.
 std::vector<std::pair<LabelsPtr, std::size_t>> ordered_rows(const SeriesMatrix& matrix,
@@ -114,21 +109,14 @@ std::optional<QueryFailure> range_problem(const RangeQuery& query, const QueryLi
     return bad_data(
         "zero or negative query resolution step widths are not accepted. Try a positive integer");
   }
-  if (!in_reach(query.start_ms) || !in_reach(query.end_ms) || query.step_ms > kMostTimeMs) {
+  if (!in_reach(query.start_ms) || !in_reach(query.end_ms) || !in_reach(query.step_ms)) {
     return bad_data("the time range is out of reach");
   }
   if (query.end_ms < query.start_ms) {
     return bad_data("end timestamp must not be before start time");
   }
   const auto steps = static_cast<std::size_t>((query.end_ms - query.start_ms) / query.step_ms);
-  if (steps > limits.most_points) {
-    std::string most = std::to_string(limits.most_points);
-    for (auto at = static_cast<std::ptrdiff_t>(most.size()) - 3; at > 0; at -= 3) {
-      most.insert(static_cast<std::size_t>(at), 1, ',');
-    }
-    return bad_data("exceeded maximum resolution of " + most +
-                    " points per timeseries. Try decreasing the query resolution (?step=XX)");
-  }
+  if (steps > limits.most_points) return bad_data(too_many_points(limits.most_points));
   return std::nullopt;
 }
 

@@ -73,7 +73,8 @@ class Evaluator {
   [[nodiscard]] WindowTimes windows_of(const TimeModifier& time, std::int64_t range_ms,
                                        const Grid& grid) const;
   std::vector<QuerySeries> select(const VectorSelector& node, TimeSpan span);
-  // Calls visit(index, samples) for each series; where samples are gone, with what stands for them.
+  // Calls visit(index, samples) for each series; where samples are gone, with what stands for them,
+  // of which all is read before the first is shown.
   using VisitSeries = std::function<void(std::size_t, const SampleSlice&)>;
   void read(std::span<const QuerySeries> series, TimeSpan span, const VisitSeries& visit);
   void read_raw(std::span<const QuerySeries> series, TimeSpan span, const VisitSeries& visit);

@@ -5,6 +5,7 @@
 #include <map>
 #include <optional>
 
+#include "base/steps.hpp"
 #include "query/range.hpp"
 #include "query/span_reader.hpp"
 #include "query/tier_choice.hpp"
@@ -115,7 +116,7 @@ class GrowthRead {
     std::vector<Growth> grown;
     for (std::size_t i = 0; i < series_.size(); ++i) {
       const auto amount = counters_[i].amount();
-      if (amount) grown.push_back({told_labels(series_[i]), *amount});
+      if (amount) grown.push_back({without_name_and_host(*series_[i].labels), *amount});
     }
     return grown;
   }
@@ -145,11 +146,6 @@ class GrowthRead {
   std::map<std::pair<std::int64_t, std::int64_t>, std::vector<std::size_t>> unclear_;
 };
 
-std::int64_t hour_before(std::int64_t time_ms) {
-  const std::int64_t rest = time_ms % kHourMs;
-  return time_ms - rest - (rest < 0 ? kHourMs : 0);
-}
-
 // The tier for the whole hours (from, to]; raw: none knows as much as the samples.
 Tier tier_of_hours(const SeriesSource& source, std::int64_t from_ms, std::int64_t to_ms) {
   promql::WindowTimes windows;
@@ -166,8 +162,8 @@ std::variant<std::vector<Growth>, QueryFailure> Range::growth(const GrowthQuesti
     const TimeSpan range{question.start_ms, question.end_ms};
     SpanReader reader(source_, budget);
     GrowthRead read(reader, reader.select(question.metric, range), range);
-    const std::int64_t from = hour_before(range.start_ms - 1) + kHourMs;
-    const std::int64_t to = hour_before(range.end_ms);
+    const std::int64_t from = floor_to_step(range.start_ms - 1, kHourMs) + kHourMs;
+    const std::int64_t to = floor_to_step(range.end_ms, kHourMs);
     if (from >= to) {
       read.read(Tier::raw, range);
     } else {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/steps.hpp"
 #include "query/span_reader.hpp"
 #include "query/step_fold.hpp"
 #include "query/tier_choice.hpp"
@@ -15,14 +16,6 @@ using promql::FunctionId;
 
 // A counter's rate may count from a sample this much before: three of the slowest default periods.
 constexpr std::int64_t kLookbackMs = 180'000;
-// Times beyond these (about 31,000 years) are refused, so that sums of a few fit 64 bits.
-constexpr std::int64_t kFarthestMs = 1'000'000'000'000'000;
-
-// Rounds down, for negative times too.
-std::int64_t floor_to(std::int64_t time, std::int64_t step) {
-  const std::int64_t rest = time % step;
-  return time - (rest < 0 ? rest + step : rest);
-}
 
 std::optional<QueryFailure> problem_of(const RangeQuestion& question, const QueryLimits& limits) {
   const auto bad = [](std::string text) {
@@ -30,12 +23,11 @@ std::optional<QueryFailure> problem_of(const RangeQuestion& question, const Quer
   };
   if (question.step_ms <= 0) return bad("the step must be longer than nothing");
   if (question.end_ms < question.start_ms) return bad("the end lies before the start");
-  if (std::max({std::abs(question.start_ms), std::abs(question.end_ms), question.step_ms}) >
-      kFarthestMs) {
+  if (!in_reach(question.start_ms) || !in_reach(question.end_ms) || !in_reach(question.step_ms)) {
     return bad("the time range is out of reach");
   }
   const std::int64_t points =
-      (question.end_ms - floor_to(question.start_ms, question.step_ms)) / question.step_ms + 1;
+      (question.end_ms - floor_to_step(question.start_ms, question.step_ms)) / question.step_ms + 1;
   if (static_cast<std::uint64_t>(points) > limits.most_points) {
     return bad("the range holds " + std::to_string(points) + " steps, more than " +
                std::to_string(limits.most_points) + "; ask for a longer step or a shorter range");
@@ -44,7 +36,7 @@ std::optional<QueryFailure> problem_of(const RangeQuestion& question, const Quer
 }
 
 StepGrid grid_of(const RangeQuestion& question) {
-  const std::int64_t first = floor_to(question.start_ms, question.step_ms);
+  const std::int64_t first = floor_to_step(question.start_ms, question.step_ms);
   return {first, question.step_ms, (question.end_ms - first) / question.step_ms + 1};
 }
 
@@ -124,7 +116,7 @@ std::variant<RangeAnswer, QueryFailure> Range::range(const RangeQuestion& questi
     answer.tier = folded.tier;
     for (std::size_t i = 0; i < series.size(); ++i) {
       if (is_empty(folded.rows[i])) continue;
-      answer.rows.push_back({told_labels(series[i]), std::move(folded.rows[i])});
+      answer.rows.push_back({without_name_and_host(*series[i].labels), std::move(folded.rows[i])});
     }
     std::sort(answer.rows.begin(), answer.rows.end(),
               [](const auto& a, const auto& b) { return a.labels < b.labels; });

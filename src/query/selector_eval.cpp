@@ -1,6 +1,7 @@
 // Selectors, range functions over them, and subqueries.
 #include <algorithm>
 
+#include "base/steps.hpp"
 #include "query/answer_weight.hpp"
 #include "query/evaluator.hpp"
 #include "query/numeric.hpp"
@@ -8,9 +9,6 @@
 
 namespace volta::promql {
 namespace {
-
-// About 31,000 years: sums of a few such times still fit.
-constexpr std::int64_t kMostMs = 1'000'000'000'000'000;
 
 bool has_one_name(const VectorSelector& node) {
   return std::any_of(node.matchers.begin(), node.matchers.end(), [](const LabelMatcher& matcher) {
@@ -61,13 +59,8 @@ void fill_instants(const SampleSlice& samples, const WindowTimes& windows, bool 
   }
 }
 
-std::int64_t floor_to_step(std::int64_t value, std::int64_t step) {
-  const std::int64_t rest = value % step;
-  return value - (rest < 0 ? rest + step : rest);
-}
-
 void check_time(std::int64_t ms) {
-  if (ms > kMostMs || ms < -kMostMs) throw Stop("a time or duration of the query is out of range");
+  if (!in_reach(ms)) throw Stop("a time or duration of the query is out of range");
 }
 
 }  // namespace

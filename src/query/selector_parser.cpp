@@ -9,12 +9,11 @@
 #include <utility>
 
 #include "base/text.hpp"
+#include "model/time_series.hpp"
 #include "query/duration.hpp"
 
 namespace volta::promql {
 namespace {
-
-constexpr std::string_view kNameLabel = "__name__";
 
 std::optional<MatchOp> match_op(TokenKind kind) {
   switch (kind) {

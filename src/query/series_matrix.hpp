@@ -21,11 +21,6 @@ namespace volta::promql {
 inline constexpr std::uint64_t kAbsentBits = 0x7ffc'5a1d'0b5e'47e1;
 inline constexpr double kAbsent = std::bit_cast<double>(kAbsentBits);
 inline bool is_absent(double value) { return std::bit_cast<std::uint64_t>(value) == kAbsentBits; }
-// Of samples: "the series ends here". Never among the values of a SeriesMatrix.
-inline bool is_stale_marker(double value) {
-  return std::bit_cast<std::uint64_t>(value) == kStaleBits;
-}
-
 using LabelsPtr = std::shared_ptr<const Labels>;
 
 // Labels of a row. The name is only marked as dropped, so that `sum by (a) (rate(x[5m]))` copies

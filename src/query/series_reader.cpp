@@ -4,6 +4,7 @@
 #include <exception>
 #include <mutex>
 #include <numeric>
+#include <utility>
 
 #include "query/evaluator.hpp"
 #include "query/tier_choice.hpp"
@@ -65,28 +66,36 @@ void Evaluator::read(std::span<const QuerySeries> series, TimeSpan span, const V
   const std::int64_t windows_to_ms = std::max(gone.hours_to_ms, gone.minutes_to_ms);
   if (windows_to_ms == INT64_MIN) return read_raw(series, span, visit);
   std::vector<StandInSamples> samples(series.size());
+  std::vector<std::size_t> charged(series.size());
   Charge charge(budget_);
+  const auto take = [&](std::size_t r, std::size_t bytes) {
+    charge.add(bytes);
+    charged[r] += bytes;
+  };
+  const auto show = [&](std::size_t r) {
+    visit(r, {samples[r].times_ms, samples[r].values});
+    samples[r] = {};
+    charge.give_back(std::exchange(charged[r], 0));
+  };
   const auto add = [&](Tier tier, std::int64_t from_ms, std::int64_t to_ms) {
     if (to_ms == INT64_MIN || to_ms < from_ms) return;
     const TimeSpan visible{std::max(span.start_ms, from_ms), std::min(span.end_ms, to_ms)};
     read_tier(series, {tier, {from_ms, to_ms}, fields_of(FunctionId::first_over_time)},
               [&](std::size_t r, const WindowColumn& column) {
-                charge.add(column.size() * 48);
+                take(r, column.size() * 48);
                 samples[r].add(column, visible);
               });
   };
   add(Tier::hour, span.start_ms, gone.hours_to_ms);
   add(Tier::minute, std::max(span.start_ms, gone.hours_to_ms + 1), gone.minutes_to_ms);
   if (windows_to_ms >= span.end_ms) {
-    for (std::size_t r = 0; r < series.size(); ++r) {
-      visit(r, {samples[r].times_ms, samples[r].values});
-    }
+    for (std::size_t r = 0; r < series.size(); ++r) show(r);
     return;
   }
   read_raw(series, {windows_to_ms + 1, span.end_ms}, [&](std::size_t r, const SampleSlice& raw) {
-    charge.add(raw.times_ms.size() * 16);
+    take(r, raw.times_ms.size() * 16);
     samples[r].add(raw);
-    visit(r, {samples[r].times_ms, samples[r].values});
+    show(r);
   });
 }
 

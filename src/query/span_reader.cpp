@@ -3,17 +3,10 @@
 #include <algorithm>
 #include <exception>
 
+#include "base/steps.hpp"
+
 namespace volta {
 namespace {
-
-// About 31,000 years: what claims to be older is as old as that.
-constexpr std::int64_t kLongAgoMs = -1'000'000'000'000'000;
-
-// The first multiple that is not before the time.
-std::int64_t rounded_up(std::int64_t time_ms, std::int64_t step_ms) {
-  const std::int64_t rest = time_ms % step_ms;
-  return rest == 0 ? time_ms : time_ms - rest + (rest > 0 ? step_ms : 0);
-}
 
 // Runs `work`; what ends it must not pass through a source's reading. False: it is to end.
 template <typename Function>
@@ -47,7 +40,7 @@ std::int64_t SpanReader::oldest_ms(Tier tier) const {
   // What is kept goes by whole hours: before the oldest window of an hour there was nothing, and
   // the coarser window of that hour knows no more.
   const std::int64_t hour = tier_step_ms(Tier::hour);
-  return rounded_up(std::max(*oldest, kLongAgoMs), hour) - hour + 1;
+  return ceil_to_step(std::max(*oldest, -kFarthestTimeMs), hour) - hour + 1;
 }
 
 void SpanReader::read(std::span<const QuerySeries> series, Tier base, TimeSpan span,
@@ -66,7 +59,8 @@ void SpanReader::read(std::span<const QuerySeries> series, Tier base, TimeSpan s
     const std::int64_t from = oldest_ms(tier);
     if (from >= known_from) continue;
     // Windows are left-open: one that ends right before `known_from` is the last that is needed.
-    parts.push_back({tier, rounded_up(std::min(known_from - 1, span.end_ms), tier_step_ms(tier))});
+    parts.push_back(
+        {tier, ceil_to_step(std::min(known_from - 1, span.end_ms), tier_step_ms(tier))});
     known_from = from;
   }
   std::int64_t from_ms = span.start_ms;
@@ -74,7 +68,7 @@ void SpanReader::read(std::span<const QuerySeries> series, Tier base, TimeSpan s
     const bool last = std::next(part) == parts.rend();
     // The window in which the span ends is read whole.
     const std::int64_t to_ms = last && part->tier != Tier::raw
-                                   ? rounded_up(part->to_ms, tier_step_ms(part->tier))
+                                   ? ceil_to_step(part->to_ms, tier_step_ms(part->tier))
                                    : part->to_ms;
     if (to_ms < from_ms) continue;
     if (part->tier == Tier::raw) {
@@ -111,14 +105,6 @@ void SpanReader::read_windows(std::span<const QuerySeries> series, Tier tier, Ti
     });
   });
   if (stopped) std::rethrow_exception(stopped);
-}
-
-Labels told_labels(const QuerySeries& series) {
-  Labels told;
-  for (const auto& label : *series.labels) {
-    if (label.first != kNameLabel && label.first != kHostLabel) told.push_back(label);
-  }
-  return told;
 }
 
 }  // namespace volta

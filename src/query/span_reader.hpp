@@ -59,7 +59,4 @@ std::variant<Answer, QueryFailure> within_limits(const QueryLimits& limits,
   }
 }
 
-// Without name and host, which the question has told already.
-Labels told_labels(const QuerySeries& series);
-
 }  // namespace volta

@@ -1,7 +1,6 @@
 #include "query/step_fold.hpp"
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
 #include <limits>
 
@@ -13,8 +12,6 @@ constexpr double kNothing = std::numeric_limits<double>::quiet_NaN();
 std::int64_t divided_down(std::int64_t value, std::int64_t by) {
   return value / by - (value % by < 0 ? 1 : 0);
 }
-
-bool ends_series(double value) { return std::bit_cast<std::uint64_t>(value) == kStaleBits; }
 
 double grown(double before, double after) { return after < before ? after : after - before; }
 
@@ -97,7 +94,7 @@ void StepFold::add(const SampleSlice& samples) {
   for (std::size_t i = 0; i < samples.times_ms.size(); ++i) {
     const std::int64_t time = samples.times_ms[i];
     const double value = samples.values[i];
-    if (ends_series(value)) continue;
+    if (is_stale_marker(value)) continue;
     take(grid_.step_of(time), {time, time, value, value, value, value, value, 0, 1, time});
   }
 }

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/steps.hpp"
+
 namespace volta::promql {
 namespace {
 
@@ -32,12 +34,6 @@ bool is_aligned(const WindowTimes& windows, std::int64_t step_ms) {
 
 std::int64_t oldest(const SeriesSource& source, Tier tier) {
   return source.oldest_ms(tier).value_or(INT64_MAX);
-}
-
-// The first multiple that is not before `time_ms`.
-std::int64_t ceil_to(std::int64_t time_ms, std::int64_t step_ms) {
-  const std::int64_t rest = time_ms % step_ms;
-  return rest == 0 ? time_ms : time_ms - rest + (rest > 0 ? step_ms : 0);
 }
 
 }  // namespace
@@ -75,7 +71,7 @@ StandIns stand_ins(const SeriesSource& source, TimeSpan span) {
     if (from >= known_from) return INT64_MIN;
     // What is known begins behind this time: a window that ends at it is the last one needed.
     const std::int64_t last = std::min(known_from - 1, span.end_ms);
-    const std::int64_t to = ceil_to(last, tier_step_ms(tier));
+    const std::int64_t to = ceil_to_step(last, tier_step_ms(tier));
     known_from = from;
     return to;
   };

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "model/time_series.hpp"
 #include "query/quote.hpp"
 
 namespace volta::promql {
@@ -195,7 +196,7 @@ std::string name_problem(const VectorSelector& selector) {
   if (selector.name.empty()) return {};
   for (std::size_t i = 0; i + 1 < selector.matchers.size(); ++i) {
     const LabelMatcher& matcher = selector.matchers[i];
-    if (matcher.name() != "__name__") continue;
+    if (matcher.name() != kNameLabel) continue;
     return "metric name must not be set twice: " + quote(selector.name) + " or " +
            quote(matcher.value());
   }

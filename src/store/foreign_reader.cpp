@@ -14,10 +14,6 @@ namespace {
 
 constexpr std::size_t kMostDecodedBytes = 32U << 20U;
 
-TimeSpan windows_of_span(TimeSpan span) {
-  return {window_end_ms(span.start_ms, kWindowMs), window_end_ms(span.end_ms, kWindowMs)};
-}
-
 // Packs have all that the row says; of wide rows that is not asked.
 bool is_copy(const ForeignRowSpan& row, const SealMarks& marks) {
   return !is_wide(row) && marks.covers(row.min_ms, row.id) && marks.covers(row.max_ms, row.id);

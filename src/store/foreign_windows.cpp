@@ -119,8 +119,7 @@ std::vector<WindowColumn> ForeignReader::read_windows(std::span<const SeriesId> 
   std::vector<WindowColumn> out(series.size());
   const TimeSpan ends = asked.ends;
   if (ends.start_ms > ends.end_ms || series.empty()) return out;
-  const TimeSpan hours{window_end_ms(ends.start_ms, kWindowMs),
-                       window_end_ms(ends.end_ms, kWindowMs)};
+  const TimeSpan hours = windows_of_span(ends);
   for (int tries = 1;; ++tries) {
     std::vector<WindowMerge> windows(series.size());
     std::vector<UnsealedSpan> unsealed;

@@ -132,6 +132,10 @@ std::span<const std::byte> column_bytes(const OpenPack& open, const PackEntry& e
   return open.bytes.subspan(entry.offset, entry.length);
 }
 
+TimeSpan windows_of_span(TimeSpan span) {
+  return {window_end_ms(span.start_ms, kWindowMs), window_end_ms(span.end_ms, kWindowMs)};
+}
+
 SealMarks SealMarks::read(Connection& connection, HostId host, TimeSpan ends) {
   SealMarks found;
   Query query = connection.query(

@@ -105,6 +105,9 @@ class SealMarks {
   std::map<std::int64_t, std::int64_t> marks_;
 };
 
+// The ends of the windows that the span reaches into.
+TimeSpan windows_of_span(TimeSpan span);
+
 // The time before the window; its samples lie after it.
 constexpr std::int64_t window_start_ms(std::int64_t end_ms) {
   return end_ms < INT64_MIN + kWindowMs ? INT64_MIN : end_ms - kWindowMs;

@@ -8,14 +8,6 @@
 #include "store/window_builder.hpp"
 
 namespace volta {
-namespace {
-
-TimeSpan windows_of_range(TimeSpan span) {
-  return {window_end_ms(span.start_ms, kWindowMs), window_end_ms(span.end_ms, kWindowMs)};
-}
-
-}  // namespace
-
 RangeRead::RangeRead(const SeriesTable& table, HostId host, std::span<const SeriesId> series,
                      TimeSpan span, ReadScratch& scratch)
     : host_(host), span_(span), packed_(series.size(), scratch) {
@@ -44,14 +36,14 @@ std::vector<RangeRead::WantedSlot> RangeRead::wanted(const std::vector<SeriesId>
 }
 
 void RangeRead::read_marks(Connection& connection) {
-  marks_ = SealMarks::read(connection, host_, windows_of_range(span_));
+  marks_ = SealMarks::read(connection, host_, windows_of_span(span_));
 }
 
 // Whether packs have all that rows accepted up to then say of these times, as far as they are asked
 // for.
 bool RangeRead::in_packs(TimeSpan times, std::int64_t accepted) const {
   constexpr int kMostWindows = 1000;  // what is wider is looked at tick by tick
-  const TimeSpan ends = windows_of_range(
+  const TimeSpan ends = windows_of_span(
       {std::max(times.start_ms, span_.start_ms), std::min(times.end_ms, span_.end_ms)});
   std::int64_t end = ends.start_ms;
   for (int i = 0; i < kMostWindows; ++i) {
@@ -153,7 +145,7 @@ void RangeRead::add_journal(Connection& connection,
 
 void RangeRead::add_packs(Connection& connection, BadPacks& bad) {
   if (targets_.empty() || span_.start_ms > span_.end_ms) return;
-  const PackRange range{Tier::raw, host_, windows_of_range(span_), targets_.begin()->first,
+  const PackRange range{Tier::raw, host_, windows_of_span(span_), targets_.begin()->first,
                         targets_.rbegin()->first};
   visit_packs(connection, range, bad, [&](const OpenPack& open) {
     const auto end = targets_.upper_bound(open.row.last_series);

@@ -139,7 +139,7 @@ std::vector<std::int64_t> Retention::oldest_groups(std::int64_t cutoff, std::siz
 bool Retention::drop_oldest() {
   const bool over = too_big(connection_.number("PRAGMA page_count") -
                             connection_.number("PRAGMA freelist_count"));
-  if (over && (drop_copy() || drop_largest())) return true;
+  if (over && (drop_copy() || drop_for_size())) return true;
   for (const Tier tier : {Tier::raw, Tier::minute, Tier::hour}) {
     if (drop_packs(tier, cutoff_ms(tier), kGroupsOfSlice)) return true;
   }
@@ -152,7 +152,7 @@ bool Retention::drop_oldest() {
 }
 
 // For the store's size: the oldest samples, then windows of minutes, then of hours.
-bool Retention::drop_largest() {
+bool Retention::drop_for_size() {
   const std::int64_t oldest_pack = connection_.number(
       "SELECT coalesce((SELECT end_ms FROM pack WHERE tier=0 ORDER BY end_ms LIMIT 1),"
       " 9223372036854775807)");

@@ -57,7 +57,7 @@ class Retention {
  private:
   bool bury(HostId host);
   bool drop_oldest();
-  bool drop_largest();
+  bool drop_for_size();
   bool drop_packs(Tier tier, std::int64_t cutoff, std::int64_t most);
   bool drop_seals();
   bool bury_packs(std::int64_t host);

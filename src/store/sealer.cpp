@@ -96,6 +96,11 @@ void Sealer::seal_due() {
 
 void Sealer::seal_all() {
   if (const auto failure = pass(true)) std::rethrow_exception(failure);
+  if (writer_.read_only()) {
+    throw Failure(
+        "the store takes no data now, since its disk is full, nearly full or failing; not all was "
+        "sealed");
+  }
 }
 
 std::exception_ptr Sealer::pass(bool everything) {

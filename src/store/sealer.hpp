@@ -73,7 +73,8 @@ class Sealer {
   // Seals what is due now and waits for it. Goes on where a window fails, then throws what was
   // thrown first.
   void seal_due();
-  // Seals every window as it is, the open ones too. Throws the same.
+  // Seals every window as it is, the open ones too. Throws the same, and where the store takes no
+  // data: then some, or all, are not sealed.
   void seal_all();
   // Ends the thread; a window that is being sealed stays as it was.
   void stop();

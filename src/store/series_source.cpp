@@ -97,17 +97,20 @@ Result<std::vector<QuerySeries>> StoreSeriesSource::select(std::span<const Label
   return series_.index().select(matchers, hosts_.names(), most);
 }
 
-void StoreSeriesSource::read(std::span<const QuerySeries> series, TimeSpan span,
-                             const VisitSamples& visit) const {
-  std::map<HostId, Places> by_host;
-  std::map<HostId, Places> filled;  // with what stands beside their series
-  Places gone;
+StoreSeriesSource::ByHost StoreSeriesSource::by_host(std::span<const QuerySeries> series) const {
+  ByHost found;
   for (std::size_t place = 0; place < series.size(); ++place) {
     const auto record = series_.record(id_of(series[place]));
-    auto& hosts = beside(series[place]) ? filled : by_host;
-    (record == nullptr ? gone : hosts[record->host]).push_back(place);
+    auto& hosts = beside(series[place]) ? found.filled : found.plain;
+    (record == nullptr ? found.gone : hosts[record->host]).push_back(place);
   }
-  for (const auto& [host, places] : by_host) {
+  return found;
+}
+
+void StoreSeriesSource::read(std::span<const QuerySeries> series, TimeSpan span,
+                             const VisitSamples& visit) const {
+  const auto [plain, filled, gone] = by_host(series);
+  for (const auto& [host, places] : plain) {
     if (!read_host(host, series, places, span, visit)) return;
   }
   for (const auto& [host, places] : filled) {
@@ -198,15 +201,8 @@ bool StoreSeriesSource::read_filled_windows(HostId host, std::span<const QuerySe
 void StoreSeriesSource::visit_windows(std::span<const QuerySeries> series,
                                       const WindowsAsked& asked, const VisitWindows& visit) const {
   VOLTA_ASSERT(asked.tier != Tier::raw);
-  std::map<HostId, Places> by_host;
-  std::map<HostId, Places> filled;  // with what stands beside their series
-  Places gone;
-  for (std::size_t place = 0; place < series.size(); ++place) {
-    const auto record = series_.record(id_of(series[place]));
-    auto& hosts = beside(series[place]) ? filled : by_host;
-    (record == nullptr ? gone : hosts[record->host]).push_back(place);
-  }
-  for (const auto& [host, places] : by_host) {
+  const auto [plain, filled, gone] = by_host(series);
+  for (const auto& [host, places] : plain) {
     if (!read_windows_of_host(host, series, places, asked, visit)) return;
   }
   for (const auto& [host, places] : filled) {

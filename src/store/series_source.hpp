@@ -1,6 +1,9 @@
 // The store as queries see it: all series by their labels, whoever they came from.
 #pragma once
 
+#include <map>
+#include <vector>
+
 #include "store/foreign_reader.hpp"
 #include "store/host_table.hpp"
 #include "store/metric_notes.hpp"
@@ -49,6 +52,12 @@ class StoreSeriesSource final : public SeriesSource {
  private:
   // Indexes into what was asked for.
   using Places = std::vector<std::size_t>;
+  struct ByHost {
+    std::map<HostId, Places> plain;
+    std::map<HostId, Places> filled;  // with what stands beside their series
+    Places gone;                      // forgotten since they were selected
+  };
+  [[nodiscard]] ByHost by_host(std::span<const QuerySeries> series) const;
   [[nodiscard]] std::size_t series_at_once(HostId host, std::size_t asked, TimeSpan span) const;
   [[nodiscard]] bool read_host(HostId host, std::span<const QuerySeries> series,
                                const Places& places, TimeSpan span,

@@ -1,7 +1,6 @@
 #include "store/window_builder.hpp"
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
 #include <limits>
 
@@ -11,17 +10,6 @@ namespace volta {
 namespace {
 
 constexpr std::int64_t kLastMs = std::numeric_limits<std::int64_t>::max();
-constexpr std::int64_t kFirstMs = std::numeric_limits<std::int64_t>::min();
-
-bool is_stale_marker(double value) { return std::bit_cast<std::uint64_t>(value) == kStaleBits; }
-
-// The greatest multiple of the step that is not above the time.
-std::int64_t rounded_down(std::int64_t time_ms, std::int64_t step_ms) {
-  const std::int64_t rest = time_ms % step_ms;
-  if (rest >= 0) return time_ms - rest;
-  const std::int64_t below = step_ms + rest;
-  return time_ms < kFirstMs + below ? kFirstMs : time_ms - below;
-}
 
 void begin_window(WindowColumn& out, std::int64_t end_ms, std::int64_t time_ms, double value) {
   out.end_ms.push_back(end_ms);
@@ -55,13 +43,6 @@ std::int64_t window_end_ms(std::int64_t time_ms, std::int64_t step_ms) {
   const std::int64_t rest = time_ms % step_ms;
   if (rest <= 0) return time_ms - rest;
   return time_ms > kLastMs - (step_ms - rest) ? kLastMs : time_ms + (step_ms - rest);
-}
-
-TimeSpan samples_of_windows(TimeSpan ends, std::int64_t step_ms) {
-  const std::int64_t first_end = window_end_ms(ends.start_ms, step_ms);
-  const std::int64_t last_end = rounded_down(ends.end_ms, step_ms);
-  if (first_end > last_end) return {1, 0};
-  return {first_end < kFirstMs + step_ms ? kFirstMs : first_end - step_ms + 1, last_end};
 }
 
 WindowColumn build_windows(const SampleSlice& samples, std::int64_t step_ms) {

@@ -11,10 +11,6 @@ namespace volta {
 // Requires step_ms > 0. Times within one step of what 64 bits hold share the last window there.
 std::int64_t window_end_ms(std::int64_t time_ms, std::int64_t step_ms);
 
-// The samples that windows with an end in `ends` are made of; empty (start after end) if there is
-// no such window.
-TimeSpan samples_of_windows(TimeSpan ends, std::int64_t step_ms);
-
 // One entry per window that holds a sample other than a stale marker. `samples` rise in time.
 // `increase` is counted for all of them; whether the series is a counter is the reader's business.
 WindowColumn build_windows(const SampleSlice& samples, std::int64_t step_ms);

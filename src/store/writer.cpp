@@ -332,12 +332,13 @@ bool Writer::slice() {
   return retention_busy_;
 }
 
-// Writes as much as a group commit needs and takes it back.
+// Writes as much as a group commit needs and takes it back. Whoever was killed in between, or had
+// no room to take it back, left it there.
 void Writer::probe() {
   try {
     {
       Transaction transaction(connection_);
-      connection_.execute("INSERT INTO probe(id, filler) VALUES (1, zeroblob(262144))");
+      connection_.execute("INSERT OR REPLACE INTO probe(id, filler) VALUES (1, zeroblob(262144))");
       transaction.commit();
     }
     connection_.execute("DELETE FROM probe");

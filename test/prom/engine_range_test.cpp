@@ -13,9 +13,17 @@ namespace {
 
 using test::FakeHttp;
 
-class NoSeries final : public SeriesIndex {
+// Knows one counter.
+class OneSeries final : public SeriesIndex {
  public:
-  std::vector<SeriesRecord> find(HostId, std::string_view) const override { return {}; }
+  std::vector<SeriesRecord> find(HostId host, std::string_view name) const override {
+    if (name != "volta_read_bytes_total") return {};
+    SeriesDef def;
+    def.name = name;
+    def.kind = Kind::counter;
+    def.unit = "bytes";
+    return {SeriesRecord(SeriesId{1}, host, std::move(def))};
+  }
 };
 
 // Formats and selectors are none of the page's questions.
@@ -38,7 +46,7 @@ struct PageAsking {
   EngineClient client{{"http://x/w", "http://x", {}}, http};
   Wordless language;
   EngineQuery engine{client, language};
-  NoSeries index;
+  OneSeries index;
   EngineRange ranges{engine, index};
 
   void next(const std::string& data) {
@@ -73,6 +81,18 @@ TEST_CASE("a page's range is one range query, answered at the ends of its steps"
         R"(avg_over_time({__name__="volta_load1",host="box",zone="a"}[10000ms]))");
   CHECK(page.asked(0, "start") == "20");
   CHECK(page.asked(0, "end") == "40");
+}
+
+TEST_CASE("the unit of a rate is per second") {
+  PageAsking page;
+  RangeQuestion question = question_of("volta_read_bytes_total", {});
+  const auto unit = [&] {
+    page.next(R"({"resultType":"matrix","result":[]})");
+    return std::get<RangeAnswer>(page.ranges.range(question, {})).unit;
+  };
+  CHECK(unit() == "bytes/s");
+  question.aggregation = Aggregation::last;
+  CHECK(unit() == "bytes");
 }
 
 TEST_CASE("a range that is too much at once is asked for in parts, or refused as a whole") {

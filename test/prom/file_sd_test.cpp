@@ -3,6 +3,7 @@
 #include <fstream>
 
 #include <catch2/catch.hpp>
+#include <sys/resource.h>
 
 #include "support/temp_dir.hpp"
 
@@ -61,6 +62,42 @@ TEST_CASE("files are read when they change; a broken one keeps what it had") {
   std::filesystem::remove(dir.path() / "one.json");
   files.refresh();
   CHECK(addresses_of(files) == std::vector<std::string>{"y:2"});
+}
+
+class NoFiles {
+ public:
+  NoFiles() {
+    REQUIRE(::getrlimit(RLIMIT_NOFILE, &before_) == 0);
+    const rlimit none{0, before_.rlim_max};
+    REQUIRE(::setrlimit(RLIMIT_NOFILE, &none) == 0);
+  }
+  NoFiles(const NoFiles&) = delete;
+  NoFiles& operator=(const NoFiles&) = delete;
+  ~NoFiles() { ::setrlimit(RLIMIT_NOFILE, &before_); }
+
+ private:
+  rlimit before_{};
+};
+
+TEST_CASE("a folder that cannot be listed keeps its targets until it can be, or is gone") {
+  const test::TempDir dir;
+  const auto folder = dir.path() / "more";
+  std::filesystem::create_directory(folder);
+  write_targets(folder / "x.json", R"([{"targets":["x:1"]}])");
+  write_targets(folder / "y.json", R"([{"targets":["y:1"]}])");
+  FileTargets files({folder / "x*.json", folder / "y.json"});
+  files.refresh();
+  {
+    const NoFiles none;  // nothing can be opened
+    files.refresh();
+  }
+  CHECK(files.complaints().size() == 3);  // of the folder, and of each file
+  CHECK(addresses_of(files) == std::vector<std::string>{"x:1", "y:1"});
+  files.refresh();
+  CHECK(files.complaints().empty());
+  std::filesystem::remove_all(folder);
+  files.refresh();
+  CHECK(addresses_of(files).empty());
 }
 
 }  // namespace

@@ -1,9 +1,11 @@
 #include "prom/scrape_pool.hpp"
 
 #include <fstream>
+#include <set>
 #include <utility>
 
 #include <catch2/catch.hpp>
+#include <pthread.h>
 
 #include "fake_http.hpp"
 #include "fake_sink.hpp"
@@ -190,6 +192,59 @@ TEST_CASE("slow targets never delay others, and a stop ends them") {
   pool.stop();
   CHECK(sink.samples_of(R"({__name__="a",instance="quick:1",job="j"})") >= 5);
   CHECK(sink.samples_of(R"({__name__="up",instance="slow:1",job="j"})") == 0);
+}
+
+// No thread can be made while it lives: none has room for such a stack.
+class NoMoreThreads {
+ public:
+  NoMoreThreads() {
+    REQUIRE(::pthread_getattr_default_np(&before_) == 0);
+    pthread_attr_t huge;
+    ::pthread_attr_init(&huge);
+    ::pthread_attr_setstacksize(&huge, std::size_t{1} << 47U);
+    REQUIRE(::pthread_setattr_default_np(&huge) == 0);
+    ::pthread_attr_destroy(&huge);
+  }
+  NoMoreThreads(const NoMoreThreads&) = delete;
+  NoMoreThreads& operator=(const NoMoreThreads&) = delete;
+  ~NoMoreThreads() {
+    ::pthread_setattr_default_np(&before_);
+    ::pthread_attr_destroy(&before_);
+  }
+
+ private:
+  pthread_attr_t before_{};
+};
+
+TEST_CASE("where the system has no more threads, those that there are scrape") {
+  const test::TempDir dir;
+  FakeHttp http;
+  test::FakeSink sink;
+  std::mutex mutex;
+  std::condition_variable changed;
+  std::set<std::string> asked;
+  http.otherwise = [&](const OutboundRequest& request) {
+    {
+      const std::lock_guard lock(mutex);
+      asked.insert(request.url);
+    }
+    changed.notify_all();
+    return FakeHttp::text("a 1\n")(request);
+  };
+  ScrapeJob job = pool_job({}, milliseconds(100));
+  job.file_sd = {dir.path() / "t.json"};
+  ScrapePoolOptions options;
+  options.refresh = milliseconds(10);
+  ScrapePool pool({job}, http, sink, system_clock(), options);
+  pool.start();
+  const NoMoreThreads none;
+  std::ofstream(dir.path() / "new") << R"([{"targets":["x:1","y:1"]}])";
+  std::filesystem::rename(dir.path() / "new", dir.path() / "t.json");
+  {
+    std::unique_lock lock(mutex);
+    CHECK(changed.wait_for(lock, std::chrono::seconds(30), [&] { return asked.size() == 2; }));
+  }
+  pool.stop();
 }
 
 }  // namespace

@@ -212,6 +212,22 @@ TEST_CASE("where samples are gone, windows stand for them") {
   CHECK(answer("sum_over_time(c[1h])", 2 * kHour) == Approx(240 * 240 + 239 * 120));
 }
 
+TEST_CASE("series behind windows that stand in are held one at a time") {
+  MemorySource source;
+  for (int i = 0; i < 64; ++i) {
+    load(source, "c{i=\"" + std::to_string(i) + "\"} 0+1x1000", 5'000, 15'000);  // until 4:10:05
+  }
+  source.raw_from_ms = kHour + 7;
+  source.minutes_from_ms = 1;
+  const PromqlEngine engine(source, 1);
+  QueryLimits limits;
+  limits.most_bytes = 400'000;  // all windows and a few series, of which each has 12 KB of samples
+  const auto outcome = engine.instant({"resets(c[4h])", 4 * kHour + 7}, limits, nullptr);
+  const auto* answer = std::get_if<QueryAnswer>(&outcome);
+  REQUIRE(answer != nullptr);
+  CHECK(std::get<VectorValue>(answer->value).elements.size() == 64);
+}
+
 TEST_CASE("where a tier that answers begins, a coarser one stands in before it") {
   MemorySource source;
   load(source, "c 0+1x1000", 5'000, 15'000);  // until 4:10:05

@@ -5,6 +5,8 @@
 #include <catch2/catch.hpp>
 
 #include "store/agent.hpp"
+#include "store/schema.hpp"
+#include "store/sqlite.hpp"
 #include "store/store.hpp"
 #include "support/fake_clock.hpp"
 #include "support/temp_dir.hpp"
@@ -94,6 +96,57 @@ TEST_CASE("a nearly full disk makes the store read-only before it is full") {
   Store next(options, clock);
   next.maintain();
   CHECK_FALSE(next.writable());
+}
+
+// Calls maintain() until the store takes data again, or long enough.
+bool recovers(Store& store) {
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+  while (!store.writable() && std::chrono::steady_clock::now() < deadline) store.maintain();
+  return store.writable();
+}
+
+TEST_CASE("a probe that was broken off does not keep the store read-only") {
+  const test::TempDir dir;
+  const test::FakeClock clock(kStart);
+  std::atomic<std::int64_t> available{300 * kMb};
+  StoreOptions options;
+  options.directory = dir.path() / "data";
+  options.disk_space = [&](const auto&) { return DiskSpace{20'000 * kMb, available.load()}; };
+  { const Store store(options, clock); }
+  {
+    Connection killed((options.directory / kDatabaseName).string(), Connection::Mode::writer, 256);
+    killed.execute("INSERT INTO probe(id, filler) VALUES (1, zeroblob(262144))");
+  }
+  available = 100 * kMb;
+  Store store(options, clock);
+  store.maintain();
+  REQUIRE_FALSE(store.writable());
+  available = 300 * kMb;
+  CHECK(recovers(store));
+}
+
+TEST_CASE("who asks for all to be sealed is told that a full disk does not let it") {
+  const test::TempDir dir;
+  const test::FakeClock clock(kStart);
+  std::atomic<std::int64_t> available{300 * kMb};
+  StoreOptions options;
+  options.directory = dir.path() / "data";
+  options.seal_in_background = false;
+  options.disk_space = [&](const auto&) { return DiskSpace{20'000 * kMb, available.load()}; };
+  Store store(options, clock);
+  const HostId host = store.hosts().add("a", test::token(1)).value().id;
+  test::Agent agent(store.journal(), host, test::run_id(1));
+  const Slot slot = agent.define(test::gauge("m"));
+  REQUIRE(test::commit(store.journal(), agent.finish_one(slot, kStart)) == CommitState::committed);
+  available = 100 * kMb;
+  store.maintain();
+  CHECK_THROWS_WITH(store.seal_all(), Catch::Contains("not all was sealed"));
+  CHECK_NOTHROW(store.seal_due());  // what is done in the background waits
+  CHECK(store.sealed_windows(INT64_MAX).empty());
+  available = 300 * kMb;
+  REQUIRE(recovers(store));
+  store.seal_all();
+  CHECK(store.sealed_windows(INT64_MAX).size() == 1);
 }
 
 }  // namespace

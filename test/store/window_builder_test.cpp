@@ -38,24 +38,6 @@ TEST_CASE("windows are open on the left") {
   CHECK(column.sum == std::vector<double>{1, 9, 5});
 }
 
-TEST_CASE("the samples of windows are those of whole windows") {
-  struct Case {
-    TimeSpan ends;
-    std::int64_t start, end;
-  };
-  for (const Case& c : {Case{{60'000, 120'000}, 1, 120'000}, Case{{59'000, 125'000}, 1, 120'000},
-                        Case{{1, 59'999}, 1, 0}, Case{{-60'000, 0}, -119'999, 0},
-                        Case{{-61'000, -1}, -119'999, -60'000}}) {
-    CAPTURE(c.ends.start_ms, c.ends.end_ms);
-    const TimeSpan span = samples_of_windows(c.ends, kMinute);
-    CHECK(span.start_ms == c.start);
-    CHECK(span.end_ms == c.end);
-  }
-  const TimeSpan all = samples_of_windows({INT64_MIN, INT64_MAX}, kMinute);
-  CHECK(all.start_ms < INT64_MIN + 2 * kMinute);
-  CHECK(all.end_ms > INT64_MAX - kMinute);
-}
-
 TEST_CASE("a drop of a counter counts from zero") {
   const WindowColumn column = windows_of({1, 2, 3, 4}, {10, 15, 3, 4});
   CHECK(column.increase == std::vector<double>{5 + 3 + 1});
