@@ -48,15 +48,19 @@ Declined with_headers(Declined declined, const Headers& headers) {
 }
 
 std::string refused_text(const RemoteWriteBatch& batch, const WriteOutcome& outcome) {
-  return std::to_string(batch.refused + outcome.refused) + " samples were refused, " +
-         std::to_string(outcome.written) +
-         " were written: " + (batch.refused > 0 ? batch.why : outcome.why);
+  const std::size_t samples = batch.refused + outcome.refused;
+  const std::size_t empty = batch.refused_empty + outcome.refused_empty;
+  return std::to_string(samples > 0 ? samples : empty) +
+         (samples > 0 ? " samples were refused, " : " series without samples were refused, ") +
+         std::to_string(outcome.written) + (samples > 0 ? "" : " samples") +
+         " were written: " + (batch.why.empty() ? outcome.why : batch.why);
 }
 
 Reply store_batch(SampleSink& sink, const RemoteWriteBatch& batch) {
   WriteOutcome outcome;
   if (!batch.samples.series.empty()) outcome = sink.write_keyed(batch.samples);
-  const bool in_part = batch.refused + outcome.refused > 0;
+  const bool in_part =
+      batch.refused + batch.refused_empty + outcome.refused + outcome.refused_empty > 0;
   const Headers headers = written_headers(batch, outcome.written, in_part);
   if (outcome.state == WriteState::busy) {
     return with_headers(

@@ -31,8 +31,9 @@ struct RemoteWriteBatch {
   KeyedSamples samples;
   std::shared_ptr<const void> keys;  // what the keys of the samples lie in
   std::vector<MetricMetadata> metadata;
-  std::size_t refused = 0;  // samples of series that have no key
-  std::string why;          // of the first refusal
+  std::size_t refused = 0;        // samples of series that have no key
+  std::size_t refused_empty = 0;  // such series that had no samples
+  std::string why;                // of the first refusal
 };
 
 struct RemoteReadQuery {

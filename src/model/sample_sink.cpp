@@ -6,13 +6,14 @@ WriteOutcome SampleSink::write_keyed(const KeyedSamples& samples) {
   std::vector<LabeledSamples> series;
   WriteOutcome refused;
   for (const KeyedSamples::Series& one : samples.series) {
-    if (one.count == 0) continue;
     auto labels = samples.labels(one.key);
     if (!labels) {
-      if (refused.refused == 0) refused.why = labels.error().text;
+      if (refused.why.empty()) refused.why = labels.error().text;
       refused.refused += one.count;
+      if (one.count == 0) ++refused.refused_empty;
       continue;
     }
+    if (one.count == 0) continue;
     const auto times = std::span(samples.times_ms).subspan(one.first, one.count);
     const auto values = std::span(samples.values).subspan(one.first, one.count);
     series.push_back(
@@ -21,6 +22,7 @@ WriteOutcome SampleSink::write_keyed(const KeyedSamples& samples) {
   if (series.empty()) return refused;
   WriteOutcome outcome = write(series);
   outcome.refused += refused.refused;
+  outcome.refused_empty += refused.refused_empty;
   if (outcome.why.empty()) outcome.why = std::move(refused.why);
   return outcome;
 }

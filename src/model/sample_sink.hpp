@@ -47,9 +47,10 @@ enum class WriteState : std::uint8_t {
 
 struct WriteOutcome {
   WriteState state = WriteState::committed;
-  std::size_t written = 0;  // samples, those that were there already among them
-  std::size_t refused = 0;  // samples of series that were refused
-  std::string why;          // of the first refusal: a bad label, the limit of series
+  std::size_t written = 0;        // samples, those that were there already among them
+  std::size_t refused = 0;        // samples of series that were refused
+  std::string why;                // of the first refusal: a bad label, the limit of series
+  std::size_t refused_empty = 0;  // series that were refused and had no samples
 };
 
 class SampleSink {
@@ -59,7 +60,8 @@ class SampleSink {
   // be older than what is there, out of order and repeated; of two for one time the last accepted
   // wins.
   virtual WriteOutcome write(std::span<const LabeledSamples> series) = 0;
-  // The same; series whose key says no labels are refused. By default what write() makes of all
+  // The same; series whose key says no labels are refused, also those without samples: a sender is
+  // to hear of what it says wrong, whenever it says it. By default what write() makes of all
   // labels, each time.
   virtual WriteOutcome write_keyed(const KeyedSamples& samples);
   // Type, help and unit of metrics, for metadata(). Best effort; the last word of a name wins.

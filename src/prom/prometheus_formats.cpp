@@ -94,6 +94,7 @@ std::variant<RemoteWriteBatch, FormatRefusal> PrometheusWireFormats::decode_writ
   batch.keys = held;
   batch.metadata = std::move(columns->metadata);
   batch.refused = columns->refused_samples;
+  batch.refused_empty = columns->refused_empty;
   batch.why = std::move(columns->why);
   return batch;
 }

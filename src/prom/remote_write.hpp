@@ -56,6 +56,7 @@ struct WriteColumns {
   // Left out since they have no key (a reference points outside of the symbols, a label that 2.0
   // may repeat is too long), and why the first of them.
   std::size_t refused_series = 0;
+  std::size_t refused_empty = 0;  // of these, such that had no samples
   std::size_t refused_samples = 0;
   std::string why;
   // Left out without complaint: volta keeps neither.

@@ -159,6 +159,7 @@ bool RequestDecoder::read_sample(std::string_view content) {
 
 void RequestDecoder::refuse(std::string why) {
   if (out_.refused_series++ == 0) out_.why = std::move(why);
+  if (out_.samples.times_ms.size() == first_) ++out_.refused_empty;
   out_.refused_samples += out_.samples.times_ms.size() - first_;
   out_.samples.times_ms.resize(first_);
   out_.samples.values.resize(first_);

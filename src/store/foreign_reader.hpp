@@ -11,8 +11,10 @@
 #include "store/age_clock.hpp"
 #include "store/foreign_head.hpp"
 #include "store/foreign_rows.hpp"
+#include "store/hour_states.hpp"
 #include "store/pack_rows.hpp"
 #include "store/reader_pool.hpp"
+#include "store/window_merge.hpp"
 
 namespace volta {
 
@@ -58,6 +60,15 @@ class ForeignReader {
   [[nodiscard]] std::optional<std::int64_t> oldest_ms() const;
 
  private:
+  enum class WindowsRead : std::uint8_t {
+    all,
+    some_went,        // while samples were read: again
+    without_extremes  // what was counted before is told by them: again with min_and_max
+  };
+  // Into the tiers' windows: those of the samples of these hours, of which the tiers lack some.
+  WindowsRead add_unsealed(std::span<const SeriesId> series, const WindowsAsked& asked,
+                           const HourStates& hours, std::vector<WindowMerge>& windows) const;
+
   const ForeignHead& head_;
   ReaderPool& readers_;
   BadPacks& bad_;

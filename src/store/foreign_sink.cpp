@@ -33,6 +33,7 @@ const char* samples_problem(std::span<const std::int64_t> times, std::int64_t no
 
 void refuse(std::size_t samples, std::string why, WriteOutcome& outcome) {
   outcome.refused += samples;
+  if (samples == 0) ++outcome.refused_empty;
   if (outcome.why.empty()) outcome.why = std::move(why);
 }
 
@@ -229,6 +230,14 @@ SeriesId ForeignSink::resolve_labels(const KeyedSamples& samples, const KeyedSam
   return found.id;
 }
 
+// Of a series without samples: only samples make a series.
+void ForeignSink::check_labels(const KeyedSamples& samples, const KeyedSamples::Series& one,
+                               WriteOutcome& outcome) {
+  const auto labels = samples.labels(one.key);
+  std::string problem = labels ? foreign_labels_problem(*labels.value()) : labels.error().text;
+  if (!problem.empty()) refuse(0, std::move(problem), outcome);
+}
+
 ForeignSink::Places ForeignSink::resolve_keyed(const KeyedSamples& samples, WriteOutcome& outcome) {
   VOLTA_ASSERT(samples.times_ms.size() == samples.values.size());
   const std::uint64_t forgotten = series_.forgotten();
@@ -245,7 +254,10 @@ ForeignSink::Places ForeignSink::resolve_keyed(const KeyedSamples& samples, Writ
       refuse(times.size(), problem, outcome);
       continue;
     }
-    if (times.empty()) continue;
+    if (times.empty()) {
+      if (ids[i] == SeriesId{}) check_labels(samples, one, outcome);
+      continue;
+    }
     if (ids[i] == SeriesId{}) {
       ids[i] = resolve_labels(samples, one, outcome);
       if (ids[i] == SeriesId{}) continue;

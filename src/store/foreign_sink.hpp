@@ -45,6 +45,8 @@ class ForeignSink final : public SampleSink {
   // Of a key that was not met before; SeriesId{}: refused.
   SeriesId resolve_labels(const KeyedSamples& samples, const KeyedSamples::Series& one,
                           WriteOutcome& outcome);
+  static void check_labels(const KeyedSamples& samples, const KeyedSamples::Series& one,
+                           WriteOutcome& outcome);
   WriteState commit(const Places& places, std::uint64_t forgotten);
   std::unique_ptr<ForeignRowCodec> take_codec();
   void give_back(std::unique_ptr<ForeignRowCodec> codec);

@@ -7,6 +7,7 @@
 #include "store/series_index.hpp"
 #include "store/tier_codec.hpp"
 #include "store/window_builder.hpp"
+#include "store/window_intake.hpp"
 #include "store/window_merge.hpp"
 
 namespace volta {
@@ -14,23 +15,6 @@ namespace {
 
 // Samples taken into memory at a time, at one a second.
 constexpr std::int64_t kSamplesOfChunk = 2'000'000;
-
-// Sealed windows one after the other whose tiers lack something, or one that is not sealed.
-struct UnsealedSpan {
-  std::int64_t first_end = 0;
-  std::int64_t last_end = 0;
-  bool replaces = false;  // packs have all older samples, so the windows are made anew of all
-};
-
-// Two answers are the same as long as nothing was sealed.
-std::pair<std::int64_t, std::int64_t> seal_state(Connection& connection, TimeSpan hours) {
-  Query query = connection.query(
-      "SELECT count(*), coalesce(sum(accepted), 0) FROM seal WHERE host_id=0 AND end_ms BETWEEN ?"
-      " AND ?");
-  query.with(hours.start_ms, hours.end_ms);
-  query.step();
-  return {query.integer(0), query.integer(1)};
-}
 
 // Hours that the journal has news of.
 std::set<std::int64_t> find_news(Connection& connection, TimeSpan hours) {
@@ -54,24 +38,19 @@ std::set<std::int64_t> find_news(Connection& connection, TimeSpan hours) {
   return found;
 }
 
-// After the tiers' packs were read: an hour that was sealed meanwhile counts once.
-std::vector<UnsealedSpan> unsealed_spans(Connection& connection, const std::set<std::int64_t>& ends,
-                                         std::size_t series) {
+// The hours, those that follow each other together, as long as their samples fit into memory.
+std::vector<TimeSpan> spans_of(const HourStates& hours, std::size_t series) {
   const std::int64_t most_ms =
       kSamplesOfChunk / (3600 * static_cast<std::int64_t>(std::max<std::size_t>(series, 1))) *
       kWindowMs;
-  std::vector<UnsealedSpan> spans;
-  for (const std::int64_t end : ends) {
-    Query query =
-        connection.query("SELECT 1 FROM pack WHERE host_id=0 AND tier=0 AND end_ms=? LIMIT 1");
-    const bool replaces = query.with(end).step();
-    const bool joins = !spans.empty() && spans.back().replaces == replaces &&
-                       spans.back().last_end == window_start_ms(end) &&
-                       end - spans.back().first_end < most_ms;
+  std::vector<TimeSpan> spans;  // first and last end
+  for (const auto& [end, state] : hours) {
+    const bool joins = !spans.empty() && spans.back().end_ms == window_start_ms(end) &&
+                       end - spans.back().start_ms < most_ms;
     if (joins) {
-      spans.back().last_end = end;
+      spans.back().end_ms = end;
     } else {
-      spans.push_back({end, end, replaces});
+      spans.push_back({end, end});
     }
   }
   return spans;
@@ -95,52 +74,81 @@ void add_tier_packs(ReaderPool::Lease& lease, BadPacks& bad, const WindowsAsked&
       });
 }
 
-// The windows of hours that no pack has all of, made of samples.
-void join_samples(ForeignReading& reading, const UnsealedSpan& span,
-                  std::span<const SeriesId> series, const WindowsAsked& asked,
-                  std::vector<WindowMerge>& windows) {
-  const std::int64_t start = window_start_ms(span.first_end) + 1;
-  const TimeSpan inside{std::max(start, asked.ends.start_ms),
-                        std::min(span.last_end, asked.ends.end_ms)};
-  const auto columns = reading.read(series, {start, span.last_end});
-  for (std::size_t i = 0; i < series.size(); ++i) {
-    if (span.replaces) windows[i].erase(inside);
-    windows[i].join(
-        build_windows({columns[i].times_ms, columns[i].values}, tier_step_ms(asked.tier)), inside);
+// Into the windows of the tiers: those of the samples of some hours that follow each other. False:
+// it takes more than the asked fields of the windows.
+bool add_samples(const WindowsAsked& asked, TimeSpan ends, const HourStates& hours,
+                 const SampleSlice& samples, WindowMerge& windows) {
+  const std::int64_t step_ms = tier_step_ms(asked.tier);
+  for (auto hour = hours.begin(); hour != hours.end();) {
+    const std::int64_t start = window_start_ms(hour->first);
+    std::int64_t end = start;
+    for (; hour != hours.end() && hour->second.has_samples; ++hour) end = hour->first;
+    if (end == start) {
+      ++hour;
+    } else {
+      windows.erase({start + 1, end});
+    }
   }
+  WindowColumn fresh = build_windows(samples, step_ms);
+  // Of hours whose samples are gone: what came may be a repeat.
+  const WindowColumn counted = windows.cut(ends);
+  if (count_of(counted) > 0) {
+    if (!asked.fields.min_and_max) return false;
+    fresh = taken_in(counted, windows_of_new(counted, samples, step_ms), fresh);
+  }
+  windows.join(std::move(fresh), ends);
+  return true;
 }
 
 }  // namespace
 
+ForeignReader::WindowsRead ForeignReader::add_unsealed(std::span<const SeriesId> series,
+                                                       const WindowsAsked& asked,
+                                                       const HourStates& hours,
+                                                       std::vector<WindowMerge>& windows) const {
+  if (hours.empty()) return WindowsRead::all;
+  WindowsRead outcome = WindowsRead::all;
+  ForeignReading reading = begin({window_start_ms(hours.begin()->first), hours.rbegin()->first});
+  for (const TimeSpan& span : spans_of(hours, series.size())) {
+    const std::int64_t start = window_start_ms(span.start_ms) + 1;
+    const auto columns = reading.read(series, {start, span.end_ms});
+    const HourStates before(hours.find(span.start_ms), hours.upper_bound(span.end_ms));
+    // Asked last.
+    const HourStates after = states_of(*readers_.take(), kNoHost, ends_of(before));
+    if (samples_went(before, after)) outcome = WindowsRead::some_went;
+    const TimeSpan inside{std::max(start, asked.ends.start_ms),
+                          std::min(span.end_ms, asked.ends.end_ms)};
+    for (std::size_t i = 0; i < series.size(); ++i) {
+      const SampleSlice samples{columns[i].times_ms, columns[i].values};
+      if (!add_samples(asked, inside, after, samples, windows[i])) {
+        return WindowsRead::without_extremes;
+      }
+    }
+  }
+  return outcome;
+}
+
 std::vector<WindowColumn> ForeignReader::read_windows(std::span<const SeriesId> series,
                                                       const WindowsAsked& asked) const {
-  // What is sealed meanwhile may be met twice or not at all; then once more.
-  constexpr int kTries = 5;
+  // What asks for another go comes once in an hour's life.
+  constexpr int kTries = 20;
   std::vector<WindowColumn> out(series.size());
   const TimeSpan ends = asked.ends;
   if (ends.start_ms > ends.end_ms || series.empty()) return out;
   const TimeSpan hours = windows_of_span(ends);
+  WindowsAsked how = asked;
   for (int tries = 1;; ++tries) {
     std::vector<WindowMerge> windows(series.size());
-    std::vector<UnsealedSpan> unsealed;
-    std::pair<std::int64_t, std::int64_t> before;
+    HourStates before;
     {
       auto connection = readers_.take();
-      before = seal_state(*connection, hours);
-      const auto hours_with_news = find_news(*connection, hours);
-      add_tier_packs(connection, bad_, asked, series, windows);
-      unsealed = unsealed_spans(*connection, hours_with_news, series.size());
+      before = states_of(*connection, kNoHost, find_news(*connection, hours));
+      add_tier_packs(connection, bad_, how, series, windows);
     }
-    if (!unsealed.empty()) {
-      ForeignReading reading =
-          begin({window_start_ms(unsealed.front().first_end), unsealed.back().last_end});
-      for (const UnsealedSpan& span : unsealed) {
-        join_samples(reading, span, series, asked, windows);
-      }
-    }
-    bool same = false;
-    if (!unsealed.empty()) same = seal_state(*readers_.take(), hours) == before;
-    if (!unsealed.empty() && !same && tries < kTries) continue;
+    const WindowsRead read = add_unsealed(series, how, before, windows);
+    if (read == WindowsRead::without_extremes) how.fields.min_and_max = true;
+    if (read == WindowsRead::without_extremes || (read == WindowsRead::some_went && tries < kTries))
+      continue;
     for (std::size_t i = 0; i < series.size(); ++i) out[i] = windows[i].take();
     return out;
   }

@@ -18,11 +18,15 @@ bool in_window(std::int64_t time, std::int64_t end_ms) {
 }
 
 // In the raw domain: integers before their scale.
-WindowColumn windows_of(const SampleTable::Column& column, ValueType type, Tier tier) {
+std::vector<double> values_of(const SampleTable::Column& column, ValueType type) {
   std::vector<double> values(column.raw.size());
   std::transform(column.raw.begin(), column.raw.end(), values.begin(),
                  [&](std::uint64_t raw) { return to_double(type, 0, raw); });
-  return build_windows({column.times_ms, values}, tier_step_ms(tier));
+  return values;
+}
+
+WindowColumn windows_of(const SampleTable::Column& column, ValueType type, Tier tier) {
+  return build_windows({column.times_ms, values_of(column, type)}, tier_step_ms(tier));
 }
 
 WindowColumn find_windows(const std::map<SeriesId, WindowColumn>& windows, SeriesId series) {
@@ -313,8 +317,14 @@ void SealJob::take_in_windows(const Columns& fresh, const Columns& stored, Windo
   for (const auto& [series, windows] : windows_of_all(stored, Tier::hour)) {
     known[series] = count_of(windows);
   }
-  Windows new_minutes = windows_of_all(fresh, Tier::minute);
-  Windows new_hours = windows_of_all(fresh, Tier::hour);
+  std::map<SeriesId, const SampleTable::Column*> came;
+  for (const auto& column : fresh) came[column.series] = &column;
+  const auto news = [&](SeriesId series, const WindowColumn& counted, Tier tier) {
+    const auto found = came.find(series);
+    if (found == came.end()) return WindowColumn{};
+    const std::vector<double> values = values_of(*found->second, def(series).type);
+    return windows_of_new(counted, {found->second->times_ms, values}, tier_step_ms(tier));
+  };
   const Windows counted_hours = stored_windows(Tier::hour, hours);
   const Windows counted_minutes = stored_windows(Tier::minute, minutes);
   for (auto& [series, hour] : hours) {
@@ -323,13 +333,13 @@ void SealJob::take_in_windows(const Columns& fresh, const Columns& stored, Windo
     const std::uint64_t count = std::max(count_of(counted), count_of(of_minutes));
     if (count <= known[series]) continue;
     WindowColumn& minute = minutes[series];
-    minute = taken_in(of_minutes, new_minutes[series], minute);
+    minute = taken_in(of_minutes, news(series, of_minutes, Tier::minute), minute);
     if (count_of(counted) == count_of(of_minutes)) {
       // What of an hour is new is told best by its minutes.
       hour = {};
       append_window(hour, joined(minute, window_.end_ms));
     } else {
-      hour = taken_in(counted, new_hours[series], hour);
+      hour = taken_in(counted, news(series, counted, Tier::hour), hour);
     }
   }
 }

@@ -175,9 +175,8 @@ void Sealer::note_failure(const SealWindow& window, const std::exception& failur
 
 // Else what retention leaves to the sealer would never go.
 bool Sealer::is_hopeless(const SealWindow& window) {
-  Trouble& trouble = troubles_[{window.host, window.end_ms}];
   const std::chrono::nanoseconds now = parts_.clock.monotonic();
-  if (trouble.failures++ == 0) trouble.since = now;
+  const auto trouble = troubles_.failed(window.host, window.end_ms, now);
   return trouble.failures >= kLeastFailures && now - trouble.since >= kGiveUpAfter &&
          window.end_ms <= parts_.ages.cutoff_ms(Tier::raw);
 }
@@ -185,7 +184,7 @@ bool Sealer::is_hopeless(const SealWindow& window) {
 void Sealer::give_up(const SealWindow& window) {
   log::error("an hour of a host that could not be sealed is older than samples are kept and goes",
              {{"host", static_cast<std::uint32_t>(window.host)}, {"end_ms", window.end_ms}});
-  troubles_.erase({window.host, window.end_ms});
+  troubles_.forget(window.host, window.end_ms);
   if (window.host == kNoHost) {
     foreign_.note_sealed(window, INT64_MAX);
   } else {
@@ -215,7 +214,7 @@ void Sealer::seal(const SealWindow& due) {
     if (write(window, *sealed)) break;
     if (tries == kSealGoes) throw Failure("its packs went while it was sealed, again and again");
   }
-  troubles_.erase({window.host, window.end_ms});
+  troubles_.forget(window.host, window.end_ms);
   if (window.host == kNoHost) {
     foreign_.note_sealed(window, sealed->accepted);
   } else {

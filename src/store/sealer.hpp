@@ -18,7 +18,6 @@
 #include <chrono>
 #include <condition_variable>
 #include <exception>
-#include <map>
 #include <mutex>
 #include <optional>
 #include <thread>
@@ -33,6 +32,7 @@
 #include "store/row_hold.hpp"
 #include "store/seal_backlog.hpp"
 #include "store/seal_job.hpp"
+#include "store/seal_troubles.hpp"
 #include "store/writer.hpp"
 
 namespace volta {
@@ -115,11 +115,7 @@ class Sealer {
   PackMerger merger_;
   SealBacklog backlog_;
   ForeignSealer foreign_;
-  struct Trouble {
-    std::chrono::nanoseconds since{0};  // monotonic
-    int failures = 0;
-  };
-  std::map<std::pair<HostId, std::int64_t>, Trouble> troubles_;  // of windows, by their ends
+  SealTroubles troubles_;
   std::int64_t next_merge_ms_ = 0;
   std::vector<std::int64_t> saved_;  // packs of samples, of the window being sealed; rising
   std::unordered_map<SeriesId, std::int64_t> kept_until_;

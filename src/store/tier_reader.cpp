@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "store/hour_states.hpp"
 #include "store/range_reader.hpp"
 #include "store/tier_codec.hpp"
 #include "store/window_builder.hpp"
@@ -12,38 +13,6 @@ namespace volta {
 namespace {
 
 std::int64_t host_key(HostId id) { return static_cast<std::uint32_t>(id); }
-
-// What decides where the windows of an hour come from. It changes when the hour is sealed, or when
-// its samples go.
-struct HourState {
-  std::int64_t sealed_to = 0;
-  bool has_samples = false;  // in packs, and then all older than what is sealed
-
-  bool operator==(const HourState&) const = default;
-};
-using HourStates = std::map<std::int64_t, HourState>;  // by the hours' ends
-
-bool has_samples(Connection& connection, HostId host, std::int64_t end_ms) {
-  Query query =
-      connection.query("SELECT 1 FROM pack WHERE host_id=? AND tier=0 AND end_ms=? LIMIT 1");
-  return query.with(host_key(host), end_ms).step();
-}
-
-HourStates states_of(Connection& connection, HostId host, const std::set<std::int64_t>& ends) {
-  HourStates states;
-  if (ends.empty()) return states;
-  const SealMarks marks = SealMarks::read(connection, host, {*ends.begin(), *ends.rbegin()});
-  for (const std::int64_t end : ends) {
-    states[end] = {marks.accepted(end), has_samples(connection, host, end)};
-  }
-  return states;
-}
-
-std::set<std::int64_t> keys_of(const HourStates& states) {
-  std::set<std::int64_t> keys;
-  for (const auto& [end, state] : states) keys.insert(end);
-  return keys;
-}
 
 std::vector<WideGroups::Group> groups_of(Connection& connection, HostId host, TimeSpan hours) {
   std::vector<WideGroups::Group> groups;
@@ -211,14 +180,9 @@ std::vector<WindowColumn> StoreReader::read_windows(HostId host, std::span<const
     for (const auto& [end, state] : before) {
       samples[end] = read(host, series, window_start_ms(end) + 1, end);
     }
-    // Asked last: where packs have samples now, those just read are all there are of the hour, and
-    // stand for whatever the tiers had of it before, in between or since. Without packs they are
-    // what the tiers lack, unless the hour was sealed or its packs went meanwhile.
-    const HourStates after = states_of(*readers_.take(), host, keys_of(before));
-    const bool changed = std::any_of(after.begin(), after.end(), [&](const auto& hour) {
-      return !hour.second.has_samples && hour.second != before.at(hour.first);
-    });
-    if (changed && tries < kMostTries) continue;
+    // Asked last.
+    const HourStates after = states_of(*readers_.take(), host, ends_of(before));
+    if (samples_went(before, after) && tries < kMostTries) continue;
     for (const auto& [end, columns] : samples) {
       const TimeSpan clipped{std::max(window_start_ms(end) + 1, ends.start_ms),
                              std::min(end, ends.end_ms)};

@@ -1,8 +1,12 @@
 #include "store/window_intake.hpp"
 
+#include <bit>
 #include <cmath>
 #include <map>
 #include <numeric>
+#include <vector>
+
+#include "store/window_builder.hpp"
 
 namespace volta {
 namespace {
@@ -14,6 +18,12 @@ bool may_hold(const Window& whole, const Window& part) {
          (std::isnan(part.max) || whole.max >= part.max);
 }
 
+// Whether the sample may be one of those that the window counted.
+bool may_have(const Window& window, std::int64_t time_ms, double value) {
+  return window.first_ms <= time_ms && time_ms <= window.last_ms &&
+         (std::isnan(value) || (window.min <= value && value <= window.max));
+}
+
 std::map<std::int64_t, Window> by_end(const WindowColumn& column) {
   std::map<std::int64_t, Window> windows;
   for (std::size_t i = 0; i < column.size(); ++i) {
@@ -23,6 +33,34 @@ std::map<std::int64_t, Window> by_end(const WindowColumn& column) {
 }
 
 }  // namespace
+
+WindowColumn windows_of_new(const WindowColumn& counted, const SampleSlice& samples,
+                            std::int64_t step_ms) {
+  const auto windows = by_end(counted);
+  std::vector<std::int64_t> times;
+  std::vector<double> values;
+  for (std::size_t at = 0; at < samples.times_ms.size();) {
+    const std::int64_t end = window_end_ms(samples.times_ms[at], step_ms);
+    const std::size_t first = at;
+    const auto known = windows.find(end);
+    std::uint64_t copies = 0;
+    std::vector<bool> is_copy;
+    for (; at < samples.times_ms.size(); ++at) {
+      if (window_end_ms(samples.times_ms[at], step_ms) != end) break;
+      const double value = samples.values[at];
+      is_copy.push_back(known != windows.end() &&
+                        may_have(known->second, samples.times_ms[at], value));
+      if (is_copy.back() && std::bit_cast<std::uint64_t>(value) != kStaleBits) ++copies;
+    }
+    const bool some_new = copies > (known == windows.end() ? 0 : known->second.count);
+    for (std::size_t i = first; i < at; ++i) {
+      if (is_copy[i - first] && !some_new) continue;
+      times.push_back(samples.times_ms[i]);
+      values.push_back(samples.values[i]);
+    }
+  }
+  return build_windows({times, values}, step_ms);
+}
 
 Window taken_in(const Window& counted, const Window& fresh, const Window& all) {
   if (counted.count == 0 || may_hold(all, counted)) return all;

@@ -10,6 +10,11 @@
 
 namespace volta {
 
+// The windows of what comes, without the samples that `counted` can have counted already. Where
+// more could be copies than a window has counted, some are new and all of them stay.
+WindowColumn windows_of_new(const WindowColumn& counted, const SampleSlice& samples,
+                            std::int64_t step_ms);
+
 // `fresh`: the samples that come; `all`: these and what is still there of older ones.
 Window taken_in(const Window& counted, const Window& fresh, const Window& all);
 // Window by window; each of the three may lack some.

@@ -220,6 +220,14 @@ void WindowMerge::erase(TimeSpan ends) {
                  origins_.begin() + static_cast<std::ptrdiff_t>(to));
 }
 
+WindowColumn WindowMerge::cut(TimeSpan ends) {
+  const auto [from, to] = places_of(windows_, ends);
+  WindowColumn out;
+  append_range(out, windows_, from, to);
+  erase(ends);
+  return out;
+}
+
 WindowColumn WindowMerge::take(bool with_empty) {
   WindowColumn out = std::exchange(windows_, {});
   origins_.clear();

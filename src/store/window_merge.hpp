@@ -50,6 +50,8 @@ class WindowMerge {
   // Joins them with what is there instead, unless they are empty.
   void join(WindowColumn windows, TimeSpan ends);
   void erase(TimeSpan ends);
+  // Takes out those that end in the span, empty ones too.
+  WindowColumn cut(TimeSpan ends);
   [[nodiscard]] bool empty() const { return windows_.size() == 0; }
   // Empty ones too, only where asked for: where older windows may still lie elsewhere.
   [[nodiscard]] WindowColumn take(bool with_empty = false);

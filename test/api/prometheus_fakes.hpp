@@ -247,7 +247,7 @@ class FakeSink final : public SampleSink {
   std::size_t described = 0;
 };
 
-// Bodies are words: "write N REFUSED", "read NAME START END ..."; answers are words too.
+// Bodies are words: "write N REFUSED [EMPTY]", "read NAME START END ..."; answers are words too.
 class FakeFormats final : public PrometheusFormats {
  public:
   std::string query_answer(const QueryAnswer& answer) const override {
@@ -274,10 +274,10 @@ class FakeFormats final : public PrometheusFormats {
     std::string word;
     std::size_t samples = 0;
     RemoteWriteBatch batch;
-    in >> word >> samples >> batch.refused;
+    in >> word >> samples >> batch.refused >> batch.refused_empty;
     if (word != "write") return FormatRefusal{Kind::malformed, "snappy: corrupt input"};
     batch.version_2 = headers.content_type.find("v2") != std::string_view::npos;
-    if (batch.refused > 0) batch.why = "a label name is empty";
+    if (batch.refused + batch.refused_empty > 0) batch.why = "a label name is empty";
     if (samples > 0) {
       KeyedSamples& columns = batch.samples;
       columns.series.push_back({"m", 0, static_cast<std::uint32_t>(samples)});

@@ -53,13 +53,18 @@ TEST_CASE("remote write answers by what became of the samples") {
         failure("bad_data", "2 samples were refused, 0 were written: a label name is empty"));
   check(write_request("write 0 0"), 204, "");
   CHECK(house.sink.writes == 4);
+  const auto empty = check(write_request("write 3 0 2"), 400,
+                           failure("bad_data",
+                                   "2 series without samples were refused, 3 samples were written: "
+                                   "a label name is empty"));
+  CHECK(header_of(empty, kSamplesWritten) == "3");
 
   check(write_request("nonsense"), 400, failure("bad_data", "snappy: corrupt input"));
   check(write_request("huge"), 413, failure("bad_data", "says it is huge"));
   HttpRequest plain = as_admin(request("POST", "/prometheus/api/v1/write"));
   plain.body = "write 1 0";
   check(plain, 415, failure("bad_data", "not snappy"));
-  CHECK(house.sink.writes == 4);
+  CHECK(house.sink.writes == 5);
 }
 
 TEST_CASE("a store that cannot take a write says whether to come again") {
@@ -84,7 +89,11 @@ TEST_CASE("a store that cannot take a write says whether to come again") {
   check({WriteState::failed, 0, 0, ""}, 500, failure("internal", "the store failed"), "");
   check({WriteState::committed, 0, 5, "too many series"}, 400,
         failure("bad_data", "5 samples were refused, 3 were written: too many series"), "");
-  CHECK(house.sink.described == 1);
+  check({WriteState::committed, 0, 0, "no metric name", 1}, 400,
+        failure("bad_data",
+                "1 series without samples were refused, 3 samples were written: no metric name"),
+        "");
+  CHECK(house.sink.described == 2);
 }
 
 TEST_CASE("no more writes at once than there are places") {

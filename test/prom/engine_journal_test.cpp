@@ -246,7 +246,7 @@ TEST_CASE("keyed samples are written through, and a key is asked for its labels 
   EngineSink sink(client);
   int asked = 0;
   KeyedSamples samples;
-  samples.series = {{"up", 0, 2}, {"bad", 2, 1}, {"none", 3, 0}};
+  samples.series = {{"up", 0, 2}, {"bad", 2, 1}, {"none", 3, 0}, {"bad", 3, 0}};
   samples.times_ms = {1, 2, 1};
   samples.values = {1, 0, 7};
   samples.labels = [&](std::string_view key) -> Result<std::shared_ptr<const Labels>> {
@@ -259,8 +259,9 @@ TEST_CASE("keyed samples are written through, and a key is asked for its labels 
     CHECK(outcome.state == WriteState::committed);
     CHECK(outcome.written == 2);
     CHECK(outcome.refused == 1);
+    CHECK(outcome.refused_empty == 1);
     CHECK(outcome.why == "it is bad");
-    CHECK(asked == 2 + round);
+    CHECK(asked == 4 + 2 * round);
   }
   samples.series = {{"bad", 2, 1}};
   CHECK(sink.write_keyed(samples).refused == 1);

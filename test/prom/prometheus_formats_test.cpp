@@ -71,6 +71,17 @@ TEST_CASE("remote writes of both versions arrive alike") {
   }
 }
 
+TEST_CASE("series without key or samples are counted") {
+  // Symbols "" and "up"; a series whose label points beyond them.
+  const std::string message("\x22\x00\x22\x02up\x2A\x04\x0A\x02\x01\x07", 12);
+  const auto decoded =
+      PrometheusWireFormats().decode_write({kV2, "snappy", "2.0.0"}, snappy_compress(message));
+  const auto& batch = std::get<RemoteWriteBatch>(decoded);
+  CHECK(batch.refused == 0);
+  CHECK(batch.refused_empty == 1);
+  CHECK(batch.why.find("symbols") != std::string::npos);
+}
+
 // Buffers serve again once nobody has keys that lie in them, and not before.
 TEST_CASE("what was decoded stays while others are decoded, and longer than who decoded it") {
   auto formats = std::make_unique<PrometheusWireFormats>();

@@ -13,6 +13,7 @@
 #include "store/foreign_rows.hpp"
 #include "store/pack_rows.hpp"
 #include "store/store.hpp"
+#include "store/window_builder.hpp"
 #include "support/fake_clock.hpp"
 #include "support/temp_dir.hpp"
 
@@ -63,6 +64,12 @@ class ForeignFaults {
       series.values.push_back(value);
     }
     REQUIRE(store->sink().write(std::vector{series}).state == WriteState::committed);
+  }
+  // One sample each ten seconds.
+  [[nodiscard]] static FaultySamples run_of(std::int64_t first_ms, int samples, int first = 0) {
+    FaultySamples run;
+    for (int i = 0; i < samples; ++i) run[first_ms + i * 10'000] = first + i;
+    return run;
   }
   // Over five hours in one row of several pages.
   [[nodiscard]] static FaultySamples wide() {
@@ -338,6 +345,83 @@ TEST_CASE_METHOD(ForeignFaults, "rows that packs have as well take nothing along
   write("far",
         {{kFaultEnd - 90 * kWindowMs - 5, 1}, {kFaultEnd - 40 * kWindowMs, 1}, {kFaultEnd, 2}});
   CHECK(lost() == kFaultEnd - 89 * kWindowMs);
+}
+
+TEST_CASE_METHOD(ForeignFaults, "what is repeated when samples are gone counts once") {
+  options.raw_age = hours(24);
+  options.seal_in_background = true;
+  open();
+  const std::int64_t old = kFaultEnd - 48 * kWindowMs;
+  FaultySamples all = run_of(old - 600'000, 30);
+  const auto check = [&] {
+    std::vector<std::int64_t> times;
+    std::vector<double> values;
+    for (const auto& [time, value] : all) {
+      times.push_back(time);
+      values.push_back(value);
+    }
+    for (const Tier tier : {Tier::minute, Tier::hour}) {
+      const auto want = build_windows({times, values}, tier_step_ms(tier));
+      const auto got = windows("a_total", tier);
+      CHECK(got.end_ms == want.end_ms);
+      CHECK(got.first_ms == want.first_ms);
+      CHECK(got.last_ms == want.last_ms);
+      CHECK(got.count == want.count);
+      CHECK(got.sum == want.sum);
+      CHECK(got.max == want.max);
+      CHECK(got.increase == want.increase);
+    }
+  };
+  const auto send = [&](const FaultySamples& samples) {
+    write("a_total", samples);
+    check();  // before it is sealed, and after
+    seal_late();
+    check();
+    CHECK(count("foreign_row") == 0);
+  };
+  send(all);
+  CHECK(count("pack WHERE tier=0") == 0);
+  send(all);  // the whole request once more
+  send(run_of(old - 600'000 + 100'000, 5, 10));
+  open();
+  send(all);
+  // What is new of a request counts, also in a minute that has some already.
+  const FaultySamples more = run_of(old - 600'000 + 200'000, 20, 20);
+  all.insert(more.begin(), more.end());
+  send(more);
+  send(more);
+  // Earlier than all there is, twice in one request's time.
+  const FaultySamples first = run_of(old - 900'000, 2, -30);
+  all.insert(first.begin(), first.end());
+  write("a_total", first);
+  send(first);
+  send(all);
+  store->seal_all();
+  open();
+  check();
+}
+
+TEST_CASE_METHOD(ForeignFaults, "the hour's window tells repeats where its minutes are gone") {
+  options.raw_age = options.minute_age = hours(24);
+  options.seal_in_background = true;
+  open();
+  const std::int64_t old = kFaultEnd - 48 * kWindowMs;
+  write("a", run_of(old - 600'000, 30));
+  seal_late();
+  store->maintain();
+  REQUIRE(count("pack WHERE tier=1") == 0);
+  const auto hour_count = [&] { return windows("a", Tier::hour).count; };
+  REQUIRE(hour_count() == std::vector<std::uint32_t>{30});
+  const std::int64_t last = old - 600'000 + 290'000;
+  for (int i = 0; i < 2; ++i) {  // the first leaves minutes again, but not all of them
+    write("a", {{old - 600'000, 0}, {last, 29}, {last + 10'000, 30}});
+    CHECK(hour_count() == std::vector<std::uint32_t>{31});
+    seal_late();
+    CHECK(hour_count() == std::vector<std::uint32_t>{31});
+  }
+  write("a", run_of(old - 600'000, 30));
+  seal_late();
+  CHECK(hour_count() == std::vector<std::uint32_t>{31});
 }
 
 }  // namespace

@@ -1,9 +1,13 @@
 #include "store/foreign_reader.hpp"
 
+#include <chrono>
+#include <thread>
+
 #include <catch2/catch.hpp>
 
 #include "store/agent.hpp"
 #include "store/store.hpp"
+#include "store/window_builder.hpp"
 #include "support/fake_clock.hpp"
 #include "support/temp_dir.hpp"
 
@@ -17,7 +21,8 @@ constexpr TimeSpan kForeignEver{0, INT64_MAX};
 // that have none of it in memory.
 class ForeignReaderTest {
  public:
-  explicit ForeignReaderTest(bool sealed) {
+  // `late`: rows of a thousand samples of "a" each, in the same hour, that came after the seal.
+  explicit ForeignReaderTest(bool sealed, int late = 0) {
     StoreOptions options;
     options.directory = dir_.path() / "data";
     options.raw_age = std::chrono::milliseconds(0);
@@ -34,6 +39,14 @@ class ForeignReaderTest {
     }
     REQUIRE(store.sink().write(request).state == WriteState::committed);
     if (sealed) store.seal_all();
+    for (int row = 0; row < late; ++row) {
+      LabeledSamples more{request[0].labels, {}, {}};
+      for (int i = 0; i < 1000; ++i) {
+        more.times_ms.push_back(kStart + 1000 * (row + 1) + i);
+        more.values.push_back(i % 100);
+      }
+      REQUIRE(store.sink().write(std::vector{more}).state == WriteState::committed);
+    }
     store.close();
     pool.emplace(file(), 1, 1000);
     head.set_floor(1'000'000);
@@ -101,6 +114,34 @@ TEST_CASE("a seal that comes while foreign samples are read takes none away and 
   one.execute("DELETE FROM foreign_row");
   ForeignReading late = one.reader->begin(kForeignEver);
   CHECK(late.read(std::vector{SeriesId{2}}, kForeignEver)[0].values == both.values);
+}
+
+// What retention does, at some moment of a read.
+TEST_CASE("samples that go while windows are read take no windows with them") {
+  constexpr int kRows = 100;
+  constexpr int kRounds = 20;
+  const ForeignReaderTest one(true, kRows);
+  const std::int64_t end = window_end_ms(kStart, kWindowMs);
+  const auto count = [&] {
+    const auto found = one.reader->read_windows(std::vector{SeriesId{1}},
+                                                {Tier::hour, {end, end}, WindowFields{}});
+    return found[0].count.empty() ? 0 : found[0].count[0];
+  };
+  one.execute("CREATE TABLE gone AS SELECT * FROM pack WHERE tier=0");
+  const auto start = std::chrono::steady_clock::now();
+  REQUIRE(count() == 10 + 1000 * kRows);
+  const auto took = std::chrono::steady_clock::now() - start;
+  for (int round = 0; round < kRounds; ++round) {
+    CAPTURE(round);
+    std::thread retention([&] {
+      const auto until = std::chrono::steady_clock::now() + took * round / kRounds;
+      while (std::chrono::steady_clock::now() < until) std::this_thread::yield();
+      one.execute("DELETE FROM pack WHERE tier=0");
+    });
+    CHECK(count() == 10 + 1000 * kRows);
+    retention.join();
+    one.execute("INSERT INTO pack SELECT * FROM gone");
+  }
 }
 
 }  // namespace

@@ -228,6 +228,28 @@ TEST_CASE("a key is asked for its labels once, refused ones each time") {
   CHECK(one.store->series().find(kNoHost, "*").size() == 3);
 }
 
+TEST_CASE("a series without samples is refused where its labels are, and makes no series") {
+  ForeignStore one;
+  int asked = 0;
+  const auto write = [&](std::string_view key) {
+    auto request = keyed({{key, kStart}, {"a", kStart}}, asked);
+    request.series[0].count = 0;
+    return one.store->sink().write_keyed(request);
+  };
+  const WriteOutcome fine = write("unheard_of");
+  CHECK(fine.written == 1);
+  CHECK(fine.refused_empty == 0);
+  CHECK(one.store->series().find(kNoHost, "*").size() == 1);
+  for (const char* bad : {"!is bad", "7 is no name"}) {
+    const WriteOutcome outcome = write(bad);
+    CHECK(outcome.state == WriteState::committed);
+    CHECK(outcome.written == 1);
+    CHECK(outcome.refused == 0);
+    CHECK(outcome.refused_empty == 1);
+    CHECK_FALSE(outcome.why.empty());
+  }
+}
+
 TEST_CASE("a key of a series that was forgotten names it anew") {
   ForeignStore one([](StoreOptions& options) {
     options.raw_age = std::chrono::hours(48);
@@ -265,7 +287,7 @@ TEST_CASE("keyed samples out of order or of the future are refused, the rest is 
   CHECK(outcome.written == 0);
   CHECK(outcome.refused == 3);
   CHECK_THAT(outcome.why, Catch::Contains("ahead"));
-  CHECK(asked == 0);
+  CHECK(asked == 1);  // of "a", whether its labels keep the rules
   CHECK(read_foreign(one.store->source()).empty());
 }
 

@@ -1,4 +1,5 @@
 // Late samples for hours whose own samples are gone, while the tiers' windows live on.
+#include <bit>
 #include <map>
 
 #include <catch2/catch.hpp>
@@ -146,6 +147,33 @@ TEST_CASE("a window takes in what is new and no copies of what it has counted") 
   check("a later one", three, {{40, 2}}, {{40, 2}}, 4, 10);
   check("an earlier one", three, {{5, 2}}, {{5, 2}}, 4, 10);
   check("a later one beside an earlier one", three, {{40, 2}}, {{5, 2}, {40, 2}}, 4, 10);
+}
+
+TEST_CASE("what a window cannot have counted is new") {
+  const auto check = [](const char* what, const std::map<std::int64_t, double>& came,
+                        std::uint32_t count, double sum) {
+    CAPTURE(what);
+    WindowColumn counted;
+    append_window(counted, window_of({{10, 1}, {20, 5}, {30, 2}}));
+    std::vector<std::int64_t> times;
+    std::vector<double> values;
+    for (const auto& [time, value] : came) {
+      times.push_back(time);
+      values.push_back(value);
+    }
+    const WindowColumn got = windows_of_new(counted, {times, values}, 60'000);
+    REQUIRE(got.size() == (count == 0 ? 0 : 1));
+    if (count == 0) return;
+    CHECK(got.count[0] == count);
+    CHECK(got.sum[0] == sum);
+  };
+  const double stale = std::bit_cast<double>(kStaleBits);
+  check("copies", {{10, 1}, {20, 5}, {30, 2}}, 0, 0);
+  check("one more than it counted", {{10, 1}, {15, 2}, {20, 5}, {30, 2}}, 4, 10);
+  check("copies and a stale marker", {{10, 1}, {15, stale}, {20, 5}, {30, 2}}, 0, 0);
+  check("a copy, a later and an earlier one", {{5, 3}, {30, 2}, {40, 4}}, 2, 7);
+  check("a copy, a greater and a lesser one", {{15, 6}, {20, 5}, {25, -1}}, 2, 5);
+  check("of another window", {{60'010, 2}}, 1, 2);
 }
 
 }  // namespace
