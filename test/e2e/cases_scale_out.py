@@ -196,6 +196,28 @@ def case_hosts_that_another_server_hears_are_live_here():
         assert host["last_seen"] and host["power_watts"] > 0 and host["power_quality"] == host_named(it.addresses[1][0], it.key, "n0")["power_quality"], host
         assert it.state(0, "n1") == "offline" and it.counter(0, 'volta_server_hosts{state="live"}') == 1
         assert it.counter(0, "volta_server_links") == 0
+
+        # What the page asks of a host: its newest values and history, with their units.
+        def newest(i):
+            return {(item["name"], tuple(sorted(item["labels"].items()))): item for item in get(it.addresses[i][0], f"/api/v1/latest?host={host['id']}", it.key)["items"]}
+
+        def same_values():
+            here, there = newest(0), newest(1)
+            return here if len(here) >= 200 and here.keys() == there.keys() else None
+
+        here, there = wait_until("the newest values of each series", same_values, 80), newest(1)
+        for key, item in here.items():
+            told = there[key]
+            assert [item[member] for member in ("unit", "kind", "quality")] == [told[member] for member in ("unit", "kind", "quality")], (item, told)
+            assert abs(item["ts"] - told["ts"]) < 60_000 and (item["rate"] is None or item["kind"] == "counter"), (item, told)
+        total = ("volta_memory_total_bytes", ())
+        assert here[total]["value"] == there[total]["value"] and here[total]["unit"] == "bytes", here[total]
+        assert any(item["rate"] for key, item in here.items() if key[0] == "volta_cpu_seconds_total"), here
+        for name, unit in (("volta_memory_total_bytes", "bytes"), ("volta_cpu_seconds_total", "seconds/s")):
+            asked = [get(it.addresses[i][0], f"/api/v1/series?host={host['id']}&name={name}&start=now-1m&step=10s", it.key) for i in range(2)]
+            assert [answer["unit"] for answer in asked] == [unit, unit] and all(answer["series"] for answer in asked), asked
+        # Facts are what a host's last link to the asked server told.
+        assert host_named(port, it.key, "n0")["facts"] == {} and host_named(it.addresses[1][0], it.key, "n0")["facts"]
         it.agents[0].stop()
         wait_until("n0 no longer live", lambda: it.state(0, "n0") in ("late", "offline"), 100)
 
