@@ -241,13 +241,16 @@ def case_a_hosts_file_rules_all_servers():
 
         # Half a file, and none: everything stays as it was.
         whole = it.hosts.read_text()
+        assert [it.counter(i, "volta_server_hosts_file_unusable") for i in range(2)] == [0, 0]
         it.hosts.write_text(whole[:len(whole) // 2])
         wait_until("the servers say so", lambda: all("cannot be used" in server.stderr for server in it.servers), 15)
+        assert [it.counter(i, "volta_server_hosts_file_unusable") for i in range(2)] == [1, 1]
         it.hosts.unlink()
         time.sleep(2.5)
         assert it.state(0, "n1") == it.state(1, "n1") == "live" and it.state(1, "n0") == "disabled"
         it.hosts.write_text(whole)
         wait_until("well again", lambda: all("in force again" in server.stderr for server in it.servers), 15)
+        assert [it.counter(i, "volta_server_hosts_file_unusable") for i in range(2)] == [0, 0]
 
         old = it.tokens["n1"].read_text()
         it.token("n1", "rotate")
