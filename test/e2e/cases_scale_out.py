@@ -304,16 +304,24 @@ def case_a_server_becomes_one_of_several():
         assert "old" in run("host", "list", "--data", folder / "d")
 
 
-def case_scale_out_example_runs():
+def example_runs(engine):
     """packaging/scale-out/try.sh: an engine, three servers, haproxy and agents; one server is killed; it ends by itself and leaves nothing behind."""
     if lib.SLOW > 1:
         raise Skip("a script: once with the release binary is enough")
-    for tool in ("haproxy", "victoria-metrics"):
+    for tool in ("haproxy", engine):
         if not shutil.which(tool) and not pathlib.Path("/usr/sbin", tool).exists():
             raise Skip(f"{tool} is not installed")
     with Folder() as folder:
-        done = subprocess.run([TRY, "--check", "--folder", folder / "try"], capture_output=True, text=True, timeout=180 * lib.SLOW, check=False,
+        done = subprocess.run([TRY, "--engine", engine, "--check", "--folder", folder / "try"], capture_output=True, text=True, timeout=180 * lib.SLOW, check=False,
                               env={**os.environ, "VOLTA": lib.BINARY})
         assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-        assert "no second is missing" in done.stdout, done.stdout
+        assert f"engine: {engine}" in done.stdout and "no second is missing" in done.stdout, done.stdout
         assert not (folder / "try").exists()
+
+
+def case_scale_out_example_runs():
+    example_runs("victoria-metrics")
+
+
+def case_scale_out_example_runs_with_prometheus():
+    example_runs("prometheus")
