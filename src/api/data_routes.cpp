@@ -1,9 +1,9 @@
 // What was measured: newest values, ranges, energy over a range.
 #include <algorithm>
 #include <functional>
-#include <unordered_map>
 
 #include "api/energy_range.hpp"
+#include "api/newest_samples.hpp"
 #include "api/parameters.hpp"
 #include "api/routes.hpp"
 #include "base/json_writer.hpp"
@@ -17,52 +17,41 @@ constexpr std::int64_t kMostOffset = 840;                      // minutes: UTC+1
 constexpr std::int64_t kLongestEnergyRangeMs = 3660 * kDayMs;  // ten years
 constexpr double kJoulesPerKwh = 3'600'000;
 
-void append_latest(std::string& out, const SeriesRecord& record, const LatestSample& sample) {
+void append_latest(std::string& out, const NewestSample& newest) {
+  const SeriesDef& series = *newest.series;
+  const LatestSample& sample = newest.sample;
   std::string labels;
-  append_labels(labels, record.def.labels);
+  append_labels(labels, series.labels);
   JsonWriter json(out);
   json.begin_object()
-      .member("name", record.def.name)
+      .member("name", series.name)
       .key("labels")
       .raw(labels)
       .member("value", sample.value);
   json.key("rate");
-  if (sample.rate && record.def.kind == Kind::counter) {
+  if (sample.rate && series.kind == Kind::counter) {
     json.value(*sample.rate);
   } else {
     json.null();
   }
-  json.member("unit", record.def.unit)
-      .member("quality", to_text(quality_of(record.def)))
-      .member("kind", to_text(record.def.kind))
+  json.member("unit", series.unit)
+      .member("quality", to_text(quality_of(series)))
+      .member("kind", to_text(series.kind))
       .member("ts", sample.time_ms)
       .end_object();
 }
 
-Reply latest(const ApiParts& parts, const Call& call) {
-  ParameterReader reader(call.query, parts.clock.wall_ms());
-  const std::string asked = reader.required_text("host");
-  const std::string name = reader.text("name", "*");
-  if (reader.declined()) return *reader.declined();
-  const auto host = parts.hosts.find(asked);
-  if (!host) return host_not_found(asked);
-
-  std::unordered_map<std::uint32_t, LatestSample> newest;
-  for (const LatestSample& sample : parts.reader.latest(host->id)) {
-    newest[static_cast<std::uint32_t>(sample.series)] = sample;
-  }
+Reply latest_answer(const HostRecord& host, const std::vector<NewestSample>& newest) {
   std::string items;
   std::int64_t newest_ms = 0;
-  for (const SeriesRecord& record : parts.index.find(host->id, name)) {
-    const auto found = newest.find(static_cast<std::uint32_t>(record.id));
-    if (found == newest.end()) continue;
+  for (const NewestSample& one : newest) {
     if (!items.empty()) items += ',';
-    append_latest(items, record, found->second);
-    newest_ms = std::max(newest_ms, found->second.time_ms);
+    append_latest(items, one);
+    newest_ms = std::max(newest_ms, one.sample.time_ms);
   }
   std::string out;
   JsonWriter json(out);
-  json.begin_object().member("host", host->uid).key("ts");
+  json.begin_object().member("host", host.uid).key("ts");
   if (items.empty()) {
     json.null();
   } else {
@@ -103,6 +92,31 @@ Reply asked_in_turn(PrometheusContext& context,
   return in_turn(context, limits.timeout, [&](std::chrono::milliseconds left) {
     limits.timeout = left;
     return ask(limits);
+  });
+}
+
+Reply latest(PrometheusContext& context, const Call& call) {
+  const ApiParts& parts = context.api;
+  const std::int64_t now = parts.clock.wall_ms();
+  ParameterReader reader(call.query, now);
+  const std::string asked = reader.required_text("host");
+  const std::string name = reader.text("name", "*");
+  if (reader.declined()) return *reader.declined();
+  const auto host = parts.hosts.find(asked);
+  if (!host) return host_not_found(asked);
+
+  auto heard = newest_heard(parts.index, parts.reader, host->id, name);
+  const QueryEngine* engine = parts.prometheus.engine;
+  if (engine == nullptr || !parts.fleet.may_be_elsewhere(host->id))
+    return latest_answer(*host, heard);
+  const NewestAsked elsewhere{host->name, name, now, cancel_of(context, call.request)};
+  return asked_in_turn(context, [&](const QueryLimits& limits) -> Reply {
+    const auto outcome = newest_of_engine(*engine, elsewhere, limits);
+    if (const auto* failure = std::get_if<QueryFailure>(&outcome)) {
+      return declined_question(*failure);
+    }
+    const auto& told = std::get<std::vector<NewestSample>>(outcome);
+    return latest_answer(*host, told.empty() ? heard : told);
   });
 }
 
@@ -202,7 +216,7 @@ Reply energy(PrometheusContext& context, const Call& call) {
 
 void add_data_routes(Router& router, PrometheusContext& context) {
   router.add({"GET", "/api/v1/latest", Action::read, {"host", "name"}, [&](const Call& call) {
-                return latest(context.api, call);
+                return latest(context, call);
               }});
   router.add({"GET",
               "/api/v1/series",

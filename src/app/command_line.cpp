@@ -180,17 +180,14 @@ void add_host(CLI::App& app, Run& run) {
       "--token > token");
 }
 
-// Whom a question goes to: a volta that serves, or a directory. `data` is put into the options by
-// the caller, since "" is no directory.
-template <typename Options>
-void add_door(CLI::App* command, Options& options, std::string& data) {
+void add_door(CLI::App* command, DoorChoice& door) {
   CLI::Option* server =
-      command->add_option("--server", options.server, "Whom to ask [http://127.0.0.1:8420]")
+      command->add_option("--server", door.server, "Whom to ask [http://127.0.0.1:8420]")
           ->type_name("URL");
-  command->add_option("--data", data, "Ask this data directory, served or not")
+  command->add_option("--data", door.data, "Ask this data directory, served or not")
       ->type_name("DIR")
       ->excludes(server);
-  command->add_option("--key-file", options.key_file, "File with the access key, mode 0600")
+  command->add_option("--key-file", door.key_file, "File with the access key, mode 0600")
       ->type_name("FILE");
 }
 
@@ -198,9 +195,8 @@ void add_query(CLI::App& app, Run& run) {
   CLI::App* command =
       app.add_subcommand("query", "Asks PromQL of a running volta or of a data directory");
   auto options = std::make_shared<QueryOptions>();
-  auto data = std::make_shared<std::string>();
   command->add_option("EXPR", options->expression, "A PromQL expression")->required();
-  add_door(command, *options, *data);
+  add_door(command, options->door);
   command->add_option("--time", options->time, "When: RFC 3339, unix seconds, now-1h [now]")
       ->type_name("TIME");
   command->add_option("--range", options->range, "Evaluate over this long before the time")
@@ -214,10 +210,7 @@ void add_query(CLI::App& app, Run& run) {
       "Examples:\n  volta query 'volta_power_watts{zone=\"host\"}'\n  volta query 'sum by (mode) "
       "(rate(volta_cpu_seconds_total[1m]))' --range 1h --step 1m --format csv\n"
       "  volta query 'topk(3, volta_power_watts)' --server https://volta.example --key-file key");
-  command->callback([&run, options, data] {
-    if (!data->empty()) options->data = *data;
-    run = [options] { return run_query(*options); };
-  });
+  command->callback([&run, options] { run = [options] { return run_query(*options); }; });
 }
 
 void add_import(CLI::App& app, Run& run) {
@@ -240,8 +233,7 @@ void add_export(CLI::App& app, Run& run) {
   CLI::App* group = app.add_subcommand("export", "What a store holds, as text on stdout");
   CLI::App* command = group->add_subcommand("metrics", "Samples with all their labels");
   auto options = std::make_shared<ExportOptions>();
-  auto data = std::make_shared<std::string>();
-  add_door(command, *options, *data);
+  add_door(command, options->door);
   command->add_option("--match", options->match, "A PromQL selector; several are joined [all]")
       ->type_name("SELECTOR")
       ->allow_extra_args(false);
@@ -256,10 +248,7 @@ void add_export(CLI::App& app, Run& run) {
   group->footer(
       "Examples:\n  volta export metrics --data /var/lib/volta/server | zstd > all.jsonl.zst\n"
       "  volta export metrics --match 'volta_power_watts' --start now-24h --format csv");
-  command->callback([&run, options, data] {
-    if (!data->empty()) options->data = *data;
-    run = [options] { return run_export(*options); };
-  });
+  command->callback([&run, options] { run = [options] { return run_export(*options); }; });
 }
 
 void add_store(CLI::App& app, Run& run) {

@@ -47,11 +47,16 @@ struct HostOptions {
 int run_host(const HostOptions& options);
 int run_hosts_file(const HostOptions& options);
 
+// Whom a question goes to: a volta that serves, or a directory.
+struct DoorChoice {
+  std::string server = "http://127.0.0.1:8420";
+  std::string data;      // a directory in place of the server; "": the server
+  std::string key_file;  // with the access key; "": none is sent
+};
+
 struct QueryOptions {
   std::string expression;
-  std::string server = "http://127.0.0.1:8420";
-  std::optional<std::string> data;  // a directory in place of the server
-  std::string key_file;             // with the access key; "": none is sent
+  DoorChoice door;
   std::string time = "now";
   std::string range;  // duration; "": an instant query
   std::string step;   // duration; "": some 250 steps
@@ -67,9 +72,7 @@ struct ImportOptions {
 int run_import(const ImportOptions& options);
 
 struct ExportOptions {
-  std::string server = "http://127.0.0.1:8420";
-  std::optional<std::string> data;  // a directory in place of the server
-  std::string key_file;
+  DoorChoice door;
   std::vector<std::string> match;    // selectors; none: all series
   std::string start, end;            // "": from the oldest, up to the newest
   std::string format = "jsonlines";  // openmetrics, jsonlines, csv

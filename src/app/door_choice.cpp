@@ -48,11 +48,11 @@ class ServerDoor {
 }  // namespace
 
 Door open_door(const DoorChoice& choice) {
-  if (!choice.data)
+  if (choice.data.empty())
     return ServerDoor(choice.server, choice.key_file.empty() ? "" : read_key_file(choice.key_file));
-  if (!holds_store(*choice.data))
-    throw StartFailure(Exit::failed, "there is no store in " + *choice.data);
-  const auto door = std::make_shared<AdminDoor>("local", *choice.data);
+  if (!holds_store(choice.data))
+    throw StartFailure(Exit::failed, "there is no store in " + choice.data);
+  const auto door = std::make_shared<AdminDoor>("local", choice.data);
   return [door](const DoorRequest& request) { return door->ask(request); };
 }
 

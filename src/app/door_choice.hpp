@@ -3,18 +3,12 @@
 #pragma once
 
 #include <functional>
-#include <optional>
 #include <string>
 
 #include "app/admin_door.hpp"
+#include "app/commands.hpp"
 
 namespace volta {
-
-struct DoorChoice {
-  std::string server = "http://127.0.0.1:8420";
-  std::optional<std::string> data;  // a directory in place of the server
-  std::string key_file;             // with the access key; "": none is sent
-};
 
 // Throws StartFailure: the server does not answer.
 using Door = std::function<DoorAnswer(const DoorRequest&)>;

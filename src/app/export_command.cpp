@@ -200,7 +200,7 @@ int run_export(const ExportOptions& options) {
       options.start.empty() ? 0 : time_argument(options.start, "--start", now),
       options.end.empty() ? now + 2 * kDayMs : time_argument(options.end, "--end", now)};
   if (span.end_ms < span.start_ms) throw StartFailure(Exit::usage, "--end lies before --start");
-  const Door door = open_door({options.server, options.data, options.key_file});
+  const Door door = open_door(options.door);
   const std::vector<std::string> match =
       options.match.empty() ? std::vector<std::string>{R"({__name__=~".+"})"} : options.match;
   const std::vector<LabelsPtr> series = find_series(door, match, span);

@@ -34,6 +34,7 @@ class Group {
   Group& operator=(const Group&) = delete;
 
   [[nodiscard]] SharedFleet fleet() const { return {file_.string(), &sightings_}; }
+  [[nodiscard]] const SelfMetrics& self() const { return shared_; }
   // Follows the file and asks the engine from now on.
   void start();
   // Before the engine and the store end. Again: nothing.

@@ -173,6 +173,7 @@ Hub::Hub(const HubOptions& options, const Clock& clock)
               ingest_options(options), &store_->series()),
       http_metrics_(std::make_unique<LateMetrics>()) {
   self_ = {store_.get(), &hosts_, &ingest_, &live_, http_metrics_.get()};
+  if (group_) self_.push_back(&group_->self());
   for (const SelfMetrics* part : backend_->self()) self_.push_back(part);
 }
 

@@ -67,7 +67,7 @@ DoorRequest request_of(const QueryOptions& options) {
 
 int run_query(const QueryOptions& options) {
   const DoorRequest request = request_of(options);
-  const Door door = open_door({options.server, options.data, options.key_file});
+  const Door door = open_door(options.door);
   const DoorAnswer answer = door(request);
   boost::system::error_code error;
   const boost::json::value body = boost::json::parse(answer.body, error);

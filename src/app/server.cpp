@@ -76,7 +76,7 @@ int run_server(const RoleOptions& options, bool show_access_key) {
   const Settings settings = load_settings("server", options.config, options.flags);
   if (show_access_key) {
     const std::filesystem::path data = settings.text("paths.data");
-    if (!std::filesystem::is_directory(data))
+    if (!holds_store(data))
       throw StartFailure(Exit::data_directory,
                          data.string() +
                              " is no data directory of a server; name the server's with "

@@ -66,6 +66,11 @@ void Hosts::add_sighting(HostStatus& status) const {
   status.power_elsewhere = sighting->power;
 }
 
+bool Hosts::may_be_elsewhere(HostId host) const {
+  return shared_.sightings != nullptr &&
+         host_state(false, links_.status(host)) == HostState::offline;
+}
+
 Result<void> Hosts::may_change(const std::string& command) const {
   if (shared_.file.empty()) return {};
   return Error{

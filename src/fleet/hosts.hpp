@@ -46,6 +46,7 @@ class Hosts final : public FleetView, public SelfMetrics {
   Result<NewToken> rotate_token(std::string_view name_or_uid) override;
   Result<void> set_disabled(std::string_view name_or_uid, bool disabled) override;
   Result<void> remove_host(std::string_view name_or_uid) override;
+  [[nodiscard]] bool may_be_elsewhere(HostId host) const override;
   void watch(HostId host, bool begin) override { links_.watch(host, begin); }
 
   // volta_server_hosts and volta_server_links.

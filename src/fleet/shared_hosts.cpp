@@ -4,6 +4,7 @@
 #include "base/log.hpp"
 #include "base/whole_file.hpp"
 #include "fleet/hosts_file.hpp"
+#include "model/metric_ids.hpp"
 
 namespace volta {
 
@@ -45,6 +46,7 @@ void SharedHosts::follow() {
   } catch (const Failure& failure) {
     complaint = failure.what();
   }
+  unusable_ = !complaint.empty();
   if (complaint == complaint_) return;
   complaint_ = complaint;
   if (complaint.empty()) {
@@ -53,6 +55,11 @@ void SharedHosts::follow() {
     log::error("the shared list of hosts cannot be used; the hosts stay as they were",
                {{"reason", complaint}});
   }
+}
+
+void SharedHosts::append_to(std::vector<MetricFamily>& families) const {
+  families.push_back(family(metrics::server_hosts_file_unusable));
+  families.back().samples.push_back({{}, unusable_ ? 1.0 : 0.0});
 }
 
 }  // namespace volta

@@ -41,6 +41,9 @@ class FleetView {
   virtual Result<NewToken> rotate_token(std::string_view name_or_uid) = 0;  // the live link closes
   virtual Result<void> set_disabled(std::string_view name_or_uid, bool disabled) = 0;
   virtual Result<void> remove_host(std::string_view name_or_uid) = 0;
+  // Whether the host may send to another server, where there are several: this one does not hear
+  // it.
+  [[nodiscard]] virtual bool may_be_elsewhere(HostId host) const = 0;
   // How many clients watch the host live; at least one: its agent flushes every tick.
   virtual void watch(HostId host, bool begin) = 0;
 };

@@ -4,6 +4,7 @@
 
 #include "base/text.hpp"
 #include "model/names.hpp"
+#include "model/time_series.hpp"
 
 namespace volta {
 namespace {
@@ -30,6 +31,23 @@ SeriesDef make_series(MetricId id, Labels labels) {
   std::sort(labels.begin(), labels.end());
   return {std::string(entry.name), std::move(labels), entry.kind, entry.type, entry.scale,
           std::string(entry.unit), entry.quality};
+}
+
+SeriesDef series_of_labels(const Labels& labels) {
+  SeriesDef series;
+  series.name = label_value(labels, kNameLabel);
+  for (const auto& label : labels) {
+    if (label.first != kNameLabel && label.first != kHostLabel) series.labels.push_back(label);
+  }
+  if (const auto id = find_metric(series.name)) {
+    const Metric& entry = metric(*id);
+    series.kind = entry.kind;
+    series.unit = entry.unit;
+    series.quality = entry.quality;
+  } else if (series.name.ends_with("_total")) {
+    series.kind = Kind::counter;
+  }
+  return series;
 }
 
 std::string series_problem(const SeriesDef& series) {

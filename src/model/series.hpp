@@ -43,6 +43,11 @@ constexpr std::size_t kMostSeriesLabels = 32;
 // rules of series_problem().
 SeriesDef make_series(MetricId id, Labels labels);
 
+// What the catalogue knows of a series that comes with nothing but its labels, `__name__` and
+// `host` among them. A foreign one is a gauge, or a counter if its name ends in _total, without a
+// unit.
+SeriesDef series_of_labels(const Labels& labels);
+
 // "" if the name or a label breaks Prometheus' rules or is longer than 1 KiB, else the reason.
 std::string series_problem(const SeriesDef& series);
 

@@ -49,6 +49,14 @@ QueryFailure bad(std::string text) { return {QueryFailure::Kind::bad_data, std::
 
 }  // namespace
 
+// Of a host that sends to another server the index has nothing.
+SeriesDef EngineRange::series_asked(const MetricOfHost& metric) const {
+  for (const SeriesRecord& record : index_.find(metric.host, metric.name)) {
+    if (record.def.name == metric.name) return record.def;
+  }
+  return series_of_labels({{std::string(kNameLabel), metric.name}});
+}
+
 std::variant<RangeAnswer, QueryFailure> EngineRange::range(const RangeQuestion& question,
                                                            const QueryLimits& limits) const {
   const std::int64_t step = question.step_ms;
@@ -63,16 +71,12 @@ std::variant<RangeAnswer, QueryFailure> EngineRange::range(const RangeQuestion& 
     return bad("the range holds " + std::to_string(steps) + " steps, more than " +
                std::to_string(limits.most_points) + "; ask for a longer step or a shorter range");
   }
-  const auto known = index_.find(question.metric.host, question.metric.name);
-  const bool counter =
-      known.empty() ? question.metric.name.ends_with("_total") : known[0].def.kind == Kind::counter;
-  const Aggregation aggregation =
-      question.aggregation.value_or(counter ? Aggregation::rate : Aggregation::avg);
+  const SeriesDef series = series_asked(question.metric);
+  const Aggregation aggregation = question.aggregation.value_or(
+      series.kind == Kind::counter ? Aggregation::rate : Aggregation::avg);
   RangeAnswer answer;
   answer.step_ms = step;
-  if (!known.empty()) {
-    answer.unit = known[0].def.unit + (aggregation == Aggregation::rate ? "/s" : "");
-  }
+  answer.unit = series.unit + (aggregation == Aggregation::rate ? "/s" : "");
   for (std::size_t i = 0; i < steps; ++i) {
     answer.timestamps_ms.push_back(first + static_cast<std::int64_t>(i) * step);
   }

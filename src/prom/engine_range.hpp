@@ -17,7 +17,8 @@ namespace volta {
 // too, the answer is the engine's failure, and never less than was asked for.
 class EngineRange final : public RangeQueries {
  public:
-  // `index` tells units and kinds of hosts' metrics. Both must live longer.
+  // `index` tells units and kinds of hosts' metrics, and the catalogue of those that it lacks. Both
+  // must live longer.
   EngineRange(const QueryEngine& engine, const SeriesIndex& index)
       : engine_(engine), index_(index) {}
 
@@ -27,6 +28,8 @@ class EngineRange final : public RangeQueries {
       const GrowthQuestion& question, const QueryLimits& limits) const override;
 
  private:
+  [[nodiscard]] SeriesDef series_asked(const MetricOfHost& metric) const;
+
   struct StepsAsked {
     std::string expression;
     std::int64_t first_ms;

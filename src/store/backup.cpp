@@ -133,7 +133,12 @@ Result<void> restore_store(const std::filesystem::path& file,
   const std::filesystem::path target = data.path() / kDatabaseName;
   const std::string there =
       "there is a store in " + data.path().string() + "; move it away or name another directory";
-  if (holds_store(data.path())) return Error{there};
+  if (holds_store(data.path())) {
+    if (file_bytes(target) > 0) return Error{there};
+    return Error{target.string() +
+                 " is there, and empty: no store, but perhaps all that a failing disk left of one; "
+                 "remove it, or name another directory"};
+  }
   // Of a store that is gone, the WAL empty: they would be taken for this one's.
   for (const char* ending : {"-wal", "-shm"}) std::filesystem::remove(target.string() + ending);
   std::filesystem::remove(data.path() / kAgeClockName);

@@ -27,6 +27,39 @@ TEST_CASE("newest values") {
   CHECK(house.api.handle(request("GET", "/api/v1/latest?host=nobody")).status == 404);
 }
 
+TEST_CASE("newest values of a host that sends to another server are the engine's") {
+  PrometheusHouse house;
+  const auto ask = [&](const std::string& query) {
+    return house.api.handle(request("GET", "/api/v1/latest?host=" + query));
+  };
+  const std::string own = ask("alpha").body;
+  house.engine.samples.rows = {
+      {some_labels({{"__name__", "volta_load1"}, {"host", "alpha"}}), {kNow - 900}, {7}},
+      {some_labels({{"__name__", "volta_cpu_seconds_total"}, {"host", "alpha"}, {"mode", "idle"}}),
+       {kNow - 3000, kNow - 2000, kNow - 1000, kNow - 1000},  // written by two servers
+       {1, 50, 50.5, 50.5}},
+      {some_labels({{"__name__", "volta_swaps_total"}, {"host", "alpha"}}),
+       {kNow - 2000, kNow - 1000},
+       {9, 3}}};
+  CHECK(ask("alpha").body == own);  // this server hears it
+  house.world.elsewhere = {HostId(1), HostId(2)};
+  CHECK(
+      ask("alpha").body ==
+      R"({"host":"00000000000000a1","ts":1795226939100,"items":[)"
+      R"({"name":"volta_cpu_seconds_total","labels":{"mode":"idle"},"value":50.5,"rate":0.5,"unit":"seconds","quality":"measured","kind":"counter","ts":1795226939000},)"
+      R"({"name":"volta_load1","labels":{},"value":7,"rate":null,"unit":"","quality":"measured","kind":"gauge","ts":1795226939100},)"
+      R"({"name":"volta_swaps_total","labels":{},"value":3,"rate":null,"unit":"","quality":"measured","kind":"counter","ts":1795226939000}]})");
+  CHECK(house.engine.asked == R"({host="alpha"}[120000ms] @1795226940000)");
+  CHECK(boost::json::parse(ask("alpha&name=volta_l*").body).at("items").as_array().size() == 1);
+  ask("alpha&name=volta_load1");
+  CHECK(house.engine.asked == R"({host="alpha",__name__="volta_load1"}[120000ms] @1795226940000)");
+  house.engine.samples.rows.clear();
+  CHECK(ask("alpha").body == own);  // what it last heard itself
+  CHECK(boost::json::parse(ask("beta").body).at("items").as_array().empty());
+  house.engine.away = true;
+  CHECK(ask("alpha").status == 503);
+}
+
 TEST_CASE("a range") {
   House house;
   const auto response = house.api.handle(

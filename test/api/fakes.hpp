@@ -10,6 +10,7 @@
 #include <functional>
 #include <map>
 #include <mutex>
+#include <set>
 #include <sstream>
 #include <string>
 #include <utility>
@@ -102,6 +103,7 @@ class FakeWorld final : public HostDirectory,
     std::erase_if(statuses_, [&](const HostStatus& host) { return host.record.uid == id; });
     return {};
   }
+  bool may_be_elsewhere(HostId host) const override { return elsewhere.contains(host); }
   void watch(HostId host, bool begin) override {
     const std::lock_guard lock(mutex_);
     watchers_[host] += begin ? 1 : -1;
@@ -190,6 +192,7 @@ class FakeWorld final : public HostDirectory,
   mutable GrowthQuestion asked_growth;
   std::function<void()> on_range;  // called by each range()
   std::map<HostId, std::vector<Growth>> grown;
+  std::set<HostId> elsewhere;
   bool failing = false;
 
  private:

@@ -37,6 +37,10 @@ class FakeEngine final : public QueryEngine {
       asked = std::string(query.expression) + " @" + std::to_string(query.time_ms);
     }
     if (query.expression == "wait") wait_for(cancel);
+    if (query.expression.ends_with(']')) {
+      if (away) return QueryFailure{QueryFailure::Kind::unavailable, "the engine is away"};
+      return QueryAnswer{samples, {}};
+    }
     if (query.expression == "two") {
       return QueryAnswer{VectorValue{{{some_labels({{"a", "1"}}), query.time_ms, 1},
                                       {some_labels({{"a", "2"}}), query.time_ms, 2}}},
@@ -100,6 +104,8 @@ class FakeEngine final : public QueryEngine {
     changed.wait(lock, [&] { return inside >= count; });
   }
 
+  MatrixValue samples;  // what range selectors are answered with
+  bool away = false;    // to these
   mutable QueryLimits limits;
   mutable std::string asked;
   mutable int inside = 0;

@@ -1,6 +1,5 @@
 """volta archive: killed at any moment it loses nothing, can be run again, and what it wrote comes back once."""
 import json
-import os
 import random
 import shutil
 import subprocess
@@ -8,7 +7,7 @@ import time
 
 import lib
 from cases_export import samples
-from lib import Folder, run
+from lib import Folder, Volta, run
 
 HOUR_MS = 3_600_000
 
@@ -38,15 +37,10 @@ def united(*parts):
 
 def kill_archive(data, output, after):
     """Begins an archive and kills it when after() returns; False: it was done before."""
-    process = subprocess.Popen([lib.BINARY, "archive", "--data", data, "--before", "2100-01-01", "--output", output],
-                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env={**os.environ, "HOME": "/nonexistent"})
-    try:
-        after(process)
-        process.kill()
-    finally:
-        process.kill()
-        process.wait(10)
-    return process.returncode == -9
+    archive = Volta("archive", "--data", data, "--before", "2100-01-01", "--output", output, wait=False)
+    after(archive.process)
+    archive.kill()
+    return archive.process.returncode == -9
 
 
 def after_a_while(seconds):

@@ -177,6 +177,19 @@ def case_broken_secret_files_are_refused_not_replaced():
             assert key.read_text() == content
 
 
+def case_no_access_key_is_made_where_no_server_was():
+    with Folder() as folder:
+        for name in ("none", "empty", "orphan"):
+            if name != "none":
+                (folder / name).mkdir()
+            if name == "orphan":
+                (folder / name / "volta.db-wal").write_text("what was last written")
+            code, out, err = run("server", "--show-access-key", "--data", folder / name, expected=None)
+            why = "put volta.db back" if name == "orphan" else "is no data directory of a server"
+            assert code == 7 and why in err and not out, (name, code, out, err)
+            assert not (folder / name / "access-key").exists(), name
+
+
 def case_host_commands_make_no_store_by_mistake():
     with Folder() as folder:
         for words in (("list",), ("disable", "a"), ("remove", "a"), ("rotate", "a")):

@@ -26,16 +26,9 @@ def case_a_store_whose_file_was_removed_takes_no_data():
 def case_the_limit_of_open_files_is_raised():
     """Debian's shells give 1024, as many as connections may be open; the store and the sensors need some too."""
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    with Folder() as folder:
-        process = subprocess.Popen(["prlimit", f"--nofile=256:{hard}", lib.BINARY, "local", "--listen", "127.0.0.1:0", "--data", str(folder / "d")],
-                                   stderr=subprocess.PIPE, text=True)
-        try:
-            assert any("volta local ready" in line for line in process.stderr), "it ended"
-            soft = resource.prlimit(process.pid, resource.RLIMIT_NOFILE)[0]
-            assert soft == min(hard, 1 << 20), (soft, hard)
-        finally:
-            process.kill()
-            process.communicate()
+    with Folder() as folder, Volta("local", "--listen", "127.0.0.1:0", "--data", folder / "d", through=("prlimit", f"--nofile=256:{hard}")) as volta:
+        soft = resource.prlimit(volta.process.pid, resource.RLIMIT_NOFILE)[0]
+        assert soft == min(hard, 1 << 20), (soft, hard)
 
 
 def case_no_descriptors_left_is_said_once():

@@ -67,6 +67,19 @@ def case_at_least_200_series():
         wait_until("200 series", lambda: len(get(volta.port(), f"/api/v1/latest?host={host['id']}")["items"]) >= 200)
 
 
+def case_a_report_before_a_kill_fails_its_case():
+    """Of these cases themselves: a sanitizer's words count however the process ended."""
+    report = "WARNING: ThreadSanitizer: no real one"
+    with Folder() as folder:
+        local(folder / "d", through=("sh", "-c", f'echo "{report}" >&2; exec "$@"', "sh")).kill()
+        try:
+            lib.end_all()
+        except AssertionError as found:
+            assert report in str(found), found
+        else:
+            raise AssertionError("nobody looked")
+
+
 def case_history_survives_kill_9():
     """At most the last second is lost, nothing is there twice."""
     with Folder() as folder:
@@ -189,30 +202,18 @@ def case_unreadable_sensor_is_said_with_its_mend():
         os.chmod(folder, 0o755)
         (folder / "d").mkdir()
         os.chown(folder / "d", 65534, 65534)
-        port = socket.create_server(("127.0.0.1", 0)).getsockname()[1]
-        process = subprocess.Popen(["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", lib.BINARY, "local", "--listen", f"127.0.0.1:{port}",
-                                    "--data", str(folder / "d"), "--procfs", str(folder / "host/proc"), "--sysfs", str(folder / "host/sys")],
-                                   stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
-        try:
-            wait_until("health", lambda: _answers(port))
+        nobody = ("setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups")
+        with local(folder / "d", "--procfs", folder / "host/proc", "--sysfs", folder / "host/sys", through=nobody) as volta:
+            port = volta.port()
             host = only_host(port)
             assert "chmod" in json.dumps(host["facts"]), host["facts"]
             readable = f"/api/v1/latest?host={host['id']}&name=volta_energy_readable"
             wait_until("first readings", lambda: get(port, readable)["items"])
             assert all(item["value"] == 0 for item in get(port, readable)["items"]), get(port, readable)
-        finally:
-            process.terminate()
-            err = process.communicate(timeout=20 * lib.SLOW)[1]
+        err = volta.stderr
         assert "chmod" in err and "energy_uj" in err, err
         # On battery, for one, the watts are measured all the same.
         assert "power shown does without them and may be an estimate" in err, err
-
-
-def _answers(port):
-    try:
-        return request(port, "/healthz")[0] == 200
-    except OSError:
-        return False
 
 
 def case_live_over_websocket():

@@ -196,6 +196,28 @@ def case_hosts_that_another_server_hears_are_live_here():
         assert host["last_seen"] and host["power_watts"] > 0 and host["power_quality"] == host_named(it.addresses[1][0], it.key, "n0")["power_quality"], host
         assert it.state(0, "n1") == "offline" and it.counter(0, 'volta_server_hosts{state="live"}') == 1
         assert it.counter(0, "volta_server_links") == 0
+
+        # What the page asks of a host: its newest values and history, with their units.
+        def newest(i):
+            return {(item["name"], tuple(sorted(item["labels"].items()))): item for item in get(it.addresses[i][0], f"/api/v1/latest?host={host['id']}", it.key)["items"]}
+
+        def same_values():
+            here, there = newest(0), newest(1)
+            return here if len(here) >= 200 and here.keys() == there.keys() else None
+
+        here, there = wait_until("the newest values of each series", same_values, 80), newest(1)
+        for key, item in here.items():
+            told = there[key]
+            assert [item[member] for member in ("unit", "kind", "quality")] == [told[member] for member in ("unit", "kind", "quality")], (item, told)
+            assert abs(item["ts"] - told["ts"]) < 60_000 and (item["rate"] is None or item["kind"] == "counter"), (item, told)
+        total = ("volta_memory_total_bytes", ())
+        assert here[total]["value"] == there[total]["value"] and here[total]["unit"] == "bytes", here[total]
+        assert any(item["rate"] for key, item in here.items() if key[0] == "volta_cpu_seconds_total"), here
+        for name, unit in (("volta_memory_total_bytes", "bytes"), ("volta_cpu_seconds_total", "seconds/s")):
+            asked = [get(it.addresses[i][0], f"/api/v1/series?host={host['id']}&name={name}&start=now-1m&step=10s", it.key) for i in range(2)]
+            assert [answer["unit"] for answer in asked] == [unit, unit] and all(answer["series"] for answer in asked), asked
+        # Facts are what a host's last link to the asked server told.
+        assert host_named(port, it.key, "n0")["facts"] == {} and host_named(it.addresses[1][0], it.key, "n0")["facts"]
         it.agents[0].stop()
         wait_until("n0 no longer live", lambda: it.state(0, "n0") in ("late", "offline"), 100)
 
@@ -219,13 +241,16 @@ def case_a_hosts_file_rules_all_servers():
 
         # Half a file, and none: everything stays as it was.
         whole = it.hosts.read_text()
+        assert [it.counter(i, "volta_server_hosts_file_unusable") for i in range(2)] == [0, 0]
         it.hosts.write_text(whole[:len(whole) // 2])
         wait_until("the servers say so", lambda: all("cannot be used" in server.stderr for server in it.servers), 15)
+        assert [it.counter(i, "volta_server_hosts_file_unusable") for i in range(2)] == [1, 1]
         it.hosts.unlink()
         time.sleep(2.5)
         assert it.state(0, "n1") == it.state(1, "n1") == "live" and it.state(1, "n0") == "disabled"
         it.hosts.write_text(whole)
         wait_until("well again", lambda: all("in force again" in server.stderr for server in it.servers), 15)
+        assert [it.counter(i, "volta_server_hosts_file_unusable") for i in range(2)] == [0, 0]
 
         old = it.tokens["n1"].read_text()
         it.token("n1", "rotate")
@@ -279,16 +304,24 @@ def case_a_server_becomes_one_of_several():
         assert "old" in run("host", "list", "--data", folder / "d")
 
 
-def case_scale_out_example_runs():
+def example_runs(engine):
     """packaging/scale-out/try.sh: an engine, three servers, haproxy and agents; one server is killed; it ends by itself and leaves nothing behind."""
     if lib.SLOW > 1:
         raise Skip("a script: once with the release binary is enough")
-    for tool in ("haproxy", "victoria-metrics"):
+    for tool in ("haproxy", engine):
         if not shutil.which(tool) and not pathlib.Path("/usr/sbin", tool).exists():
             raise Skip(f"{tool} is not installed")
     with Folder() as folder:
-        done = subprocess.run([TRY, "--check", "--folder", folder / "try"], capture_output=True, text=True, timeout=180 * lib.SLOW, check=False,
+        done = subprocess.run([TRY, "--engine", engine, "--check", "--folder", folder / "try"], capture_output=True, text=True, timeout=180 * lib.SLOW, check=False,
                               env={**os.environ, "VOLTA": lib.BINARY})
         assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-        assert "no second is missing" in done.stdout, done.stdout
+        assert f"engine: {engine}" in done.stdout and "no second is missing" in done.stdout, done.stdout
         assert not (folder / "try").exists()
+
+
+def case_scale_out_example_runs():
+    example_runs("victoria-metrics")
+
+
+def case_scale_out_example_runs_with_prometheus():
+    example_runs("prometheus")

@@ -44,14 +44,15 @@ def run_case(file, name):
     begun, why, printed = time.monotonic(), "", io.StringIO()
     with contextlib.redirect_stdout(printed):
         try:
-            getattr(importlib.import_module(file), name)()
+            try:
+                getattr(importlib.import_module(file), name)()
+            finally:
+                lib.end_all()
             outcome = "ok"
         except lib.Skip as reason:
             outcome = f"SKIPPED: {reason}"
         except Exception as failure:  # a failing case must not hide the others
             outcome, why = "FAILED", f"{failure}\n{traceback.format_exc()}"
-        finally:
-            lib.kill_leftovers()
     return outcome, why, printed.getvalue(), time.monotonic() - begun
 
 

@@ -190,11 +190,14 @@ TEST_CASE("a host that another server hears is not offline here") {
   std::vector<MetricFamily> families;
   shared.append_to(families);
   CHECK(families.at(0).samples.at(0).value == 1);
+  CHECK(shared.may_be_elsewhere(alpha->host.id));
+  CHECK_FALSE(f.hosts.may_be_elsewhere(alpha->host.id));  // a server alone
   // Its own link says more, and disabled it stays.
   const auto link =
       f.links.open(alpha->host.id, test::kRun, "peer", std::make_shared<FakeControl>());
   CHECK(shared.hosts().at(0).state == HostState::late);
   CHECK_FALSE(shared.hosts().at(0).power_elsewhere);
+  CHECK_FALSE(shared.may_be_elsewhere(alpha->host.id));
   f.directory.records.at(0).disabled = true;
   CHECK(shared.hosts().at(0).state == HostState::disabled);
 }

@@ -39,6 +39,14 @@ struct Shared {
   SharedHosts shared{file, directory, links};
 };
 
+// What /metrics says of the file.
+double unusable(const SharedHosts& shared) {
+  std::vector<MetricFamily> families;
+  shared.append_to(families);
+  CHECK(families.at(0).name == "volta_server_hosts_file_unusable");
+  return families.at(0).samples.at(0).value;
+}
+
 TEST_CASE("hosts follow their file, and links end that it no longer allows") {
   Shared f;
   f.write({listed("a", 1), listed("b", 2), listed("c", 3), listed("d", 4)});
@@ -76,6 +84,7 @@ TEST_CASE("a file that cannot be used changes nothing") {
     REQUIRE_FALSE(looked);
     CHECK(looked.error().text.find("hosts.json") != std::string::npos);
     f.shared.follow();  // throws nothing
+    CHECK(unusable(f.shared) == 1);
     CHECK(f.directory.records.size() == 1);
   }
   std::filesystem::remove(f.file);
@@ -88,8 +97,10 @@ TEST_CASE("a file that cannot be used changes nothing") {
   f.directory.broken = true;
   CHECK_THROWS_AS(f.shared.look(), Failure);
   f.shared.follow();
+  CHECK(unusable(f.shared) == 1);
   f.directory.broken = false;
   f.shared.follow();
+  CHECK(unusable(f.shared) == 0);
   CHECK(f.directory.find("b"));
   CHECK_FALSE(f.directory.find("a"));
 }

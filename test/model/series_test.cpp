@@ -33,6 +33,23 @@ TEST_CASE("what breaks the rules of a series is named") {
   CHECK_FALSE(problem("a:b", {{"c:d", "x"}}).empty());
 }
 
+TEST_CASE("a series of which nothing but the labels came is what the catalogue says") {
+  const SeriesDef time =
+      series_of_labels({{"__name__", "volta_cpu_seconds_total"}, {"host", "a"}, {"mode", "idle"}});
+  CHECK(time.name == "volta_cpu_seconds_total");
+  CHECK(time.labels == Labels{{"mode", "idle"}});
+  CHECK(time.kind == Kind::counter);
+  CHECK(time.unit == "seconds");
+  CHECK(series_of_labels({{"__name__", "volta_power_watts"}}).quality ==
+        make_series(metrics::power_watts, {}).quality);
+  CHECK(series_of_labels({{"__name__", "volta_load1"}}).kind == Kind::gauge);
+  const SeriesDef foreign = series_of_labels({{"__name__", "jobs_total"}, {"host", "a"}});
+  CHECK(foreign.kind == Kind::counter);
+  CHECK(foreign.unit.empty());
+  CHECK(foreign.labels.empty());
+  CHECK(series_of_labels({{"__name__", "jobs"}}).kind == Kind::gauge);
+}
+
 TEST_CASE("a device's name of any bytes makes a series that keeps the rules") {
   const auto check = [](const std::string& name, const std::string& want) {
     const SeriesDef series = make_series(metrics::network_up, {{"interface", name}});

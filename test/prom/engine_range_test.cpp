@@ -95,6 +95,22 @@ TEST_CASE("the unit of a rate is per second") {
   CHECK(unit() == "bytes");
 }
 
+TEST_CASE("the catalogue knows what this server's index does not") {
+  PageAsking page;
+  const auto asked_of = [&](const std::string& name, std::optional<Aggregation> aggregation) {
+    page.next(R"({"resultType":"matrix","result":[]})");
+    RangeQuestion question = question_of(name, {});
+    question.aggregation = aggregation;
+    const auto outcome = page.ranges.range(question, {});
+    const std::string query = page.asked(page.http.requests().size() - 1, "query");
+    return std::get<RangeAnswer>(outcome).unit + " " + query.substr(0, query.find('('));
+  };
+  CHECK(asked_of("volta_memory_total_bytes", std::nullopt) == "bytes avg_over_time");
+  CHECK(asked_of("volta_cpu_seconds_total", std::nullopt) == "seconds/s rate");
+  CHECK(asked_of("volta_cpu_seconds_total", Aggregation::last) == "seconds last_over_time");
+  CHECK(asked_of("outside_total", Aggregation::max) == " max_over_time");
+}
+
 TEST_CASE("a range that is too much at once is asked for in parts, or refused as a whole") {
   PageAsking page;
   std::int64_t longest_ms = 25'000;

@@ -189,6 +189,27 @@ TEST_CASE("nothing is restored over the WAL of a database that was moved away") 
   CHECK(restore_store(dir.path() / "copy", dir.path() / "other"));
 }
 
+TEST_CASE("an empty database is in the way of a restore, and is called what it is") {
+  const test::TempDir dir;
+  const test::FakeClock clock(kStart);
+  {
+    Store store(backup_options(dir.path() / "data"), clock);
+    fill_store(store);
+    REQUIRE(store.back_up(dir.path() / "copy"));
+  }
+  dir.write("other/volta.db", "");
+  dir.write("other/volta.db-wal", "what only it has");
+  CHECK_THROWS_WITH(restore_store(dir.path() / "copy", dir.path() / "other"),
+                    Catch::Contains("other/volta.db is empty") && Catch::Contains("volta.db-wal"));
+  dir.write("other/volta.db-wal", "");
+  const auto refused = restore_store(dir.path() / "copy", dir.path() / "other");
+  REQUIRE_FALSE(refused);
+  CHECK_THAT(refused.error().text,
+             Catch::Contains("other/volta.db is there, and empty") && Catch::Contains("remove it"));
+  std::filesystem::remove(dir.path() / "other" / "volta.db");  // as it says
+  CHECK(restore_store(dir.path() / "copy", dir.path() / "other"));
+}
+
 TEST_CASE("a check finds rows that do not decode and rows without their owner") {
   const test::TempDir dir;
   const test::FakeClock clock(kStart);
