@@ -49,7 +49,8 @@ Ingest::Ingest(HostDirectory& directory, Journal& journal, LinkTable& links, con
       clock_(clock),
       listeners_(std::move(listeners)),
       options_(options),
-      stored_(stored) {}
+      stored_(stored),
+      limits_(options_, clock_, directory_) {}
 
 std::variant<OpenedSession, Refusal> Ingest::open(const Hello& hello, const std::string& peer,
                                                   std::shared_ptr<AgentControl> control) {
@@ -155,13 +156,7 @@ std::shared_ptr<HostLimits> Ingest::limits(HostId host) {
   std::vector<SeriesRecord> stored;
   if (stored_ != nullptr) stored = stored_->find(host, "*");
   const std::lock_guard lock(mutex_);
-  auto& limits = limits_[host];
-  if (!limits) {
-    limits = std::make_shared<HostLimits>(options_, clock_, stored);
-  } else if (stored_ != nullptr && limits.use_count() == 1) {  // no session of the host is open
-    limits->recount(stored);
-  }
-  return limits;
+  return limits_.of(host, stored_ == nullptr ? nullptr : &stored);
 }
 
 void Ingest::append_to(std::vector<MetricFamily>& families) const {

@@ -59,7 +59,7 @@ class Ingest final : public BatchSink, public SelfMetrics {
   std::mutex mutex_;  // guards all below
   std::map<std::pair<HostId, RunId>, std::weak_ptr<RunFeed>> feeds_;
   std::size_t sweep_feeds_at_ = 64;  // expired entries are taken out when the map is this large
-  std::map<HostId, std::shared_ptr<HostLimits>> limits_;
+  LimitsOfHosts limits_;
 };
 
 }  // namespace volta

@@ -65,4 +65,25 @@ bool HostLimits::admit(const SeriesDef& series) {
   return true;
 }
 
+std::shared_ptr<HostLimits> LimitsOfHosts::of(HostId host,
+                                              const std::vector<SeriesRecord>* stored) {
+  forget_removed();
+  auto& limits = limits_[host];
+  const std::span<const SeriesRecord> series =
+      stored == nullptr ? std::span<const SeriesRecord>() : std::span(*stored);
+  if (!limits) {
+    limits = std::make_shared<HostLimits>(options_, clock_, series);
+  } else if (stored != nullptr && limits.use_count() == 1) {  // no session of the host is open
+    limits->recount(series);
+  }
+  return limits;
+}
+
+// Their ids never come again. Of others the count goes on, or who comes anew would have a new one.
+void LimitsOfHosts::forget_removed() {
+  if (limits_.size() < sweep_at_) return;
+  std::erase_if(limits_, [&](const auto& item) { return !directory_.find(item.first); });
+  sweep_at_ = 2 * limits_.size() + 64;
+}
+
 }  // namespace volta

@@ -3,8 +3,11 @@
 
 #include <chrono>
 #include <cstdint>
+#include <map>
+#include <memory>
 #include <mutex>
 #include <span>
+#include <vector>
 
 #include "base/clock.hpp"
 #include "fleet/seen_series.hpp"
@@ -44,6 +47,27 @@ class HostLimits {
   std::chrono::nanoseconds filled_at_;
   SeenSeries seen_;  // names: most_series, or as many as were stored under another limit; of forms
                      // at most twice as many
+};
+
+// The limits of each host that came so far. Not safe from several threads.
+class LimitsOfHosts {
+ public:
+  LimitsOfHosts(const IngestOptions& options, const Clock& clock, const HostDirectory& directory)
+      : options_(options), clock_(clock), directory_(directory) {}
+  // `stored`: the series that the host has, counted anew where nobody else holds its limits; null:
+  // they are counted from nothing, once.
+  std::shared_ptr<HostLimits> of(HostId host, const std::vector<SeriesRecord>* stored);
+  [[nodiscard]] std::size_t size() const { return limits_.size(); }
+
+ private:
+  void forget_removed();
+
+  const IngestOptions options_;
+  const Clock& clock_;
+  const HostDirectory& directory_;
+  std::map<HostId, std::shared_ptr<HostLimits>> limits_;
+  std::size_t sweep_at_ =
+      64;  // those of hosts that were removed are taken out when there are so many
 };
 
 }  // namespace volta
