@@ -6,6 +6,7 @@
 #include <numeric>
 #include <utility>
 
+#include "base/assert.hpp"
 #include "query/evaluator.hpp"
 #include "query/tier_choice.hpp"
 
@@ -145,8 +146,10 @@ std::vector<std::size_t> Evaluator::fill_from_tier(std::span<const QuerySeries> 
   const TimeSpan span = windows.span();
   std::mutex mutex;  // for `rest`
   std::vector<std::size_t> rest;
+  const std::int64_t step_ms = tier_step_ms(tier);
+  VOLTA_ASSERT(step_ms > 0);
   const auto weight =
-      out.columns() + static_cast<std::size_t>((span.end_ms - span.start_ms) / tier_step_ms(tier));
+      out.columns() + static_cast<std::size_t>((span.end_ms - span.start_ms) / step_ms);
   in_parts(series, std::move(all), weight, [&](std::span<const std::size_t> rows) {
     const WindowsAsked asked{tier, span, fields_of(fill.function)};
     read_tier(picked(series, rows), asked, [&](std::size_t i, const WindowColumn& column) {
