@@ -1,3 +1,5 @@
+#include <algorithm>
+#include <cstring>
 #include <deque>
 #include <unordered_set>
 
@@ -11,6 +13,9 @@ namespace volta {
 namespace {
 
 using SharedLabels = std::shared_ptr<const Labels>;
+
+// Series that a message is expected to have before they came; what is more makes room for itself.
+constexpr std::size_t kMostExpected = 16'384;
 
 constexpr const char* kBroken = "the remote write message is not valid protobuf";
 
@@ -38,6 +43,20 @@ bool read_label(std::string_view content, LabelView& label) {
     if (reader.field() == 2) label.value = reader.bytes();
   }
   return !reader.failed();
+}
+
+// A sample as every sender writes it: both fields, once each and in their order.
+bool plain_sample(std::string_view content, double& value, std::int64_t& time_ms) {
+  constexpr std::size_t kTimeTag = 1 + sizeof value;
+  if (content.size() < kTimeTag + 2 || content[0] != 0x09 || content[kTimeTag] != 0x10) {
+    return false;
+  }
+  std::memcpy(&value, content.data() + 1, sizeof value);
+  std::string_view rest = content.substr(kTimeTag + 1);
+  std::uint64_t time = 0;
+  if (!cut_varint(rest, time) || !rest.empty()) return false;
+  time_ms = static_cast<std::int64_t>(time);
+  return true;
 }
 
 // How far the message consists of labels as every sender writes them: name and value, each below
@@ -96,6 +115,8 @@ class RequestDecoder {
   // False: a reference points outside.
   bool resolve_refs();
   bool key_v2(std::string_view& key);
+  // Makes room for a message of series like this one.
+  void expect_like(std::string_view series, std::string_view message);
   bool begin_series();
   bool end_series(std::string_view key, std::size_t labels);
   void refuse(std::string why);
@@ -135,6 +156,15 @@ WriteColumns RequestDecoder::take() {
   return std::move(out_);
 }
 
+void RequestDecoder::expect_like(std::string_view series, std::string_view message) {
+  // A series takes a tag and a length besides; the next ones may be a little shorter.
+  const std::size_t likely =
+      std::min(message.size() / (series.size() + 2) * 9 / 8 + 8, kMostExpected);
+  out_.samples.series.reserve(likely);
+  out_.samples.times_ms.reserve(likely);
+  out_.samples.values.reserve(likely);
+}
+
 bool RequestDecoder::begin_series() {
   first_ = out_.samples.times_ms.size();
   if (++series_seen_ <= limits_.most_series) return true;
@@ -147,14 +177,19 @@ bool RequestDecoder::read_sample(std::string_view content) {
   }
   double value = 0;
   std::int64_t time_ms = 0;
-  ProtoReader reader(content);
-  while (reader.next()) {
-    if (reader.field() == 1) value = reader.real();
-    if (reader.field() == 2) time_ms = reader.int64();
+  bool valid = plain_sample(content, value, time_ms);
+  if (!valid) {
+    value = 0;
+    ProtoReader reader(content);
+    while (reader.next()) {
+      if (reader.field() == 1) value = reader.real();
+      if (reader.field() == 2) time_ms = reader.int64();
+    }
+    valid = !reader.failed();
   }
   out_.samples.times_ms.push_back(time_ms);
   out_.samples.values.push_back(value);
-  return !reader.failed() || fail(kBroken);
+  return valid || fail(kBroken);
 }
 
 void RequestDecoder::refuse(std::string why) {
@@ -232,7 +267,9 @@ bool RequestDecoder::decode_v1(std::string_view message) {
   ProtoReader reader(message);
   while (reader.next()) {
     if (reader.field() == 1) {
-      if (!series_v1(reader.bytes())) return false;
+      const std::string_view series = reader.bytes();
+      if (series_seen_ == 0) expect_like(series, message);
+      if (!series_v1(series)) return false;
     } else if (reader.field() == 3) {
       if (!metadata_v1(reader.bytes())) return fail(kBroken);
     }
@@ -341,7 +378,10 @@ bool RequestDecoder::decode_v2(std::string_view message) {
   }
   ProtoReader reader(message);
   while (reader.next()) {
-    if (reader.field() == 5 && !series_v2(reader.bytes())) return false;
+    if (reader.field() != 5) continue;
+    const std::string_view series = reader.bytes();
+    if (series_seen_ == 0) expect_like(series, message);
+    if (!series_v2(series)) return false;
   }
   return !reader.failed() || fail(kBroken);
 }

@@ -25,6 +25,14 @@ Token token_of(std::uint64_t number) {
           static_cast<std::uint8_t>(highest - 2)};
 }
 
+// Below it no frame holds two different bytes: its head has 2, that of a block 3, and what stands
+// in a compressed one is 5 at least.
+constexpr std::size_t kLeastFrame = 10;
+// So few numbers never repeat so much that a frame pays.
+constexpr std::size_t kFewestForFrames = 8;
+// zstd makes no Huffman codes for fewer literals.
+constexpr std::size_t kFewestForCodes = 64;
+
 struct TokenTable {
   std::array<std::uint64_t, 256> base{};
   std::array<std::uint8_t, 256> extra_bits{};
@@ -43,6 +51,19 @@ constexpr TokenTable make_token_table() {
   return table;
 }
 constexpr TokenTable kTokenTable = make_token_table();
+
+// n * log2(n), for n > 0; a column's numbers are mostly few, and a logarithm takes long.
+double times_its_log2(std::size_t n) {
+  constexpr std::size_t kTabled = 512;
+  static const auto table = [] {
+    std::array<double, kTabled> values{};
+    for (std::size_t i = 1; i < kTabled; ++i) {
+      values[i] = static_cast<double>(i) * std::log2(static_cast<double>(i));
+    }
+    return values;
+  }();
+  return n < kTabled ? table[n] : static_cast<double>(n) * std::log2(static_cast<double>(n));
+}
 
 constexpr std::uint64_t kContinuations = 0x8080'8080'8080'8080;
 
@@ -86,15 +107,16 @@ bool read_varints(const std::byte* at, const std::byte* end, std::span<std::uint
 double estimate_bits(std::span<const std::uint64_t> numbers) {
   std::array<std::uint32_t, 256> count{};
   std::uint64_t extra = 0;
+  std::size_t tokens = 0;  // that may have come
   for (const auto number : numbers) {
     const Token token = token_of(number);
     ++count[token.token];
     extra += token.extra_bits;
+    tokens = std::max<std::size_t>(tokens, token.token + 1U);
   }
-  const auto total = static_cast<double>(numbers.size());
-  double bits = static_cast<double>(extra);
-  for (const auto times : count) {
-    if (times > 0) bits += static_cast<double>(times) * std::log2(total / times) + 3;
+  double bits = static_cast<double>(extra) + times_its_log2(numbers.size());
+  for (std::size_t token = 0; token < tokens; ++token) {
+    if (count[token] > 0) bits += 3 - times_its_log2(count[token]);
   }
   return bits;
 }
@@ -136,19 +158,29 @@ void EntropyEncoder::take_if_smaller(Encoded& best, Stage stage, StageChoice cho
   best = {stage, choice, best_};
 }
 
+// The smallest; what cannot be it is not made.
 EntropyEncoder::Encoded EntropyEncoder::all(std::span<const std::uint64_t> numbers) {
   Encoded best;
   attempt_.clear();
   bit_pack(numbers, attempt_);
   take_if_smaller(best, Stage::blocks, StageChoice::blocks);
-  make_tokens(numbers);
-  finish_tokens(ZstdEffort::codes);
-  take_if_smaller(best, Stage::tokens, StageChoice::token_codes);
-  finish_tokens(ZstdEffort::matches);
-  take_if_smaller(best, Stage::tokens, StageChoice::token_matches);
+  if (numbers.size() < kFewestForFrames || best.bytes.size() <= kLeastFrame) return best;
+  const bool codes = numbers.size() >= kFewestForCodes;
+  // Numbers below 16 are tokens and varints alike, and a frame of tokens has its length before it.
+  if (std::any_of(numbers.begin(), numbers.end(), [](std::uint64_t u) { return u >= 16; })) {
+    make_tokens(numbers);
+    if (codes) {
+      finish_tokens(ZstdEffort::codes);
+      take_if_smaller(best, Stage::tokens, StageChoice::token_codes);
+    }
+    finish_tokens(ZstdEffort::matches);
+    take_if_smaller(best, Stage::tokens, StageChoice::token_matches);
+  }
   make_varints(numbers);
-  zstd_.compress(plain_, ZstdEffort::codes, attempt_);
-  take_if_smaller(best, Stage::varints, StageChoice::varint_codes);
+  if (codes || plain_.size() >= kFewestForCodes) {
+    zstd_.compress(plain_, ZstdEffort::codes, attempt_);
+    take_if_smaller(best, Stage::varints, StageChoice::varint_codes);
+  }
   zstd_.compress(plain_, ZstdEffort::matches, attempt_);
   take_if_smaller(best, Stage::varints, StageChoice::varint_matches);
   return best;

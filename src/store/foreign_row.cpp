@@ -155,6 +155,16 @@ std::uint32_t ForeignRowBuilder::column_of(std::span<const std::int64_t> times_m
   return number;
 }
 
+void ForeignRowBuilder::reserve(std::size_t series, std::size_t points) {
+  if (!empty() || points == 0) return;
+  points = std::min(points, kMostRowPoints);
+  series = std::min(series, points);
+  row_.series.reserve(series);
+  row_.column.reserve(series);
+  row_.first_value.reserve(series + 1);
+  row_.values.reserve(points);
+}
+
 void ForeignRowBuilder::add(SeriesId series, std::span<const std::int64_t> times_ms,
                             std::span<const double> values) {
   VOLTA_ASSERT(!times_ms.empty() && times_ms.size() == values.size() && times_ms.size() <= room());
@@ -192,16 +202,21 @@ EncodedForeignRow ForeignRowCodec::encode(ForeignRow row) {
   body_.clear();
   put_columns(body_, row);
   for (const std::uint32_t column : row.column) put_varint(body_, column);
-  put_planes(body_, words_of(row));
-  out.payload.resize(1 + ZSTD_compressBound(body_.size()));
-  out.payload[0] = kVersion;
-  const std::size_t packed = ZSTD_compress2(compressor_.get(), out.payload.data() + 1,
-                                            out.payload.size() - 1, body_.data(), body_.size());
+  if (row.values.size() == row.series.size()) {  // no value has one before it
+    put_planes(body_, row.values);
+  } else {
+    put_planes(body_, words_of(row));
+  }
+  frame_.resize(std::max(frame_.size(), ZSTD_compressBound(body_.size())));
+  const std::size_t packed =
+      ZSTD_compress2(compressor_.get(), frame_.data(), frame_.size(), body_.data(), body_.size());
   if (ZSTD_isError(packed) != 0) {
     throw Failure(std::string("samples cannot be compressed: ") + ZSTD_getErrorName(packed));
   }
-  out.payload.resize(1 + packed);
-  out.payload.shrink_to_fit();
+  out.payload.reserve(1 + packed);
+  out.payload.push_back(kVersion);
+  out.payload.insert(out.payload.end(), frame_.begin(),
+                     frame_.begin() + static_cast<std::ptrdiff_t>(packed));
   out.row = std::make_shared<const ForeignRow>(std::move(row));
   return out;
 }

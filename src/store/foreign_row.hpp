@@ -60,6 +60,8 @@ class ForeignRowBuilder {
  public:
   [[nodiscard]] std::size_t room() const { return kMostRowPoints - row_.points(); }
   [[nodiscard]] bool empty() const { return row_.series.empty(); }
+  // Room for so many, if none came yet: rows are kept, and what is not used of them is, too.
+  void reserve(std::size_t series, std::size_t points);
   // Series in rising order; times strictly rising, not empty, at most room(), one per value.
   void add(SeriesId series, std::span<const std::int64_t> times_ms, std::span<const double> values);
   // Gives the row away and begins anew. Requires !empty().
@@ -93,6 +95,7 @@ class ForeignRowCodec {
   std::unique_ptr<ZSTD_CCtx_s, std::size_t (*)(ZSTD_CCtx_s*)> compressor_;
   std::unique_ptr<ZSTD_DCtx_s, std::size_t (*)(ZSTD_DCtx_s*)> decompressor_;
   Bytes body_;
+  Bytes frame_;
 };
 
 // False: not valid.

@@ -76,6 +76,13 @@ std::size_t end_of_piece(std::span<const std::int64_t> times, std::size_t first,
   return static_cast<std::size_t>(std::upper_bound(from, times.end(), last_ms) - times.begin());
 }
 
+template <typename Places>
+std::size_t points_of(const Places& places) {
+  std::size_t points = 0;
+  for (const auto& place : places) points += place.times_ms.size();
+  return points;
+}
+
 // Empty: all of it may stand together.
 template <typename Places>
 std::vector<std::int64_t> find_cuts(const Places& places) {
@@ -128,6 +135,8 @@ std::vector<Piece> pieces_of(const Places& places) {
 class EntryBuilder {
  public:
   explicit EntryBuilder(ForeignRowCodec& codec) : codec_(codec) {}
+  // All of it will go into as few rows as hold so much.
+  void expect(std::size_t pieces, std::size_t points);
   // What comes from now on goes into another row.
   void finish_row();
   void add(SeriesId id, std::span<const std::int64_t> times_ms, std::span<const double> values);
@@ -137,18 +146,29 @@ class EntryBuilder {
 
  private:
   ForeignRowCodec& codec_;
+  std::size_t pieces_left_ = 0;  // of what is expected
+  std::size_t points_left_ = 0;
   ForeignRowBuilder builder_;
   ForeignEntry entry_;
 };
+
+void EntryBuilder::expect(std::size_t pieces, std::size_t points) {
+  pieces_left_ = pieces;
+  points_left_ = points;
+  entry_.series.reserve(pieces);
+}
 
 void EntryBuilder::add(SeriesId id, std::span<const std::int64_t> times_ms,
                        std::span<const double> values) {
   for (std::size_t first = 0; first < times_ms.size();) {
     if (builder_.room() == 0) finish_row();
     const std::size_t count = std::min(builder_.room(), times_ms.size() - first);
+    builder_.reserve(pieces_left_, points_left_);
+    points_left_ -= std::min(points_left_, count);
     builder_.add(id, times_ms.subspan(first, count), values.subspan(first, count));
     first += count;
   }
+  pieces_left_ -= std::min<std::size_t>(pieces_left_, 1);
   if (entry_.series.empty() || entry_.series.back() != id) entry_.series.push_back(id);
 }
 
@@ -275,7 +295,9 @@ WriteState ForeignSink::commit(const Places& places, std::uint64_t forgotten) {
   auto codec = take_codec();
   EntryBuilder builder(*codec);
   std::uint32_t row = 0;
-  for (const Piece& piece : pieces_of(places)) {
+  const std::vector<Piece> pieces = pieces_of(places);
+  if (pieces.back().row == 0) builder.expect(pieces.size(), points_of(places));
+  for (const Piece& piece : pieces) {
     const Place& place = places[piece.place];
     if (piece.row != row) builder.finish_row();
     row = piece.row;

@@ -56,11 +56,18 @@ class Divider {
 // differences_[i] for i in [0, n - order): what the next integer is away from where it would be.
 void IntegerEncoder::differentiate(std::span<const std::uint64_t> integers, unsigned order) {
   differences_.resize(integers.size() - order);
-  for (std::size_t i = 0; i < differences_.size(); ++i) {
-    const std::uint64_t* at = &integers[i];
-    differences_[i] = order == 0   ? at[0]
-                      : order == 1 ? at[1] - at[0]
-                                   : at[2] - at[1] - (at[1] - at[0]);
+  const auto make = [&](const auto& difference) {
+    for (std::size_t i = 0; i < differences_.size(); ++i) {
+      differences_[i] = difference(&integers[i]);
+    }
+  };
+  using At = const std::uint64_t*;
+  if (order == 0) {
+    std::copy(integers.begin(), integers.end(), differences_.begin());
+  } else if (order == 1) {
+    make([](At at) { return at[1] - at[0]; });
+  } else {
+    make([](At at) { return at[2] - at[1] - (at[1] - at[0]); });
   }
 }
 
@@ -78,19 +85,30 @@ IntegerEncoder::Reduced IntegerEncoder::reduce(bool around_middle) {
                      [](std::uint64_t a, std::uint64_t b) { return as_signed(a) < as_signed(b); });
     reduced.base = *middle;
   } else {
-    reduced.base = *std::min_element(
-        differences_.begin(), differences_.end(),
-        [](std::uint64_t a, std::uint64_t b) { return as_signed(a) < as_signed(b); });
+    std::int64_t least = as_signed(differences_.front());
+    for (const auto difference : differences_) least = std::min(least, as_signed(difference));
+    reduced.base = as_unsigned(least);
   }
   const std::uint64_t base = reduced.base;
   reduced.divisor = std::max<std::uint64_t>(common_divisor(differences_, base, around_middle), 1);
-  const Divider divider(reduced.divisor);
   numbers_.resize(differences_.size());
-  for (std::size_t i = 0; i < differences_.size(); ++i) {
-    const std::uint64_t there = differences_[i] - base;
-    const bool below = around_middle && as_signed(there) < 0;
-    const std::uint64_t steps = divider.of(below ? 0 - there : there);
-    numbers_[i] = around_middle ? zigzag(as_signed(below ? 0 - steps : steps)) : steps;
+  const auto make = [&](const auto& number) {
+    std::transform(differences_.begin(), differences_.end(), numbers_.begin(),
+                   [&](std::uint64_t difference) { return number(difference - base); });
+  };
+  const Divider divider(reduced.divisor);
+  if (reduced.divisor == 1 && around_middle) {
+    make([](std::uint64_t there) { return zigzag(as_signed(there)); });
+  } else if (reduced.divisor == 1) {
+    make([](std::uint64_t there) { return there; });
+  } else if (around_middle) {
+    make([&](std::uint64_t there) {
+      const bool below = as_signed(there) < 0;
+      const std::uint64_t steps = divider.of(below ? 0 - there : there);
+      return zigzag(as_signed(below ? 0 - steps : steps));
+    });
+  } else {
+    make([&](std::uint64_t there) { return divider.of(there); });
   }
   return reduced;
 }

@@ -30,7 +30,9 @@ std::uint32_t SampleTable::tick(std::int64_t time_ms, std::int64_t accepted) {
 }
 
 void SampleTable::add(std::uint32_t column, std::uint32_t tick, std::uint64_t raw) {
-  columns_[column].push_back({tick, 0, raw});
+  std::vector<Sample>& samples = columns_[column];
+  if (samples.empty()) samples.reserve(likely_samples_);  // a series may turn out to have none
+  samples.push_back({tick, 0, raw});
   ++samples_;
 }
 

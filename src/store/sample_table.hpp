@@ -22,6 +22,9 @@ class SampleTable {
     std::vector<std::uint64_t> raw;
   };
 
+  // `likely_samples`: what there is room for in each column at first; any number is right.
+  explicit SampleTable(std::size_t likely_samples = 0) : likely_samples_(likely_samples) {}
+
   // Series whose `group` is the same are variants of one. Requires that it is not there yet.
   void add_series(SeriesId series, std::uint32_t group);
   [[nodiscard]] std::optional<std::uint32_t> find(SeriesId series) const;
@@ -52,6 +55,7 @@ class SampleTable {
   void rank_ticks(std::vector<std::uint32_t>& rank, std::vector<std::uint32_t>& time_of_tick);
   void keep_last_of_group(std::span<const std::uint32_t> columns);
 
+  const std::size_t likely_samples_;
   std::vector<Tick> ticks_;
   std::vector<std::int64_t> times_ms_;
   std::vector<SeriesId> ids_;

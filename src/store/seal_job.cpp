@@ -18,15 +18,10 @@ bool in_window(std::int64_t time, std::int64_t end_ms) {
 }
 
 // In the raw domain: integers before their scale.
-std::vector<double> values_of(const SampleTable::Column& column, ValueType type) {
-  std::vector<double> values(column.raw.size());
+void put_values(const SampleTable::Column& column, ValueType type, std::vector<double>& values) {
+  values.resize(column.raw.size());
   std::transform(column.raw.begin(), column.raw.end(), values.begin(),
                  [&](std::uint64_t raw) { return to_double(type, 0, raw); });
-  return values;
-}
-
-WindowColumn windows_of(const SampleTable::Column& column, ValueType type, Tier tier) {
-  return build_windows({column.times_ms, values_of(column, type)}, tier_step_ms(tier));
 }
 
 WindowColumn find_windows(const std::map<SeriesId, WindowColumn>& windows, SeriesId series) {
@@ -226,7 +221,8 @@ void SealJob::add_series(SampleTable& table, std::span<const SeriesId> series) {
 }
 
 void SealJob::seal_slice(std::span<const SeriesId> series) {
-  SampleTable table;
+  SampleTable table(1 +
+                    std::min(points_ / series_.size(), parts_.samples_of_slice / series.size()));
   add_series(table, series);
   source_->gather(table);
   sealed_.samples += table.samples();
@@ -280,8 +276,7 @@ void SealJob::seal_tiers(const Columns& columns) {
     whole = with_stored_samples(columns, stored);
     all = &whole;
   }
-  Windows minutes = windows_of_all(*all, Tier::minute);
-  Windows hours = windows_of_all(*all, Tier::hour);
+  auto [minutes, hours] = windows_of_all(*all);
   for (const auto& [series, stored_ends] : ends) {
     add_empty_windows(minutes[series],
                       std::vector<std::int64_t>(stored_ends.begin(), stored_ends.end()));
@@ -302,10 +297,14 @@ void SealJob::seal_tiers(const Columns& columns) {
   }
 }
 
-SealJob::Windows SealJob::windows_of_all(const Columns& columns, Tier tier) const {
-  Windows windows;
+SealJob::TierWindows SealJob::windows_of_all(const Columns& columns) const {
+  TierWindows windows;
+  std::vector<double> values;
   for (const auto& column : columns) {
-    windows[column.series] = windows_of(column, def(column.series).type, tier);
+    put_values(column, def(column.series).type, values);
+    const SampleSlice samples{column.times_ms, values};
+    windows.minutes[column.series] = build_windows(samples, tier_step_ms(Tier::minute));
+    windows.hours[column.series] = build_windows(samples, tier_step_ms(Tier::hour));
   }
   return windows;
 }
@@ -314,7 +313,7 @@ SealJob::Windows SealJob::windows_of_all(const Columns& columns, Tier tier) cons
 void SealJob::take_in_windows(const Columns& fresh, const Columns& stored, Windows& minutes,
                               Windows& hours) {
   std::map<SeriesId, std::uint64_t> known;
-  for (const auto& [series, windows] : windows_of_all(stored, Tier::hour)) {
+  for (const auto& [series, windows] : windows_of_all(stored).hours) {
     known[series] = count_of(windows);
   }
   std::map<SeriesId, const SampleTable::Column*> came;
@@ -322,7 +321,8 @@ void SealJob::take_in_windows(const Columns& fresh, const Columns& stored, Windo
   const auto news = [&](SeriesId series, const WindowColumn& counted, Tier tier) {
     const auto found = came.find(series);
     if (found == came.end()) return WindowColumn{};
-    const std::vector<double> values = values_of(*found->second, def(series).type);
+    std::vector<double> values;
+    put_values(*found->second, def(series).type, values);
     return windows_of_new(counted, {found->second->times_ms, values}, tier_step_ms(tier));
   };
   const Windows counted_hours = stored_windows(Tier::hour, hours);

@@ -83,6 +83,10 @@ class SealJob {
  private:
   using Columns = std::vector<SampleTable::Column>;
   using Windows = std::map<SeriesId, WindowColumn>;
+  struct TierWindows {
+    Windows minutes;
+    Windows hours;
+  };
 
   void find();
   void seal_slice(std::span<const SeriesId> series);
@@ -95,7 +99,7 @@ class SealJob {
   void add_stored(SampleTable& table, Ends& minutes);
   [[nodiscard]] bool knows_broken();
   [[nodiscard]] bool has_tiers();
-  [[nodiscard]] Windows windows_of_all(const Columns& columns, Tier tier) const;
+  [[nodiscard]] TierWindows windows_of_all(const Columns& columns) const;
   // Of the same series.
   [[nodiscard]] Windows stored_windows(Tier tier, const Windows& of);
   void take_in_windows(const Columns& fresh, const Columns& stored, Windows& minutes,

@@ -68,22 +68,26 @@ class Adder {
   }
   template <typename Make>
   void put_unless_zero(TierPart part, const Make& make) {
+    std::size_t zeros = 0;
+    while (zeros < windows_.size() && make(zeros) == 0) ++zeros;
+    if (zeros == windows_.size()) return;
     Words words(windows_.size());
-    for (std::size_t i = 0; i < words.size(); ++i) words[i] = make(i);
-    if (std::any_of(words.begin(), words.end(), [](std::uint64_t word) { return word != 0; })) {
-      put(part, ValueType::int64, words);
-    }
+    for (std::size_t i = zeros; i < words.size(); ++i) words[i] = make(i);
+    put(part, ValueType::int64, words);
   }
   // Values as they are, left out where they are what a reader would guess.
   template <typename Guess>
   void put_doubles(TierPart part, const std::vector<double>& values, const Guess& guess) {
-    Words words(values.size());
-    bool as_guessed = true;
-    for (std::size_t i = 0; i < words.size(); ++i) {
-      words[i] = std::bit_cast<std::uint64_t>(values[i]);
-      as_guessed = as_guessed && words[i] == std::bit_cast<std::uint64_t>(guess(i));
+    std::size_t right = 0;
+    while (right < values.size() && std::bit_cast<std::uint64_t>(values[right]) ==
+                                        std::bit_cast<std::uint64_t>(guess(right))) {
+      ++right;
     }
-    if (!as_guessed) put(part, ValueType::float64, words);
+    if (right == values.size()) return;
+    Words words(values.size());
+    std::transform(values.begin(), values.end(), words.begin(),
+                   [](double value) { return std::bit_cast<std::uint64_t>(value); });
+    put(part, ValueType::float64, words);
   }
 
  private:

@@ -5,35 +5,48 @@
 #include <limits>
 
 #include "base/assert.hpp"
+#include "store/window_merge.hpp"
 
 namespace volta {
 namespace {
 
 constexpr std::int64_t kLastMs = std::numeric_limits<std::int64_t>::max();
 
-void begin_window(WindowColumn& out, std::int64_t end_ms, std::int64_t time_ms, double value) {
-  out.end_ms.push_back(end_ms);
-  out.first_ms.push_back(time_ms);
-  out.last_ms.push_back(time_ms);
-  for (auto* column : {&out.first, &out.last, &out.min, &out.max, &out.sum}) {
-    column->push_back(value);
-  }
-  out.increase.push_back(0);
-  out.count.push_back(1);
-  out.ends_stale.push_back(0);
+Window begun_window(std::int64_t end_ms, std::int64_t time_ms, double value) {
+  Window window{end_ms, time_ms, time_ms, value, value, value, value, value};
+  window.count = 1;
+  return window;
 }
 
-void add_to_window(WindowColumn& out, std::int64_t time_ms, double value) {
-  const double before = out.last.back();
-  out.last_ms.back() = time_ms;
-  out.last.back() = value;
+void add_to_window(Window& window, std::int64_t time_ms, double value) {
   // Written so that a NaN that stands there gives way to any number, and none takes its place.
-  if (!(out.min.back() <= value) && !std::isnan(value)) out.min.back() = value;
-  if (!(out.max.back() >= value) && !std::isnan(value)) out.max.back() = value;
-  out.sum.back() += value;
-  out.increase.back() += value < before ? value : value - before;
-  ++out.count.back();
-  out.ends_stale.back() = 0;
+  if (!(window.min <= value) && !std::isnan(value)) window.min = value;
+  if (!(window.max >= value) && !std::isnan(value)) window.max = value;
+  window.sum += value;
+  window.increase += value < window.last ? value : value - window.last;
+  window.last_ms = time_ms;
+  window.last = value;
+  ++window.count;
+  window.ends_stale = 0;
+}
+
+// At least as many windows as the times are in.
+std::size_t most_windows(std::span<const std::int64_t> times_ms, std::int64_t step_ms) {
+  if (times_ms.empty()) return 0;
+  const std::uint64_t span =
+      static_cast<std::uint64_t>(times_ms.back()) - static_cast<std::uint64_t>(times_ms.front());
+  return std::min(times_ms.size(),
+                  static_cast<std::size_t>(span / static_cast<std::uint64_t>(step_ms) + 2));
+}
+
+void reserve_windows(WindowColumn& column, std::size_t windows) {
+  for (auto* times : {&column.end_ms, &column.first_ms, &column.last_ms}) times->reserve(windows);
+  for (auto* values :
+       {&column.first, &column.last, &column.min, &column.max, &column.sum, &column.increase}) {
+    values->reserve(windows);
+  }
+  column.count.reserve(windows);
+  column.ends_stale.reserve(windows);
 }
 
 }  // namespace
@@ -46,19 +59,24 @@ std::int64_t window_end_ms(std::int64_t time_ms, std::int64_t step_ms) {
 }
 
 WindowColumn build_windows(const SampleSlice& samples, std::int64_t step_ms) {
+  VOLTA_ASSERT(step_ms > 0);
   WindowColumn out;
+  reserve_windows(out, most_windows(samples.times_ms, step_ms));
+  Window window;  // that is being filled; of count 0: none is
   for (std::size_t i = 0; i < samples.times_ms.size(); ++i) {
     const std::int64_t time = samples.times_ms[i];
     const double value = samples.values[i];
-    const bool inside = out.size() != 0 && time <= out.end_ms.back();
+    const bool inside = window.count != 0 && time <= window.end_ms;
     if (is_stale_marker(value)) {
-      if (inside) out.ends_stale.back() = 1;
+      if (inside) window.ends_stale = 1;
     } else if (inside) {
-      add_to_window(out, time, value);
+      add_to_window(window, time, value);
     } else {
-      begin_window(out, window_end_ms(time, step_ms), time, value);
+      if (window.count != 0) append_window(out, window);
+      window = begun_window(window_end_ms(time, step_ms), time, value);
     }
   }
+  if (window.count != 0) append_window(out, window);
   return out;
 }
 

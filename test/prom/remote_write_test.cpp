@@ -372,6 +372,39 @@ TEST_CASE("samples come out in rising time, the last of equals") {
   }
 }
 
+TEST_CASE("a sample is read in whatever form its fields come") {
+  const auto read = [](std::string_view sample) {
+    std::string series;
+    put_proto_bytes(series, 1, bytes_of("0a085f5f6e616d655f5f120178"));
+    put_proto_bytes(series, 2, bytes_of(sample));
+    std::string message;
+    put_proto_bytes(message, 1, series);
+    return decode_write_request(WriteVersion::v1, message, {});
+  };
+  const auto check = [&](std::string_view sample, std::int64_t time_ms, double value) {
+    CAPTURE(sample);
+    const auto request = read(sample);
+    REQUIRE(request);
+    const std::vector<LabeledSamples> want{series_of({{"__name__", "x"}}, {{time_ms, value}})};
+    CHECK(same_series(request->series, want));
+  };
+  check("09000000000000f03f1005", 5, 1);
+  check("100509000000000000f03f", 5, 1);
+  check("09000000000000f03f", 0, 1);  // proto3 leaves out zeros
+  check("1085808080808020", 140737488355333, 0);
+  check("", 0, 0);
+  check("09000000000000f03f10fbffffffffffffffff01", -5, 1);
+  check("09000000000000f03f10051801", 5, 1);  // a field that nobody knows
+  check("09000000000000f03f10051006", 6, 1);  // of two the last
+  check("09000000000000f03f100509000000000000f0bf", 5, -1);
+  for (const char* broken :
+       {"09000000000000f03f10", "09000000000000f03f1085", "09000000000000f0",
+        "09000000000000f03f1005ff", "09000000000000f03f10ffffffffffffffffff02"}) {
+    CAPTURE(broken);
+    CHECK_FALSE(read(broken));
+  }
+}
+
 TEST_CASE("limits of a request") {
   const auto check = [](const WriteLimits& limits, bool want) {
     for (const auto version : kBoth) {
