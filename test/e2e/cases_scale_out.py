@@ -214,8 +214,12 @@ def case_hosts_that_another_server_hears_are_live_here():
         assert here[total]["value"] == there[total]["value"] and here[total]["unit"] == "bytes", here[total]
         assert any(item["rate"] for key, item in here.items() if key[0] == "volta_cpu_seconds_total"), here
         for name, unit in (("volta_memory_total_bytes", "bytes"), ("volta_cpu_seconds_total", "seconds/s")):
-            asked = [get(it.addresses[i][0], f"/api/v1/series?host={host['id']}&name={name}&start=now-1m&step=10s", it.key) for i in range(2)]
-            assert [answer["unit"] for answer in asked] == [unit, unit] and all(answer["series"] for answer in asked), asked
+            def history(name=name, unit=unit):
+                asked = [get(it.addresses[i][0], f"/api/v1/series?host={host['id']}&name={name}&start=now-1m&step=10s", it.key) for i in range(2)]
+                assert [answer["unit"] for answer in asked] == [unit, unit], asked
+                return all(answer["series"] for answer in asked)
+
+            wait_until(f"a step with two samples of {name}", history, 60)
         # Facts are what a host's last link to the asked server told.
         assert host_named(port, it.key, "n0")["facts"] == {} and host_named(it.addresses[1][0], it.key, "n0")["facts"]
         it.agents[0].stop()
