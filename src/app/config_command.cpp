@@ -3,8 +3,10 @@
 #include <string>
 #include <vector>
 
+#include "app/backend.hpp"
 #include "app/commands.hpp"
 #include "app/exposure.hpp"
+#include "app/group.hpp"
 #include "app/missing_cores.hpp"
 #include "app/peer_settings.hpp"
 #include "app/process.hpp"
@@ -48,7 +50,10 @@ int run_config(const ConfigOptions& options) {
   warnings.insert(warnings.end(), cores.begin(), cores.end());
   if (options.action == "check") {
     if (options.role != "agent") {
-      peer_options(*settings);  // throws what the role's start would
+      // Each throws what the role's start would.
+      peer_options(*settings);
+      engine_options(*settings);
+      if (options.role == "server") shared_hosts_file(*settings);
       // The flags that allow these may stand on the role's command line: only warnings here.
       const std::vector<std::string> open = exposures(options.role, *settings);
       warnings.insert(warnings.end(), open.begin(), open.end());

@@ -1,8 +1,11 @@
 #include "app/door_choice.hpp"
 
+#include <iostream>
+
 #include <boost/json.hpp>
 
 #include "app/commands.hpp"
+#include "app/engine_mark.hpp"
 #include "app/process.hpp"
 #include "app/secret_file.hpp"
 #include "base/error.hpp"
@@ -12,10 +15,21 @@
 namespace volta {
 namespace {
 
+// Where Grafana is sent to, URL/prometheus, is a part of it.
+std::string root_of(std::string_view url) {
+  const auto without_slashes = [](std::string_view text) {
+    return text.substr(0, text.find_last_not_of('/') + 1);
+  };
+  url = without_slashes(url);
+  constexpr std::string_view kPrometheus = "/prometheus";
+  if (url.ends_with(kPrometheus)) url.remove_suffix(kPrometheus.size());
+  return std::string(without_slashes(url));
+}
+
 class ServerDoor {
  public:
   ServerDoor(const std::string& url, const std::string& key)
-      : url_(url.substr(0, url.find_last_not_of('/') + 1)),
+      : url_(root_of(url)),
         key_(key),
         client_(std::make_shared<CurlClient>(std::string("volta/") + kVersion)) {}
 
@@ -52,6 +66,10 @@ Door open_door(const DoorChoice& choice) {
     return ServerDoor(choice.server, choice.key_file.empty() ? "" : read_key_file(choice.key_file));
   if (!holds_store(choice.data))
     throw StartFailure(Exit::failed, "there is no store in " + choice.data);
+  if (!lock_holder(choice.data) && another_engine_keeps(choice.data)) {
+    std::cerr << "volta: another engine keeps the samples of " << choice.data
+              << "; nobody serves it now, so here is their last hour only\n";
+  }
   const auto door = std::make_shared<AdminDoor>("local", choice.data);
   return [door](const DoorRequest& request) { return door->ask(request); };
 }

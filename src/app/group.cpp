@@ -21,6 +21,16 @@ constexpr std::size_t kLongestMark = 8192;
 
 }  // namespace
 
+std::filesystem::path shared_hosts_file(const Settings& settings) {
+  const std::string& file = settings.text("hosts.file");
+  if (!file.empty() && settings.text("store.engine") == "volta")
+    throw StartFailure(Exit::configuration,
+                       settings.value("hosts.file").origin +
+                           ": hosts.file is for several servers in front of another engine; it "
+                           "needs store.engine = \"prometheus\"");
+  return file;
+}
+
 std::optional<std::string> followed_hosts_file(const std::filesystem::path& data) {
   const auto mark = read_whole_file(data / kFollowMark, kLongestMark);
   if (!mark) return std::nullopt;

@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 
+#include "app/settings.hpp"
 #include "app/steady_work.hpp"
 #include "base/clock.hpp"
 #include "fleet/hosts.hpp"
@@ -18,6 +19,9 @@
 
 namespace volta {
 
+// hosts.file; empty: this server shares its hosts with nobody. Throws StartFailure: with volta's
+// own engine there is only one server.
+std::filesystem::path shared_hosts_file(const Settings& settings);
 // The file whose hosts a data directory has had since its server last started; empty: its own.
 std::optional<std::string> followed_hosts_file(const std::filesystem::path& data);
 // Its hosts are its own from now on.

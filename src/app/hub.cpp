@@ -3,8 +3,8 @@
 #include <sys/stat.h>
 
 #include "app/commands.hpp"
+#include "app/engine_mark.hpp"
 #include "app/process.hpp"
-#include "app/replace_file.hpp"
 #include "app/settings.hpp"
 #include "base/error.hpp"
 #include "http/listen_socket.hpp"
@@ -109,12 +109,9 @@ StoreOptions store_options(const Settings& settings, const PeerOptions& peers,
 
 namespace {
 
-// Where it is, another engine keeps the samples, and those in the store are its last hour.
-constexpr const char* kEngineMark = "volta.engine";
-
 // What another engine has taken goes after an hour; so would all that is there.
 void refuse_kept_samples(const std::filesystem::path& directory) {
-  if (std::filesystem::exists(directory / kEngineMark)) return;
+  if (another_engine_keeps(directory)) return;
   bool kept = false;
   try {
     kept = holds_store(directory) && holds_samples(directory);
@@ -144,13 +141,9 @@ IngestOptions ingest_options(const HubOptions& options) {
 std::unique_ptr<Store> open_hub_store(const HubOptions& options, const Clock& clock) {
   if (options.engine) refuse_kept_samples(options.store.directory);
   auto store = open_store(options.store, clock);
-  const std::filesystem::path mark = store->directory() / kEngineMark;
+  if (options.passing) return store;
   try {
-    if (!options.engine) {
-      std::filesystem::remove(mark);
-    } else if (!std::filesystem::exists(mark)) {
-      replace_file(mark, "another engine keeps the samples; here is the last hour of them\n");
-    }
+    mark_engine(store->directory(), options.engine.has_value());
   } catch (const std::exception& failure) {
     throw StartFailure(Exit::data_directory, failure.what());
   }

@@ -34,6 +34,7 @@ struct HubOptions {
   std::size_t most_queries = PrometheusParts().most_queries;  // that run at once
   std::optional<EngineOptions> engine = {};  // who keeps the samples; empty: the store
   std::filesystem::path hosts_file = {};  // shared with other servers; empty: none. With `engine`
+  bool passing = false;  // for one command: who keeps the samples stays as it is
 };
 
 struct ListenOptions {

@@ -7,6 +7,7 @@
 
 #include "app/admin_door.hpp"
 #include "app/commands.hpp"
+#include "app/engine_mark.hpp"
 #include "app/import_totals.hpp"
 #include "app/json_lines.hpp"
 #include "app/line_file.hpp"
@@ -17,6 +18,7 @@
 #include "prom/openmetrics_parser.hpp"
 #include "prom/remote_write.hpp"
 #include "prom/snappy_block.hpp"
+#include "store/store.hpp"
 
 namespace volta {
 namespace {
@@ -168,6 +170,12 @@ void import_openmetrics(LineFile& file, Importer& importer) {
 
 int run_import(const ImportOptions& options) {
   LineFile file(options.file);
+  if (!lock_holder(options.data) && another_engine_keeps(options.data)) {
+    throw StartFailure(Exit::failed,
+                       options.data +
+                           " is the directory of a volta whose samples another engine keeps, and "
+                           "only a volta that runs reaches it: start it and import then");
+  }
   AdminDoor door("local", options.data);
   Importer importer(door);
   if (trim(file.peek()).starts_with('{')) {

@@ -59,17 +59,6 @@ void refuse_taken_agents_address(const Settings& settings) {
   take_agents_address(address, [&] { return rpc::listen_on(listen->host, listen->port); });
 }
 
-// Of a server of several. Where volta itself keeps the samples there is only one.
-std::filesystem::path shared_hosts_file(const Settings& settings) {
-  const std::string& file = settings.text("hosts.file");
-  if (!file.empty() && settings.text("store.engine") == "volta")
-    throw StartFailure(Exit::configuration,
-                       settings.value("hosts.file").origin +
-                           ": hosts.file is for several servers in front of another engine; it "
-                           "needs store.engine = \"prometheus\"");
-  return file;
-}
-
 }  // namespace
 
 int run_server(const RoleOptions& options, bool show_access_key) {

@@ -128,6 +128,9 @@ bool may_pass(int status) {
 Result<void> check_engine_target(const EngineTarget& target) {
   if (auto checked = check_url("write_url", target.write_url); !checked) return checked;
   if (auto checked = check_url("query_url", target.query_url); !checked) return checked;
+  if (target.query_url.find("/api/v1") != std::string::npos) {
+    return Error{"query_url must be what stands before /api/v1/query"};
+  }
   return check_credentials(target.credentials, kReservedHeaders);
 }
 
@@ -197,6 +200,7 @@ EngineClient::Attempt EngineClient::post(std::span<const LabeledSamples> series,
   try {
     const OutboundResponse response = http_.perform(request);
     attempt.status = response.status;
+    attempt.too_old = refuses_old_samples(response);
     attempt.said = "status " + std::to_string(response.status) + ": " +
                    printable(trim(response.body).substr(0, kMostQuotedBytes));
     attempt.retry_after =
@@ -216,7 +220,7 @@ EngineWrite EngineClient::write(std::span<const LabeledSamples> series,
     refused = attempt.status / 100 != 2;
     if (!refused) return true;
     const bool person = is_for_a_person(attempt.status);
-    if (person || may_pass(attempt.status)) {
+    if (person || (may_pass(attempt.status) && !attempt.too_old)) {
       outcome = {EngineWrite::State::later, 0, attempt.said,
                  person ? std::chrono::seconds(5) : attempt.retry_after};
       return false;

@@ -86,6 +86,7 @@ class EngineClient {
     int status = 0;  // 0: no answer
     std::string said;
     std::chrono::milliseconds retry_after{0};
+    bool too_old = false;  // refuses_old_samples()
   };
   Attempt post(std::span<const LabeledSamples> series, const std::atomic<bool>* cancel) const;
 

@@ -45,8 +45,13 @@ SendVerdict judge_write_answer(const OutboundResponse& response, WriteVersion ve
   if (two && status == 400 && !took_2 && !says_what_was_written(response)) {
     return SendVerdict::try_version_1;
   }
+  if (refuses_old_samples(response)) return SendVerdict::dropped;
   if (status >= 500 || status == 429) return SendVerdict::again;
   return SendVerdict::dropped;
+}
+
+bool refuses_old_samples(const OutboundResponse& response) {
+  return response.status == 500 && response.body.find("too old sample") != std::string::npos;
 }
 
 std::optional<std::size_t> samples_written(const OutboundResponse& response) {

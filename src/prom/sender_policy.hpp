@@ -1,5 +1,5 @@
 // What an answer to remote write means, and when to try again. Pure.
-//   network, 5xx          again, with back-off
+//   network, 5xx          again, with back-off; but for refuses_old_samples()
 //   429                   again, not before Retry-After
 //   2.0 and 415, or 2xx that says nothing of what was written (Prometheus before 2.50 answers 204
 //   to what it does not understand)
@@ -25,6 +25,10 @@ enum class SendVerdict : std::uint8_t { done, again, as_version_1, try_version_1
 
 // `took_2`: this receiver has acknowledged a 2.0 request before.
 SendVerdict judge_write_answer(const OutboundResponse& response, WriteVersion version, bool took_2);
+
+// Prometheus answers 500 to a sample older than its out-of-order window ("too old sample", 2.39 to
+// 3), where all else that it refuses in a sample is a 400. It refuses it every time.
+bool refuses_old_samples(const OutboundResponse& response);
 
 // Samples that the answer says were written; empty: it does not say.
 std::optional<std::size_t> samples_written(const OutboundResponse& response);

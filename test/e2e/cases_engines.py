@@ -275,6 +275,14 @@ def case_own_samples_are_not_given_up_for_another_engine():
             code, _, err = run("local", "--listen", "127.0.0.1:0", "--data", folder / "own", *engine, expected=None)
             assert code == 3 and "holds samples of volta's own engine" in err, (code, err)
             run("store", "seal", "--data", folder / "own")
+        # Nobody reaches the engine for whoever imports, and what is read is not all there is; the directory stays what it is.
+        with Volta("local", "--listen", "127.0.0.1:0", "--data", folder / "passed", *engine):
+            pass
+        (folder / "one.jsonl").write_text('{"metric":{"__name__":"a"},"values":[1],"timestamps":[%d]}\n' % (time.time() * 1000))
+        code, _, err = run("import", "--data", folder / "passed", folder / "one.jsonl", expected=None)
+        assert code == 1 and "start it and import then" in err, (code, err)
+        code, _, err = run("query", "volta_load1", "--data", folder / "passed", expected=None)
+        assert code == 0 and "another engine keeps the samples" in err and (folder / "passed/volta.engine").exists(), (code, err)
         # A directory of its own is one after a restart too, until volta keeps the samples itself again.
         for arguments, marked in ((engine, True), (engine, True), ((), False)):
             with Volta("local", "--listen", "127.0.0.1:0", "--data", folder / "new", *arguments) as volta:
@@ -293,6 +301,8 @@ def case_engine_that_is_away_is_said():
             assert status == 503 and "engine behind" in failed["error"], (status, failed)
             assert request(volta.port(), "/healthz")[0] == 200 and "the engine behind does not take samples" in volta.stderr
         for lines, text in (('engine = "prometheus"', "needs store.write_url"), ('engine = "mimir"', "volta"), ('write_url = "http://x/w"', "another engine"),
-                            ('engine = "prometheus"\nwrite_url = "http://a:b@x/w"\nquery_url = "http://x"', "write_url")):
-            code, _, err = run("local", "--listen", "127.0.0.1:0", "--data", folder / "e", *configured(folder, "[store]\n" + lines + "\n"), expected=None)
-            assert code == 3 and text in err and ".toml:" in err, (lines, code, err)
+                            ('engine = "prometheus"\nwrite_url = "http://a:b@x/w"\nquery_url = "http://x"', "write_url"),
+                            ('engine = "prometheus"\nwrite_url = "http://x/w"\nquery_url = "http://x/api/v1"', "what stands before /api/v1/query")):
+            for role in (("config", "check"), ("local", "--listen", "127.0.0.1:0", "--data", folder / "e")):
+                code, _, err = run(*role, *configured(folder, "[store]\n" + lines + "\n"), expected=None)
+                assert code == 3 and text in err and ".toml:" in err, (lines, role, code, err)

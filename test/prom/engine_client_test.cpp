@@ -51,6 +51,7 @@ TEST_CASE("an engine's URLs are checked") {
     bool good;
   } cases[] = {{"http://127.0.0.1:9090", true},
                {"https://mimir/prometheus", true},
+               {"http://x/select/0/prometheus/", true},
                {"ftp://x", false},
                {"", false},
                {"http://", false},
@@ -62,8 +63,16 @@ TEST_CASE("an engine's URLs are checked") {
     EngineTarget target = engine_at("http://x");
     target.query_url = item.url;
     CHECK(bool(check_engine_target(target)) == item.good);
-    std::swap(target.query_url, target.write_url);
+    target = engine_at("http://x");
+    target.write_url = item.url;
     CHECK(bool(check_engine_target(target)) == item.good);
+  }
+  for (const char* url : {"http://x/api/v1", "http://x/p/api/v1/", "http://x/api/v1/query"}) {
+    EngineTarget target = engine_at("http://x");
+    target.query_url = url;
+    const auto checked = check_engine_target(target);
+    REQUIRE_FALSE(checked);
+    CHECK(checked.error().text == "query_url must be what stands before /api/v1/query");
   }
 }
 
@@ -279,6 +288,23 @@ TEST_CASE("an engine that refuses everything costs a bounded number of requests"
   CHECK(written.state == State::taken);
   CHECK(written.refused == 1000);
   CHECK(http.requests().size() <= 2 * EngineClient::kMostHalvings + 2);
+}
+
+TEST_CASE("samples that are too old for Prometheus cost themselves only") {
+  FakeHttp http;
+  http.otherwise = [](const OutboundRequest& request) {
+    for (const std::string& name : names_in(request)) {
+      if (name == "old") return FakeHttp::status(500, {}, "too old sample\n")(request);
+    }
+    return FakeHttp::status(204)(request);
+  };
+  const EngineClient client(engine_at("http://x"), http);
+  const std::vector<LabeledSamples> series = {series_named("a", 1), series_named("old", 1),
+                                              series_named("b", 1)};
+  const EngineWrite written = client.write(series, nullptr);
+  CHECK(written.state == State::taken);
+  CHECK(written.refused == 1);
+  CHECK(written.why.find("too old sample") != std::string::npos);
 }
 
 TEST_CASE("what may pass is tried again later, what a person must mend as well") {

@@ -34,6 +34,14 @@ TEST_CASE("what an answer to remote write means") {
     check(status, WriteVersion::v2, SendVerdict::as_version_1);
 }
 
+TEST_CASE("a sample that Prometheus calls too old is dropped, whatever the status says") {
+  OutboundResponse response = write_answer(500);
+  response.body = "too old sample\n";
+  CHECK(judge_write_answer(response, WriteVersion::v1, false) == SendVerdict::dropped);
+  response.body = "storage is not ready";
+  CHECK(judge_write_answer(response, WriteVersion::v1, false) == SendVerdict::again);
+}
+
 TEST_CASE("only who says what was written has understood 2.0") {
   for (const char* what : {"samples", "histograms", "exemplars"}) {
     const auto response =
