@@ -73,6 +73,7 @@ Result<void> ConnectedAgent::define(std::vector<SeriesDef> series) {
     return Error{"the server's store takes no new series now; try again later"};
   }
   series_ = std::make_shared<const std::vector<SeriesId>>(std::move(ids));
+  parts_.counters.left_out_series += left_out_ - left_out_before;
   if (left_out_ > left_out_before && may_log()) {
     log::warning(
         "the host has more series than the server takes of one host; these are not kept",
@@ -97,6 +98,18 @@ std::string ConnectedAgent::excess(const EncodedBatch& batch, BatchFault& fault)
   fault = BatchFault::malformed;
   if (batch.slots > records_.size()) return "the batch uses series that were never named";
   return "";
+}
+
+std::uint32_t ConnectedAgent::left_out_of(const DecodedBatch& batch) const {
+  if (left_out_ == 0) return 0;
+  std::uint32_t all = 0;
+  for (Slot slot = 0; slot < batch.slots; ++slot) {
+    if ((*series_)[slot] != SeriesId{}) continue;
+    for (std::size_t tick = 0; tick < batch.ticks(); ++tick) {
+      all += batch.present[batch.at(slot, tick)];
+    }
+  }
+  return all;
 }
 
 void ConnectedAgent::look_at_time(const EncodedBatch& batch) {

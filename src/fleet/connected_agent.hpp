@@ -21,6 +21,8 @@ namespace volta {
 // What all sessions count together.
 struct IngestCounters {
   std::atomic<std::uint64_t> samples{0};
+  std::atomic<std::uint64_t> left_out_series{0};   // beyond the limit of their host
+  std::atomic<std::uint64_t> left_out_samples{0};  // theirs
   std::atomic<std::uint64_t> accepted{0};
   std::atomic<std::uint64_t> duplicate{0};
   std::atomic<std::uint64_t> refused{0};
@@ -73,6 +75,8 @@ class ConnectedAgent {
   // Empty: the batch may go on to the decoder.
   std::string excess(const EncodedBatch& batch, BatchFault& fault) const;
   void look_at_time(const EncodedBatch& batch);
+  // How many of its values are of series beyond the limits.
+  [[nodiscard]] std::uint32_t left_out_of(const DecodedBatch& batch) const;
   // True at most once a minute: what an agent can cause at will must not fill the log.
   bool may_log();
 

@@ -137,10 +137,11 @@ std::shared_ptr<RunFeed> Ingest::feed(HostId host, const RunId& run) {
   std::weak_ptr<RunFeed>& kept = feeds_[{host, run}];
   std::shared_ptr<RunFeed> feed = kept.lock();
   if (!feed) {
-    const auto count = [counters = counters_](RunFeed::Outcome outcome, std::uint32_t points) {
+    const auto count = [counters = counters_](RunFeed::Outcome outcome, RunFeed::Points points) {
       if (outcome == RunFeed::Outcome::committed) {
         ++counters->accepted;
-        counters->samples += points;
+        counters->samples += points.kept;
+        counters->left_out_samples += points.left_out;
       } else {
         ++counters->put_off;
       }
@@ -162,6 +163,8 @@ std::shared_ptr<HostLimits> Ingest::limits(HostId host) {
 void Ingest::append_to(std::vector<MetricFamily>& families) const {
   const IngestCounters& c = *counters_;
   add(families, metrics::server_samples_total, "", {{"", &c.samples}});
+  add(families, metrics::server_left_out_series_total, "", {{"", &c.left_out_series}});
+  add(families, metrics::server_left_out_samples_total, "", {{"", &c.left_out_samples}});
   add(families, metrics::server_batches_total, "outcome",
       {{"accepted", &c.accepted},
        {"duplicate", &c.duplicate},

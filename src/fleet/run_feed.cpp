@@ -147,13 +147,13 @@ void RunFeed::hold(FeedOwner owner, std::uint64_t seq, std::chrono::milliseconds
   last_pushed_ = seq;
 }
 
-void RunFeed::accept(FeedOwner owner, JournalEntry entry, std::shared_ptr<const KeyValues> key,
-                     PushDone done) {
+void RunFeed::accept(FeedOwner owner, JournalEntry entry, std::uint32_t left_out,
+                     std::shared_ptr<const KeyValues> key, PushDone done) {
   entry.host = host_;
   entry.run = run_;
   Pending pending;
   pending.seq = entry.batch.seq;
-  pending.points = entry.batch.points;
+  pending.points = {entry.batch.points - left_out, left_out};
   pending.hash = sha256(entry.batch.payload);
   pending.done.push_back(std::move(done));
   std::vector<Pending> off;

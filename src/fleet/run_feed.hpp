@@ -58,8 +58,13 @@ class RunFeed : public std::enable_shared_from_this<RunFeed> {
     std::shared_ptr<const KeyValues> key;
   };
   enum class Outcome : std::uint8_t { committed, put_off };
+  // The values of a batch.
+  struct Points {
+    std::uint32_t kept = 0;
+    std::uint32_t left_out = 0;  // of series beyond the limits: nobody reads them again
+  };
   // Told once of each accepted batch, on the journal's thread or within accept() or take_over().
-  using Listener = std::function<void(Outcome, std::uint32_t points)>;
+  using Listener = std::function<void(Outcome, Points)>;
 
   RunFeed(Journal& journal, HostId host, const RunId& run, Listener listener);
 
@@ -73,9 +78,9 @@ class RunFeed : public std::enable_shared_from_this<RunFeed> {
   // Puts off everything until the agent begins again. `seq`: of the batch that must come again.
   void hold(FeedOwner owner, std::uint64_t seq, std::chrono::milliseconds pause);
   // Takes a batch for which check() said `fresh`. Sets the host, run and `done` of `entry`. `key`:
-  // the keyframe's values if the batch is one.
-  void accept(FeedOwner owner, JournalEntry entry, std::shared_ptr<const KeyValues> key,
-              PushDone done);
+  // the keyframe's values if the batch is one. `left_out`: see Points.
+  void accept(FeedOwner owner, JournalEntry entry, std::uint32_t left_out,
+              std::shared_ptr<const KeyValues> key, PushDone done);
 
  private:
   struct Keyframe {
@@ -86,7 +91,7 @@ class RunFeed : public std::enable_shared_from_this<RunFeed> {
   struct Pending {
     std::uint64_t seq = 0;
     Sha256 hash{};
-    std::uint32_t points = 0;
+    Points points;
     Keyframe keyframe;  // in force after it
     std::vector<PushDone> done;
   };

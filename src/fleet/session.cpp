@@ -128,8 +128,9 @@ void HostSession::store(EncodedBatch batch, const RunFeed::Check& check, PushDon
     }
   }
   auto key = keyframe ? std::make_shared<const KeyValues>(key_values(*entry.decoded)) : nullptr;
+  const std::uint32_t left_out = agent_->left_out_of(*entry.decoded);
   entry.batch = std::move(batch);
-  feed_->accept(owner_, std::move(entry), std::move(key), std::exchange(done, nullptr));
+  feed_->accept(owner_, std::move(entry), left_out, std::move(key), std::exchange(done, nullptr));
 }
 
 void HostSession::refuse(const EncodedBatch& batch, BatchFault fault, const std::string& text,

@@ -411,6 +411,9 @@ TEST_CASE("a restart of the server does not let a host go past its limit") {
   REQUIRE(f.session->define({test::gauge("m2")}));
   CHECK(f.push(f.next(3)).durable_seq == 2);
   CHECK(ids_of_newest(f.journal) == std::vector<std::uint32_t>{1, 2, 0});
+  CHECK(f.metric("volta_server_left_out_series_total") == 1);
+  CHECK(f.metric("volta_server_left_out_samples_total") == 1);
+  CHECK(f.metric("volta_server_samples_total") == 4);
   // What the store has deleted counts no more once the host comes anew.
   stored.records.pop_back();
   f.session.reset();
@@ -419,6 +422,9 @@ TEST_CASE("a restart of the server does not let a host go past its limit") {
   f.encoder.force_keyframe();
   CHECK(f.push(f.next(3)).durable_seq == 3);
   CHECK(ids_of_newest(f.journal) == std::vector<std::uint32_t>{1, 2, 3});
+  CHECK(f.metric("volta_server_left_out_series_total") == 1);
+  CHECK(f.metric("volta_server_left_out_samples_total") == 1);
+  CHECK(f.metric("volta_server_samples_total") == 7);
 }
 
 TEST_CASE("one series in ever new forms is limited too") {

@@ -24,7 +24,7 @@ struct FeedFixture {
   int committed = 0;
   int put_off = 0;
   std::shared_ptr<RunFeed> feed = std::make_shared<RunFeed>(
-      journal, kHost, test::kRun, [this](RunFeed::Outcome outcome, std::uint32_t) {
+      journal, kHost, test::kRun, [this](RunFeed::Outcome outcome, RunFeed::Points) {
         ++(outcome == RunFeed::Outcome::committed ? committed : put_off);
       });
   FeedOwner owner = feed->take_over();
@@ -45,7 +45,7 @@ struct FeedFixture {
       decoded.present = {1};
       entry.decoded = std::make_shared<const DecodedBatch>(decoded);
       const bool keyframe = b.seq == b.key_seq;
-      feed->accept(owner, std::move(entry),
+      feed->accept(owner, std::move(entry), 0,
                    keyframe ? std::make_shared<const KeyValues>(KeyValues{b.seq}) : nullptr,
                    std::move(done));
     }
@@ -222,8 +222,8 @@ TEST_CASE("listeners are to hear of a batch once, also when it is sent again") {
 TEST_CASE("a feed goes on from what the journal has") {
   FeedFixture f;
   f.journal.runs[{kHost, RunId{9}}] = {41, sha256(batch(41).payload), 40, {5, 6}};
-  const auto feed =
-      std::make_shared<RunFeed>(f.journal, kHost, RunId{9}, [](RunFeed::Outcome, std::uint32_t) {});
+  const auto feed = std::make_shared<RunFeed>(f.journal, kHost, RunId{9},
+                                              [](RunFeed::Outcome, RunFeed::Points) {});
   f.feed = feed;
   f.owner = feed->take_over();
   CHECK(feed->durable_seq() == 41);
