@@ -17,6 +17,7 @@ namespace {
 
 // A wait ends early when something changes, so this is only a bound.
 constexpr std::chrono::nanoseconds kLongestPoolWait = std::chrono::seconds(30);
+constexpr std::chrono::hours kTroubleToldEvery{1};
 
 void retire_source(ScrapeSource& source, std::int64_t time_ms) {
   try {
@@ -220,17 +221,25 @@ void ScrapePool::scrape(Lock& lock, Id id) {
   lock.lock();
 }
 
+// When trouble begins, when it becomes another (up or not), when it ends, and once an hour while it
+// lasts. Not whenever its text changes: that has milliseconds and bytes in it.
+void ScrapePool::tell(Item& item, const ScrapeOutcome& outcome) const {
+  const ScrapeTarget& target = item.target;
+  const auto now = clock_.monotonic();
+  const std::string where = target.url.substr(0, target.url.find('?'));
+  const auto health = outcome.up ? ScrapeTarget::Health::up : ScrapeTarget::Health::down;
+  if (outcome.why.empty()) {
+    if (item.told_at) log::info("a scrape target is well again", {{"target", where}});
+    item.told_at.reset();
+  } else if (!item.told_at || health != target.health || now - *item.told_at >= kTroubleToldEvery) {
+    log::warning("a scrape went wrong", {{"target", where}, {"why", outcome.why}});
+    item.told_at = now;
+  }
+}
+
 void ScrapePool::record(Item& item, const ScrapeOutcome& outcome, std::int64_t time_ms) {
   ScrapeTarget& target = item.target;
-  if (outcome.why != target.last_error) {
-    if (outcome.why.empty()) {
-      log::info("a scrape target is well again",
-                {{"target", target.url.substr(0, target.url.find('?'))}});
-    } else {
-      log::warning("a scrape went wrong",
-                   {{"target", target.url.substr(0, target.url.find('?'))}, {"why", outcome.why}});
-    }
-  }
+  tell(item, outcome);
   target.health = outcome.up ? ScrapeTarget::Health::up : ScrapeTarget::Health::down;
   target.last_error = outcome.why;
   target.last_scrape_ms = time_ms;

@@ -67,6 +67,7 @@ class ScrapePool final : public ScrapeTargets, public SelfMetrics {
     std::uint64_t hash = 0;
     std::optional<std::size_t> job;  // place in jobs_; empty: came by add(), and is not shown
     std::shared_ptr<ScrapeSource> source;
+    std::optional<std::chrono::nanoseconds> told_at{};  // trouble that lasts was last logged
   };
   using Id = ScrapeSchedule::Id;
   using Lock = std::unique_lock<std::mutex>;
@@ -79,6 +80,7 @@ class ScrapePool final : public ScrapeTargets, public SelfMetrics {
   void schedule(Item item);
   void scrape(Lock& lock, Id id);
   void record(Item& item, const ScrapeOutcome& outcome, std::int64_t time_ms);
+  void tell(Item& item, const ScrapeOutcome& outcome) const;
   void add_worker();
   void add_helper();  // unless the system has no more threads
   [[nodiscard]] bool slow_allowed() const;

@@ -5,7 +5,9 @@
 #include <utility>
 
 #include <catch2/catch.hpp>
+#include <fcntl.h>
 #include <pthread.h>
+#include <unistd.h>
 
 #include "fake_http.hpp"
 #include "fake_sink.hpp"
@@ -67,6 +69,67 @@ TEST_CASE("targets are asked once an interval, and shown with how it went") {
   CHECK(value("volta_scrapes_total", {{"outcome", "up"}}) == 5);
   CHECK(value("volta_scrapes_total", {{"outcome", "down"}}) == 5);
   CHECK(value("volta_scrapes_missed_total", {}) == 0);
+}
+
+// What the process writes to stderr while it lives.
+class Stderr {
+ public:
+  Stderr() : before_(::dup(2)) {
+    const int file =
+        ::open((dir_.path() / "log").c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    REQUIRE(before_ >= 0);
+    REQUIRE(file >= 0);
+    REQUIRE(::dup2(file, 2) == 2);
+    ::close(file);
+  }
+  Stderr(const Stderr&) = delete;
+  Stderr& operator=(const Stderr&) = delete;
+  ~Stderr() {
+    ::dup2(before_, 2);
+    ::close(before_);
+  }
+  std::size_t lines(const std::string& with) const {
+    std::ifstream in(dir_.path() / "log");
+    std::size_t count = 0;
+    for (std::string line; std::getline(in, line);) count += line.find(with) != std::string::npos;
+    return count;
+  }
+
+ private:
+  const test::TempDir dir_;
+  const int before_;
+};
+
+TEST_CASE("trouble that lasts is logged once an hour, whatever the numbers in its text") {
+  const Stderr log;
+  test::FakeClock clock;
+  FakeHttp http;
+  test::FakeSink sink;
+  int asked = 0;
+  bool well = false;
+  http.otherwise = [&](const OutboundRequest& request) {
+    ++asked;
+    return well ? FakeHttp::text("a 1\n")(request) : FakeHttp::status(500 + asked % 90)(request);
+  };
+  ScrapePool pool({pool_job({"odd:1"}, milliseconds(60'000))}, http, sink, clock);
+  const auto run = [&](int minutes) {
+    for (int i = 0; i < minutes * 60; ++i) {
+      while (pool.turn()) {
+      }
+      clock.advance(milliseconds(1'000));
+    }
+  };
+  run(50);
+  CHECK(asked > 40);
+  CHECK(log.lines("a scrape went wrong") == 1);
+  run(30);
+  CHECK(log.lines("a scrape went wrong") == 2);
+  well = true;
+  run(5);
+  CHECK(log.lines("a scrape target is well again") == 1);
+  well = false;
+  run(5);
+  CHECK(log.lines("a scrape went wrong") == 3);
 }
 
 TEST_CASE("targets of files come and go while the pool runs") {
