@@ -33,10 +33,7 @@ Declined format_refusal(const FormatRefusal& refusal) {
 
 using Headers = std::vector<std::pair<std::string, std::string>>;
 
-// A sender of 2.0 takes an answer without these for that of a server that only knows 1.0; of a
-// request that is refused in part, anybody may want to know.
-Headers written_headers(const RemoteWriteBatch& batch, std::size_t samples, bool in_part) {
-  if (!batch.version_2 && !in_part) return {};
+Headers written_headers(std::size_t samples) {
   return {{"X-Prometheus-Remote-Write-Samples-Written", std::to_string(samples)},
           {"X-Prometheus-Remote-Write-Histograms-Written", "0"},
           {"X-Prometheus-Remote-Write-Exemplars-Written", "0"}};
@@ -61,7 +58,9 @@ Reply store_batch(SampleSink& sink, const RemoteWriteBatch& batch) {
   if (!batch.samples.series.empty()) outcome = sink.write_keyed(batch.samples);
   const bool in_part =
       batch.refused + batch.refused_empty + outcome.refused + outcome.refused_empty > 0;
-  const Headers headers = written_headers(batch, outcome.written, in_part);
+  // A sender of 2.0 takes an answer without these for that of a server that only knows 1.0; of a
+  // request that is refused in part, anybody may want to know.
+  const Headers headers = batch.version_2 || in_part ? written_headers(outcome.written) : Headers{};
   if (outcome.state == WriteState::busy) {
     return with_headers(
         come_again("unavailable", outcome.why.empty()
@@ -86,13 +85,19 @@ Reply store_batch(SampleSink& sink, const RemoteWriteBatch& batch) {
 Reply remote_write(PrometheusContext& context, const Call& call) {
   const PrometheusParts& parts = context.parts;
   if (parts.sink == nullptr || parts.formats == nullptr) return not_here("remote write receiver");
+  // Also where nothing of the request is read.
+  const Headers nothing_written =
+      parts.formats->announces_write_2(headers_of(call.request)) ? written_headers(0) : Headers{};
   // Before anything is uncompressed: that is where the memory goes.
   const auto place = context.writes.enter(kWritePatience);
   if (std::holds_alternative<QueryGate::Refusal>(place)) {
-    return come_again("unavailable", "too many remote writes at once; try again");
+    return with_headers(come_again("unavailable", "too many remote writes at once; try again"),
+                        nothing_written);
   }
   const auto decoded = parts.formats->decode_write(headers_of(call.request), call.request.body);
-  if (const auto* refusal = std::get_if<FormatRefusal>(&decoded)) return format_refusal(*refusal);
+  if (const auto* refusal = std::get_if<FormatRefusal>(&decoded)) {
+    return with_headers(format_refusal(*refusal), nothing_written);
+  }
   return store_batch(*parts.sink, std::get<RemoteWriteBatch>(decoded));
 }
 

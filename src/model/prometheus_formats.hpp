@@ -57,6 +57,8 @@ class PrometheusFormats {
   // `warnings` if there are any.
   [[nodiscard]] virtual std::string query_answer(const QueryAnswer& answer) const = 0;
 
+  // Whether the headers announce a request of remote write 2.0, whatever becomes of it.
+  [[nodiscard]] virtual bool announces_write_2(const RemoteBodyHeaders& headers) const = 0;
   // Remote write 1.0 and 2.0.
   [[nodiscard]] virtual std::variant<RemoteWriteBatch, FormatRefusal> decode_write(
       const RemoteBodyHeaders& headers, std::string_view body) const = 0;

@@ -70,6 +70,10 @@ std::string PrometheusWireFormats::query_answer(const QueryAnswer& answer) const
   return query_answer_json(answer);
 }
 
+bool PrometheusWireFormats::announces_write_2(const RemoteBodyHeaders& headers) const {
+  return announced_write_version(headers.content_type, headers.write_version) == WriteVersion::v2;
+}
+
 std::variant<RemoteWriteBatch, FormatRefusal> PrometheusWireFormats::decode_write(
     const RemoteBodyHeaders& headers, std::string_view body) const {
   const auto version = announced_write_version(headers.content_type, headers.write_version);

@@ -20,6 +20,7 @@ class PrometheusWireFormats final : public PrometheusFormats {
   explicit PrometheusWireFormats(const WriteLimits& write = {}, const ReadLimits& read = {});
 
   [[nodiscard]] std::string query_answer(const QueryAnswer& answer) const override;
+  [[nodiscard]] bool announces_write_2(const RemoteBodyHeaders& headers) const override;
   // Content types as remote_write.hpp has them; what a block declares beyond the limits is
   // too_large before anything is uncompressed.
   [[nodiscard]] std::variant<RemoteWriteBatch, FormatRefusal> decode_write(

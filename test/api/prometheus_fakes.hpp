@@ -270,6 +270,9 @@ class FakeFormats final : public PrometheusFormats {
     for (const std::string& warning : answer.warnings) out << " (" << warning << ')';
     return out.str();
   }
+  bool announces_write_2(const RemoteBodyHeaders& headers) const override {
+    return headers.content_type.find("v2") != std::string_view::npos;
+  }
   std::variant<RemoteWriteBatch, FormatRefusal> decode_write(const RemoteBodyHeaders& headers,
                                                              std::string_view body) const override {
     using Kind = FormatRefusal::Kind;
@@ -282,7 +285,7 @@ class FakeFormats final : public PrometheusFormats {
     RemoteWriteBatch batch;
     in >> word >> samples >> batch.refused >> batch.refused_empty;
     if (word != "write") return FormatRefusal{Kind::malformed, "snappy: corrupt input"};
-    batch.version_2 = headers.content_type.find("v2") != std::string_view::npos;
+    batch.version_2 = announces_write_2(headers);
     if (batch.refused + batch.refused_empty > 0) batch.why = "a label name is empty";
     if (samples > 0) {
       KeyedSamples& columns = batch.samples;

@@ -67,6 +67,31 @@ TEST_CASE("remote write answers by what became of the samples") {
   CHECK(house.sink.writes == 5);
 }
 
+TEST_CASE("a request of remote write 2.0 that is refused whole says that nothing was written") {
+  const auto check = [](PrometheusHouse& house, const HttpRequest& asked, int status) {
+    const HttpResponse response = house.api.handle(asked);
+    INFO(asked.body);
+    CHECK(response.status == status);
+    for (const char* what : {"Samples", "Histograms", "Exemplars"}) {
+      CHECK(header_of(response, std::string("X-Prometheus-Remote-Write-") + what + "-Written") ==
+            (asked.header("content-type") == "v2" ? "0" : ""));
+    }
+  };
+  for (const char* type : {"v2", "application/x-protobuf"}) {
+    PrometheusHouse house;
+    check(house, write_request("nonsense", type), 400);
+    check(house, write_request("huge", type), 413);
+    HttpRequest plain = as_admin(request("POST", "/prometheus/api/v1/write"));
+    plain.body = "write 1 0";
+    check(house, with(std::move(plain), "content-type", type), 415);
+    PrometheusHouse full([](PrometheusParts& parts) {
+      parts.most_writes = 0;
+      parts.most_waiting_writes = 0;
+    });
+    check(full, write_request("write 3 0", type), 503);
+  }
+}
+
 TEST_CASE("a store that cannot take a write says whether to come again") {
   PrometheusHouse house;
   const auto check = [&](const WriteOutcome& outcome, int status, const std::string& body,

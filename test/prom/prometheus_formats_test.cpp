@@ -76,6 +76,9 @@ TEST_CASE("series without key or samples are counted") {
   const std::string message("\x22\x00\x22\x02up\x2A\x04\x0A\x02\x01\x07", 12);
   const auto decoded =
       PrometheusWireFormats().decode_write({kV2, "snappy", "2.0.0"}, snappy_compress(message));
+  CHECK(PrometheusWireFormats().announces_write_2({kV2, "zstd", ""}));
+  CHECK_FALSE(PrometheusWireFormats().announces_write_2({"application/x-protobuf", "", "2.0.0"}));
+  CHECK_FALSE(PrometheusWireFormats().announces_write_2({"text/plain", "", "2.0.0"}));
   const auto& batch = std::get<RemoteWriteBatch>(decoded);
   CHECK(batch.refused == 0);
   CHECK(batch.refused_empty == 1);
