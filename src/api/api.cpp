@@ -73,7 +73,9 @@ Api::Api(ApiParts parts, ApiSettings settings, const AccessSettings& access)
 std::vector<std::string> Api::asking_posts() {
   std::vector<std::string> paths;
   for (const std::string_view name :
-       {"query", "query_range", "query_exemplars", "series", "labels", "format_query", "read"}) {
+       {"query", "query_range", "query_exemplars", "series", "labels", "format_query", "read",
+        "metadata", "rules", "targets", "alerts", "alertmanagers", "status/buildinfo",
+        "status/config", "status/flags", "sd/prometheus"}) {
     paths.push_back("/prometheus/api/v1/" + std::string(name));
   }
   return paths;

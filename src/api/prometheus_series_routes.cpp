@@ -227,7 +227,7 @@ void add_prometheus_series_routes(Router& router, PrometheusContext& context) {
       [&](const Call& call, PrometheusParameters& given, const Deadline& deadline) {
         return label_values(context, call.id, given, deadline);
       });
-  add("/prometheus/api/v1/metadata", Asked::by_get,
+  add("/prometheus/api/v1/metadata", Asked::by_get_and_form,
       [&](const Call&, PrometheusParameters& given, const Deadline& deadline) {
         return metadata(given, deadline);
       });

@@ -160,7 +160,7 @@ Reply service_discovery(const ApiParts& parts, const PrometheusParameters& given
 void add_prometheus_status_routes(Router& router, PrometheusContext& context) {
   const auto add = [&](std::string_view pattern, auto answer) {
     add_question(
-        router, pattern, Asked::by_get,
+        router, pattern, Asked::by_get_and_form,
         [answer](const Call&, PrometheusParameters& given) -> Reply { return answer(given); });
   };
   const auto fixed = [&](std::string_view pattern, const std::string& data) {

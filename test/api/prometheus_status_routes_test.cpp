@@ -32,6 +32,17 @@ TEST_CASE("what Prometheus' clients ask about the server") {
                success(R"({"activeAlertmanagers":[],"droppedAlertmanagers":[]})"));
 }
 
+TEST_CASE("what is asked of the server may come as a form, too") {
+  PrometheusHouse house;
+  for (const char* what : {"metadata", "status/buildinfo", "rules", "targets"}) {
+    const HttpResponse got = house.api.handle(v1(what));
+    CHECK(got.status == 200);
+    check_status(house, form_post(std::string("/prometheus/api/v1/") + what, ""), 200, got.body);
+  }
+  // The form is read, and not only let in.
+  CHECK(house.api.handle(form_post("/prometheus/api/v1/metadata", "limit=x")).status == 400);
+}
+
 TEST_CASE("targets as the scraper knows them") {
   PrometheusHouse house;
   check_status(house, v1("targets"), 200, success(R"({"activeTargets":[],"droppedTargets":[]})"));
