@@ -105,7 +105,7 @@ void ForeignReading::Gathered::add(const OpenPack& open, const PackEntry& entry,
   if (wanted == ids_.end() || *wanted != entry.series) return;
   const auto samples = reader_.doubles(open.pack, entry, column_bytes(open, entry), 0);
   if (!samples) {
-    bad.report(open.row, samples.error().text);
+    bad.report_column(open.row, entry.series, samples.error().text);
     return;
   }
   const auto times = samples->times_ms;

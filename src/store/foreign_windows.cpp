@@ -65,7 +65,7 @@ void add_tier_packs(ReaderPool::Lease& lease, BadPacks& bad, const WindowsAsked&
         for (std::size_t i = 0; i < series.size(); ++i) {
           if (series[i] < open.row.first_series || series[i] > open.row.last_series) continue;
           if (!reader.read(open, series[i])) {
-            bad.report(open.row, reader.problem().text);
+            bad.report_column(open.row, series[i], reader.problem().text);
           } else if (reader.windows().size() > 0) {
             if (windows[i].empty()) windows[i].reserve(asked.ends, tier_step_ms(asked.tier));
             windows[i].put(reader.windows(), open.row.accepted, asked.ends, open.row.span_ms);

@@ -181,6 +181,7 @@ bool PackMerger::look_at(const Period& period, bool everything, std::uint64_t& b
   const std::vector<PackRow> rows = rows_of(period, before);
   if (before > kMostBytes || !is_worth_it(period, rows, everything)) return true;
   const std::vector<NewPack> packs = merged(period, rows);
+  if (met_broken_) return true;
   bool written = false;
   parts_.writer.call([&](Connection& connection) {
     written = false;
@@ -215,8 +216,9 @@ std::vector<NewPack> PackMerger::merged(const Period& period, const std::vector<
       1 + samples / (period.tier == Tier::raw ? kMergedSamplesAtOnce : kMergedWindowsAtOnce);
   const std::int64_t series_of_go = 1 + (last - first) / goes;
   std::vector<NewPack> packs;
+  met_broken_ = false;
   PackSink sink(parts_.workshop, like, packs);
-  for (std::int64_t from = first; from <= last; from += series_of_go) {
+  for (std::int64_t from = first; from <= last && !met_broken_; from += series_of_go) {
     const SeriesId least{static_cast<std::uint32_t>(from)};
     const SeriesId most{static_cast<std::uint32_t>(std::min(from + series_of_go - 1, last))};
     if (period.tier == Tier::raw) {
@@ -226,6 +228,7 @@ std::vector<NewPack> PackMerger::merged(const Period& period, const std::vector<
     }
   }
   sink.finish();
+  if (met_broken_) packs.clear();
   return packs;
 }
 
@@ -239,7 +242,8 @@ void PackMerger::merge_samples(const Period& period, PackSink& sink, SeriesId fi
       if (entry.series < first || entry.series > last) continue;
       const auto samples = parts_.workshop.reader.raw(open.pack, entry, column_bytes(open, entry));
       if (!samples) {
-        parts_.bad.report(open.row, samples.error().text);
+        parts_.bad.report_column(open.row, entry.series, samples.error().text);
+        met_broken_ = true;
         continue;
       }
       if (types.emplace(entry.series, entry.type).second) {
@@ -276,7 +280,8 @@ void PackMerger::merge_windows(const Period& period, PackSink& sink, SeriesId fi
       if (entry.series < first || entry.series > last || entry.series == before) continue;
       before = entry.series;
       if (!reader.read(open, entry.series)) {
-        parts_.bad.report(open.row, reader.problem().text);
+        parts_.bad.report_column(open.row, entry.series, reader.problem().text);
+        met_broken_ = true;
         continue;
       }
       Merged& merged = all[entry.series];

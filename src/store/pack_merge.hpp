@@ -1,6 +1,8 @@
 // Few long packs out of many short ones: six hours of the minute tier; a day, then thirty days of
 // the hour tier; an hour of samples that came in several goes. Answers stay the same, only bytes
-// and reads become fewer. The sealer's thread.
+// and reads become fewer. What lies beside a broken column stays as it is: merged, it would hide
+// that something is missing, or take the place of what is older than the column and newer than
+// itself. The sealer's thread.
 //
 // Looked at is what got packs since the last look, by the rows alone; packs are read to be merged.
 #pragma once
@@ -56,6 +58,7 @@ class PackMerger {
   bool look_at(const Period& period, bool everything, std::uint64_t& bytes);
   bool is_worth_it(const Period& period, const std::vector<PackRow>& rows, bool everything);
   void note_failure(const Period& period, const std::exception& failure);
+  // Empty: a source has a column that is broken.
   std::vector<NewPack> merged(const Period& period, const std::vector<PackRow>& rows);
   std::vector<PackRow> rows_of(const Period& period, std::int64_t& bytes);
   void merge_samples(const Period& period, PackSink& sink, SeriesId first, SeriesId last);
@@ -67,6 +70,7 @@ class PackMerger {
   std::int64_t seen_ = -1;  // packs up to this id; -1: none was looked for yet
   std::set<Period> open_;   // that got packs since they were looked at last
   std::map<Period, Retry> failed_;
+  bool met_broken_ = false;  // a column, in the merge at hand
 };
 
 }  // namespace volta

@@ -10,6 +10,8 @@ namespace volta {
 namespace {
 
 constexpr std::int64_t kPacksOfOneRead = 64;
+// Of broken columns that are told one by one; a disk that breaks more has said so by then.
+constexpr std::size_t kMostColumnsLogged = 10'000;
 
 std::int64_t row_number(HostId id) { return static_cast<std::uint32_t>(id); }
 std::int64_t row_number(SeriesId id) { return static_cast<std::uint32_t>(id); }
@@ -57,7 +59,7 @@ void BadPacks::report(const PackRow& row, const std::string& reason) {
     if (!known_.insert(row.id).second) return;
     fresh_.emplace(row.id, reason);
   }
-  ++met_;
+  ++packs_met_;
   log::error("a pack of the store is broken and is left out; the rest stays readable",
              {{"pack", row.id},
               {"tier", std::string(to_text(row.tier))},
@@ -65,6 +67,32 @@ void BadPacks::report(const PackRow& row, const std::string& reason) {
               {"end_ms", row.end_ms},
               {"samples", row.samples},
               {"reason", reason}});
+}
+
+void BadPacks::report_column(const PackRow& row, SeriesId series, const std::string& reason) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (row.tier == Tier::raw) with_columns_.try_emplace(row.id, WithColumns{row.end_ms, reason});
+    if (columns_.size() >= kMostColumnsLogged) return;
+    if (!columns_.emplace(row.id, series).second) return;
+  }
+  ++columns_met_;
+  log::error("a column of a pack of the store is broken and is left out; the rest stays readable",
+             {{"pack", row.id},
+              {"tier", std::string(to_text(row.tier))},
+              {"host", static_cast<std::uint32_t>(row.host)},
+              {"end_ms", row.end_ms},
+              {"series", static_cast<std::uint32_t>(series)},
+              {"reason", reason}});
+}
+
+std::map<std::int64_t, std::string> BadPacks::with_columns(std::int64_t end_ms) const {
+  const std::lock_guard lock(mutex_);
+  std::map<std::int64_t, std::string> found;
+  for (const auto& [id, pack] : with_columns_) {
+    if (pack.end_ms == end_ms) found.emplace(id, pack.reason);
+  }
+  return found;
 }
 
 bool BadPacks::known(std::int64_t id) const {

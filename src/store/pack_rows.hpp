@@ -11,6 +11,7 @@
 #include <set>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "model/time_series.hpp"
@@ -47,20 +48,35 @@ void insert_pack(Connection& connection, const NewPack& pack);
 // min_ms" and then what the caller likes.
 PackRow read_pack_row(const Query& query);
 
-// Packs that readers found broken, until the sealer moves them to `bad_pack`. Thread-safe.
+// What readers found broken. A pack whose head is broken is passed over until the sealer moves it
+// to `bad_pack`. Of one with a broken column only that column is left out, and it stays where it
+// is. Thread-safe.
 class BadPacks {
  public:
   void report(const PackRow& row, const std::string& reason);  // logs it the first time
+  // The same, but nothing more than this comes of it: whoever meets the column again leaves it out.
+  void report_column(const PackRow& row, SeriesId series, const std::string& reason);
+  // Whether it is a pack whose head is broken.
   [[nodiscard]] bool known(std::int64_t id) const;
   [[nodiscard]] std::map<std::int64_t, std::string> take();
   void give_back(const std::map<std::int64_t, std::string>& taken);  // they could not be moved
-  [[nodiscard]] std::uint64_t met() const { return met_; }
+  // Packs of samples of the window that columns were reported of, and why.
+  [[nodiscard]] std::map<std::int64_t, std::string> with_columns(std::int64_t end_ms) const;
+  [[nodiscard]] std::uint64_t met() const { return packs_met_ + columns_met_; }  // each once
+  [[nodiscard]] std::uint64_t packs_met() const { return packs_met_; }
 
  private:
   mutable std::mutex mutex_;
   std::set<std::int64_t> known_;
+  std::set<std::pair<std::int64_t, SeriesId>> columns_;  // that were logged
   std::map<std::int64_t, std::string> fresh_;
-  std::atomic<std::uint64_t> met_{0};
+  struct WithColumns {
+    std::int64_t end_ms = 0;
+    std::string reason;
+  };
+  std::map<std::int64_t, WithColumns> with_columns_;  // packs of samples
+  std::atomic<std::uint64_t> packs_met_{0};
+  std::atomic<std::uint64_t> columns_met_{0};
 };
 
 // Moves a pack out of the way; nothing happens if it is gone. The writer's.

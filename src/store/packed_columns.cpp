@@ -38,7 +38,7 @@ void PackedColumns::add(std::size_t column, const OpenPack& open, const PackEntr
                         std::int8_t scale, BadPacks& bad) {
   const auto bytes = PackReader::column_of(open.pack, entry, column_bytes(open, entry));
   if (!bytes) {
-    bad.report(open.row, bytes.error().text);
+    bad.report_column(open.row, entry.series, bytes.error().text);
     return;
   }
   if (rows_.empty() || rows_.back().id != open.row.id) rows_.push_back(open.row);
@@ -47,6 +47,7 @@ void PackedColumns::add(std::size_t column, const OpenPack& open, const PackEntr
   piece.length = static_cast<std::uint32_t>(bytes->size());
   piece.row = static_cast<std::uint32_t>(rows_.size() - 1);
   piece.times = times_index(open, entry);
+  piece.series = entry.series;
   piece.type = entry.type;
   piece.scale = scale;
   scratch_.bytes.insert(scratch_.bytes.end(), bytes->begin(), bytes->end());
@@ -93,7 +94,7 @@ PackedColumns::Samples PackedColumns::decode(std::size_t column, BadPacks& bad) 
     const auto ticks = scratch_.decoder.append_doubles(
         std::span(scratch_.bytes).subspan(piece.offset, piece.length), piece.type, piece.scale,
         times_[piece.times].count, scratch_.values);
-    if (!ticks) bad.report(rows_[piece.row], ticks.error().text);
+    if (!ticks) bad.report_column(rows_[piece.row], piece.series, ticks.error().text);
     counts_.push_back(scratch_.values.size() - before);
     add_times(place, piece, counts_.back(), ticks ? *ticks : std::span<const std::uint32_t>());
     if (before == 0 || before == scratch_.values.size()) continue;

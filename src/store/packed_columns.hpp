@@ -53,6 +53,7 @@ class PackedColumns {
     std::uint32_t length = 0;
     std::uint32_t row = 0;    // in rows_
     std::uint32_t times = 0;  // in times_
+    SeriesId series{};
     ValueType type = ValueType::int64;
     std::int8_t scale = 0;
   };

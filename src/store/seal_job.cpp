@@ -265,7 +265,7 @@ void SealJob::save_samples(std::size_t at_least) {
 }
 
 // Windows are made anew of all the hour's samples. Where these are gone, and the windows are not,
-// those take in what came.
+// those take in what came; where some of them are broken, it is joined with the windows.
 void SealJob::seal_tiers(const Columns& columns) {
   Ends ends;
   Columns stored;
@@ -273,6 +273,7 @@ void SealJob::seal_tiers(const Columns& columns) {
   Columns whole;
   if (has_raw_ && !lost_raw_) {
     stored = stored_samples(columns, ends);
+    leave_out_lost(stored, ends);
     whole = with_stored_samples(columns, stored);
     all = &whole;
   }
@@ -286,7 +287,13 @@ void SealJob::seal_tiers(const Columns& columns) {
     join_stored_windows(Tier::minute, minutes);
     join_stored_windows(Tier::hour, hours);
   } else if (has_tiers_) {
+    Windows lost_minutes = cut_lost(minutes);
+    Windows lost_hours = cut_lost(hours);
     take_in_windows(columns, stored, minutes, hours);
+    join_stored_windows(Tier::minute, lost_minutes);
+    join_stored_windows(Tier::hour, lost_hours);
+    minutes.merge(lost_minutes);
+    hours.merge(lost_hours);
   }
   for (const Tier tier : {Tier::minute, Tier::hour}) {
     PackSink sink(parts_.workshop, row(tier), sealed_.packs);
@@ -295,6 +302,32 @@ void SealJob::seal_tiers(const Columns& columns) {
     }
     sink.finish();
   }
+}
+
+// What is still there of their samples is less than the windows have counted.
+void SealJob::leave_out_lost(Columns& stored, Ends& minutes) const {
+  if (lost_.empty()) return;
+  for (auto& column : stored) {
+    if (!lost_column(column.series)) continue;
+    column.times_ms.clear();
+    column.raw.clear();
+  }
+  std::erase_if(minutes, [&](const auto& entry) { return lost_column(entry.first); });
+}
+
+// Those to which something came.
+SealJob::Windows SealJob::cut_lost(Windows& windows) const {
+  Windows lost;
+  if (lost_.empty()) return lost;
+  for (auto at = windows.begin(); at != windows.end();) {
+    if (!lost_column(at->first)) {
+      ++at;
+      continue;
+    }
+    if (at->second.size() > 0) lost.emplace(at->first, std::move(at->second));
+    at = windows.erase(at);
+  }
+  return lost;
 }
 
 SealJob::TierWindows SealJob::windows_of_all(const Columns& columns) const {
@@ -353,7 +386,7 @@ SealJob::Windows SealJob::stored_windows(Tier tier, const Windows& of) {
               parts_.bad, [&](const OpenPack& open) {
                 for (const auto& [series, fresh] : of) {
                   if (!reader.read(open, series)) {
-                    parts_.bad.report(open.row, reader.problem().text);
+                    parts_.bad.report_column(open.row, series, reader.problem().text);
                   } else {
                     merges[series].put(reader.windows(), open.row.accepted, ends, open.row.span_ms);
                   }
@@ -429,7 +462,8 @@ void SealJob::add_stored(SampleTable& table, Ends& minutes) {
       if (!column) continue;
       const auto samples = parts_.workshop.reader.raw(open.pack, entry, column_bytes(open, entry));
       if (!samples) {
-        parts_.bad.report(open.row, samples.error().text);
+        parts_.bad.report_column(open.row, entry.series, samples.error().text);
+        lost_.insert(known_.at(entry.series).kin);
         continue;
       }
       std::set<std::int64_t>& ends = minutes[entry.series];

@@ -97,6 +97,11 @@ class SealJob {
   [[nodiscard]] Columns stored_samples(const Columns& fresh, Ends& minutes);
   [[nodiscard]] Columns with_stored_samples(const Columns& fresh, const Columns& stored);
   void add_stored(SampleTable& table, Ends& minutes);
+  [[nodiscard]] bool lost_column(SeriesId series) const {
+    return lost_.contains(known_.at(series).kin);
+  }
+  void leave_out_lost(Columns& stored, Ends& minutes) const;
+  [[nodiscard]] Windows cut_lost(Windows& windows) const;
   [[nodiscard]] bool knows_broken();
   [[nodiscard]] bool has_tiers();
   [[nodiscard]] TierWindows windows_of_all(const Columns& columns) const;
@@ -113,10 +118,11 @@ class SealJob {
   const Parts parts_;
   const SealWindow window_;
   const std::unique_ptr<SealSource> source_;
-  bool has_raw_ = false;      // packs of samples of the window are there
-  bool lost_raw_ = false;     // and some were, but are broken
-  bool has_tiers_ = false;    // packs of the tiers reach into the window
-  std::vector<NewPack> raw_;  // not saved yet
+  bool has_raw_ = false;          // packs of samples of the window are there
+  bool lost_raw_ = false;         // and some were, but are broken
+  std::set<std::uint32_t> lost_;  // kins of which a pack has a column that is broken
+  bool has_tiers_ = false;        // packs of the tiers reach into the window
+  std::vector<NewPack> raw_;      // not saved yet
   std::size_t points_ = 0;
   std::vector<SeriesTable::Record> series_;  // variants are neighbours
   std::unordered_map<SeriesId, SealSource::Series> known_;

@@ -201,12 +201,16 @@ void Store::drop_sealed_samples(std::int64_t window_end_ms) {
   for (bool gone = false; !gone;) {
     parts_->writer->call([&](Connection& connection) {
       parts_->ages.note_archived(window_end_ms);
+      // What a broken column had is in no archive.
+      for (const auto& [id, reason] : parts_->bad.with_columns(window_end_ms)) {
+        quarantine(connection, id, reason, parts_->ages.believed_ms());
+      }
       gone = drop_sealed_window(connection, window_end_ms);
     });
   }
 }
 void Store::shrink() { parts_->writer->shrink(); }
-std::size_t Store::broken_packs() const { return parts_->bad.met(); }
+std::size_t Store::broken_packs() const { return parts_->bad.packs_met(); }
 void Store::close() {
   parts_->sealer->stop();
   parts_->writer->stop();

@@ -79,13 +79,12 @@ class TierRead {
   SeriesId last_{};
 };
 
-// The windows that the pack has of the series; what is wrong with it, if anything.
-std::optional<Error> add_pack(AskedSeries& series, TierColumnsReader& reader, const OpenPack& open,
-                              const WindowsAsked& asked) {
-  std::optional<Error> problem;
+// The windows that the pack has of the series.
+void add_pack(AskedSeries& series, TierColumnsReader& reader, const OpenPack& open,
+              const WindowsAsked& asked, BadPacks& bad) {
   for (std::size_t i = 0; i < series.variants.size(); ++i) {
     if (!reader.read(open, series.variants[i]->id)) {
-      problem = reader.problem();
+      bad.report_column(open.row, series.variants[i]->id, reader.problem().text);
       continue;
     }
     if (reader.windows().size() == 0) continue;
@@ -93,7 +92,6 @@ std::optional<Error> add_pack(AskedSeries& series, TierColumnsReader& reader, co
     if (windows.empty()) windows.reserve(asked.ends, tier_step_ms(asked.tier));
     windows.put(reader.windows(), open.row.accepted, asked.ends, open.row.span_ms);
   }
-  return problem;
 }
 
 void TierRead::add_packs(ReaderPool::Lease& lease, HostId host, const WindowsAsked& asked,
@@ -101,10 +99,7 @@ void TierRead::add_packs(ReaderPool::Lease& lease, HostId host, const WindowsAsk
   TierColumnsReader reader(lease.packs(), tier_step_ms(asked.tier), asked.fields);
   const PackRange range{asked.tier, host, asked.ends, first_, last_};
   visit_packs(*lease, range, bad, [&](const OpenPack& open) {
-    for (AskedSeries& series : asked_) {
-      const auto problem = add_pack(series, reader, open, asked);
-      if (problem) bad.report(open.row, problem->text);
-    }
+    for (AskedSeries& series : asked_) add_pack(series, reader, open, asked, bad);
   });
 }
 
