@@ -1,9 +1,11 @@
 """What the system refuses volta: descriptors, threads, file sizes, and files that a careless hand takes away."""
 import pathlib
+import re
 import resource
 import socket
 import subprocess
 import time
+import urllib.parse
 
 import lib
 from lib import Folder, Skip, Volta, get, request, run, wait_until
@@ -65,6 +67,23 @@ def case_threads_that_cannot_start_are_said():
             done = subprocess.run(["prlimit", f"--as={size << 20}", lib.BINARY, "local", "--listen", "127.0.0.1:0", "--data", str(folder / "d")],
                                   capture_output=True, text=True, timeout=30, check=False)
             assert done.returncode == 1 and "threads" in done.stderr, (size, done.returncode, done.stderr)
+
+
+def case_what_a_query_took_goes_back_to_the_system():
+    if "asan" in lib.BINARY or "tsan" in lib.BINARY:
+        raise Skip("sanitizers have a malloc of their own")
+    with Folder() as folder:
+        lines = "".join(f'card{{i="{i}"}} 1 {int(time.time())}\n' for i in range(100_000, 200_000))
+        (folder / "many.om").write_text("# TYPE card gauge\n" + lines + "# EOF\n")
+        run("import", "--data", folder / "d", folder / "many.om", timeout=60)
+        with local(folder / "d") as volta:
+            body = urllib.parse.urlencode({"query": 'label_join(card{i=~"1....."},"x","",' + ",".join(['"i"'] * 1500) + ")"})
+            answer = lib.raw(volta.port(), (f"POST /prometheus/api/v1/query HTTP/1.1\r\nHost: 127.0.0.1:{volta.port()}\r\nConnection: close\r\n"
+                                            f"Origin: http://127.0.0.1:{volta.port()}\r\nContent-Type: application/x-www-form-urlencoded\r\n"
+                                            f"Content-Length: {len(body)}\r\n\r\n{body}").encode(), wait=120)
+            assert b" 422 " in answer and b"needs more than 1024 MiB" in answer, answer[:500]
+            status_of = pathlib.Path(f"/proc/{volta.process.pid}/status")
+            wait_until("memory given back", lambda: int(re.search(r"VmRSS:\s+(\d+)", status_of.read_text())[1]) < 300_000)
 
 
 def case_what_is_in_the_way_of_the_socket_is_named():
