@@ -82,22 +82,22 @@ def samples(port, selector, until, key=None, prefix="/prometheus"):
 
 
 def wait_until_equal(what, mine, theirs, close=None):
-    """Until all of my samples are theirs too, and nothing else is; then how many there are."""
-    want = mine()
-    assert want, what
+    """Until all of my samples are theirs too, and nothing else is; then how many there are. Mine are asked for again each time: on a busy disk what was
+    taken is committed, and seen, later."""
+    assert mine(), what
     last = {}
 
     def same():
-        last["got"] = theirs()
-        return (close or (lambda a, b: a == b))(want, last["got"])
+        last["want"], last["got"] = mine(), theirs()
+        return (close or (lambda a, b: a == b))(last["want"], last["got"])
 
     try:
         wait_until(what, same, 40)
     except AssertionError:
-        got = last["got"]
+        want, got = last["want"], last["got"]
         wrong = [(dict(k), len(want.get(k, [])), len(got.get(k, []))) for k in want.keys() | got.keys() if want.get(k) != got.get(k)]
         raise AssertionError(f"{what}: {len(wrong)} of {len(want)} series differ (labels, samples here, there): {wrong[:5]}")
-    return sum(len(points) for points in want.values())
+    return sum(len(points) for points in last["want"].values())
 
 
 def sending(folder, exporter, *targets):

@@ -1,6 +1,7 @@
 """Whom volta asks by itself: exporters that it scrapes, text files that it reads, and what its configuration refuses."""
 import json
 import os
+import re
 import time
 
 from cases_prometheus import data, local, prometheus, values
@@ -192,7 +193,11 @@ def case_configuration_of_peers_is_checked():
         assert "hush" not in shown and "whisper" not in shown and "X-Key = (not shown)" in shown, shown
         init = run("config", "init", "--role", "server")
         assert "#[[scrape]]" in init and "#[[scrape.metric_relabel_configs]]" in init and "[query]" in init
-        code, _, err = run("config", "check", *configured(folder, init.replace("\n#", "\n").replace("\n ", "\n# "), "server"), "--role", "server", expected=None)
+        whole = init.replace("\n#", "\n").replace("\n ", "\n# ")
+        code, _, err = run("config", "check", *configured(folder, whole, "server"), "--role", "server", expected=None)
+        assert code == 3 and 'say store.engine = "prometheus"' in err, err
+        whole = re.sub(r"\n\[store\]\n.*?(?=\n\[)", "", whole, flags=re.DOTALL)
+        code, _, err = run("config", "check", *configured(folder, whole, "server"), "--role", "server", expected=None)
         assert code == 0, err
 
 
