@@ -35,6 +35,7 @@ class FaultDisk {
   void break_at(Fault fault, int n) {
     state().fault = fault;
     state().hits = 0;
+    state().writes = state().syncs = 0;
     state().left = n;
   }
   // Reads that touch this byte of a database fail.
@@ -45,11 +46,17 @@ class FaultDisk {
   }
   // How often it failed since break_at().
   [[nodiscard]] int hits() const { return state().hits; }
+  // How many operations of the fault's kind there were since break_at().
+  [[nodiscard]] int operations(Fault fault) const {
+    return of_syncs(fault) ? state().syncs : state().writes;
+  }
 
  private:
   struct State {
     std::atomic<int> left{0};  // 0: whole
     std::atomic<int> hits{0};
+    std::atomic<int> writes{0};
+    std::atomic<int> syncs{0};
     std::atomic<sqlite3_int64> bad_at{-1};  // of databases; -1: none
     std::atomic<Fault> fault{Fault::write_once};
   };
@@ -64,12 +71,15 @@ class FaultDisk {
   };
   static sqlite3_file* real(sqlite3_file* file) { return reinterpret_cast<File*>(file)->real(); }
 
+  static bool of_syncs(Fault fault) {
+    return fault == Fault::sync_once || fault == Fault::sync_for_good;
+  }
   static int fails(bool sync) {
     State& now = state();
+    ++(sync ? now.syncs : now.writes);
     if (now.left == 0) return SQLITE_OK;
     const Fault fault = now.fault;
-    const bool of_syncs = fault == Fault::sync_once || fault == Fault::sync_for_good;
-    if (of_syncs != sync) return SQLITE_OK;
+    if (of_syncs(fault) != sync) return SQLITE_OK;
     const bool once = fault == Fault::write_once || fault == Fault::sync_once;
     const int left = now.left;
     if (left > 1) {
