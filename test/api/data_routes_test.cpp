@@ -7,6 +7,7 @@
 #include "api/parameters.hpp"
 #include "api/prometheus_fakes.hpp"
 #include "model/query_string.hpp"
+#include "support/seed.hpp"
 
 namespace volta::test {
 namespace {
@@ -174,7 +175,7 @@ TEST_CASE("the step for a number of points") {
   check(3'600'000, 600, 10'000);
   check(86'400'000, 600, 300'000);
   check(0, 2, 1000);
-  const auto seed = std::random_device{}();
+  const auto seed = test::random_seed();
   INFO("seed " << seed);
   std::mt19937_64 random(seed);
   for (int i = 0; i < 2000; ++i) {

@@ -7,6 +7,7 @@
 #include <catch2/catch.hpp>
 
 #include "base/error.hpp"
+#include "support/seed.hpp"
 
 using namespace volta;
 
@@ -74,7 +75,7 @@ std::map<std::string, std::vector<std::int64_t>> walk_all(NarrowDoor& door, Time
 }  // namespace
 
 TEST_CASE("an export reads each sample once and in order, however much an answer may hold") {
-  const auto seed = std::random_device{}();
+  const auto seed = test::random_seed();
   CAPTURE(seed);
   std::mt19937_64 random(seed);
   std::map<std::string, std::vector<std::int64_t>> times;

@@ -8,6 +8,8 @@
 
 #include <catch2/catch.hpp>
 
+#include "support/seed.hpp"
+
 using namespace volta;
 
 namespace {
@@ -71,7 +73,7 @@ TEST_CASE("what is no JSON line of a series is refused") {
 }
 
 TEST_CASE("JSON lines keep every bit of a number") {
-  const auto seed = std::random_device{}();
+  const auto seed = test::random_seed();
   CAPTURE(seed);
   std::mt19937_64 random(seed);
   LabeledSamples series;

@@ -9,6 +9,7 @@
 #include "fleet/fakes.hpp"
 #include "fleet/ingest.hpp"
 #include "support/fake_clock.hpp"
+#include "support/seed.hpp"
 #include "uplink/batcher.hpp"
 #include "uplink/sender.hpp"
 
@@ -274,7 +275,7 @@ void check_all_once(const World& world) {
 }
 
 TEST_CASE("every tick is in the journal exactly once, whatever happens") {
-  const unsigned seed = std::random_device{}();
+  const unsigned seed = test::random_seed();
   CAPTURE(seed);
   std::size_t drained = 0;
   for (unsigned round = 0; round < 12; ++round) {
@@ -301,7 +302,7 @@ TEST_CASE("every tick is in the journal exactly once, whatever happens") {
 // The server forgets everything about the run now and then (restored from an old copy, or it knows
 // more than the agent). What it had acknowledged is its own loss; what was not must still arrive.
 TEST_CASE("nothing that was not acknowledged is lost when the server is restored from a copy") {
-  const unsigned seed = std::random_device{}();
+  const unsigned seed = test::random_seed();
   CAPTURE(seed);
   for (unsigned round = 0; round < 6; ++round) {
     CAPTURE(round);

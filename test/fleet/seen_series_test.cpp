@@ -6,6 +6,8 @@
 
 #include <catch2/catch.hpp>
 
+#include "support/seed.hpp"
+
 namespace volta {
 namespace {
 
@@ -13,7 +15,7 @@ using Seen = SeenSeries::Seen;
 
 // `name_bits`: of the upper half; few make names stand in each other's way.
 void check_against_sets(unsigned name_bits) {
-  const unsigned seed = std::random_device{}();
+  const unsigned seed = test::random_seed();
   CAPTURE(seed, name_bits);
   std::mt19937_64 random(seed);
   SeenSeries seen;

@@ -21,6 +21,7 @@
 #include "prom/snappy_block.hpp"
 #include "store/agent.hpp"
 #include "store/store.hpp"
+#include "support/seed.hpp"
 #include "support/temp_dir.hpp"
 
 namespace volta {
@@ -231,7 +232,7 @@ double losses_of(const RemoteSender& sender) {
 }
 
 void check_kills(bool two) {
-  const auto seed = std::random_device{}();
+  const auto seed = test::random_seed();
   INFO("seed " << seed << (two ? ", 2.0" : ", 1.0"));
   std::mt19937_64 chance(seed);
   WriteLedger ledger(seed);

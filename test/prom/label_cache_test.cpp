@@ -6,6 +6,8 @@
 
 #include <catch2/catch.hpp>
 
+#include "support/seed.hpp"
+
 namespace volta {
 namespace {
 
@@ -43,7 +45,7 @@ TEST_CASE("the cache is bounded, and keeps what is asked for") {
 
 // Whatever order series come in, and whatever was forgotten meanwhile, what is found is right.
 TEST_CASE("places and what they expect stay right") {
-  const auto seed = std::random_device{}();
+  const auto seed = test::random_seed();
   CAPTURE(seed);
   std::mt19937 random(seed);
   LabelCache cache(32U << 10U);

@@ -8,6 +8,8 @@
 
 #include <catch2/catch.hpp>
 
+#include "support/seed.hpp"
+
 namespace volta {
 namespace {
 
@@ -82,7 +84,7 @@ TEST_CASE("values have Go's shortest form") {
 }
 
 TEST_CASE("values read back the same, and in as few digits as to_chars needs") {
-  const auto seed = std::random_device{}();
+  const auto seed = test::random_seed();
   CAPTURE(seed);
   std::mt19937_64 random(seed);
   const auto check = [](double value) {

@@ -12,6 +12,7 @@
 #include "fake_http.hpp"
 #include "prom/snappy_block.hpp"
 #include "support/fake_clock.hpp"
+#include "support/seed.hpp"
 
 namespace volta {
 namespace {
@@ -513,7 +514,7 @@ TEST_CASE("the request that was on its way is repeated though requests are small
 }
 
 TEST_CASE("crashes at any moment lose nothing and repeat one request per shard") {
-  const auto seed = std::random_device{}();
+  const auto seed = test::random_seed();
   INFO("seed " << seed);
   std::mt19937 chance(seed);
   const auto below = [&](std::size_t bound) { return static_cast<std::size_t>(chance() % bound); };

@@ -9,6 +9,7 @@
 #include "query/label_functions.hpp"
 #include "query/numeric.hpp"
 #include "query/range_functions.hpp"
+#include "support/seed.hpp"
 
 namespace volta::promql {
 namespace {
@@ -178,7 +179,7 @@ double slow_mean(std::span<const double> values) {
 }
 
 TEST_CASE("windows that are leapt to hold the samples that lie in them") {
-  const auto seed = std::random_device{}();
+  const auto seed = test::random_seed();
   CAPTURE(seed);
   std::mt19937_64 random(seed);
   for (int round = 0; round < 300; ++round) {

@@ -6,6 +6,7 @@
 
 #include "query/memory_source.hpp"
 #include "query/range.hpp"
+#include "support/seed.hpp"
 
 namespace volta {
 namespace {
@@ -88,7 +89,7 @@ TEST_CASE("what is gone is told from windows") {
 }
 
 TEST_CASE("windows tell growth to the joule as samples do") {
-  const auto seed = std::random_device{}();
+  const auto seed = test::random_seed();
   INFO("seed " << seed);
   std::mt19937_64 random(seed);
   for (int round = 0; round < 60; ++round) {

@@ -7,6 +7,7 @@
 #include <catch2/catch.hpp>
 
 #include "query/memory_source.hpp"
+#include "support/seed.hpp"
 
 namespace volta {
 namespace {
@@ -279,7 +280,7 @@ void fill_at_random(std::mt19937_64& random, std::vector<std::int64_t>& times,
 }
 
 TEST_CASE("windows answer as samples do") {
-  const auto seed = std::random_device{}();
+  const auto seed = test::random_seed();
   INFO("seed " << seed);
   std::mt19937_64 random(seed);
   for (int round = 0; round < 40; ++round) {

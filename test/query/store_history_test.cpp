@@ -8,6 +8,7 @@
 #include "store/agent.hpp"
 #include "store/store.hpp"
 #include "support/fake_clock.hpp"
+#include "support/seed.hpp"
 #include "support/temp_dir.hpp"
 
 namespace volta {
@@ -109,7 +110,7 @@ void check_same_history(const Answers& got, const Answers& want) {
 }
 
 TEST_CASE_METHOD(StoreHistory, "answers stay what they were as hours are sealed") {
-  const auto seed = std::random_device{}();
+  const auto seed = test::random_seed();
   INFO("seed " << seed);
   std::mt19937_64 random(seed);
   fill(random);

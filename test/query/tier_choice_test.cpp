@@ -6,6 +6,7 @@
 
 #include "query/engine.hpp"
 #include "query/load.hpp"
+#include "support/seed.hpp"
 
 namespace volta::test {
 namespace {
@@ -144,7 +145,7 @@ void check_same(const QueryOutcome& got, const QueryOutcome& want) {
 }
 
 TEST_CASE("windows and samples give the same") {
-  const auto seed = std::random_device{}();
+  const auto seed = test::random_seed();
   INFO("seed " << seed);
   std::mt19937_64 random(seed);
   MemorySource raw;

@@ -8,6 +8,7 @@
 #include <kj/io.h>
 
 #include "rpc/volta.capnp.h"
+#include "support/seed.hpp"
 
 namespace volta::rpc {
 namespace {
@@ -80,7 +81,7 @@ TEST_CASE("declared sizes are checked before they are believed") {
 }
 
 TEST_CASE("any bytes are a message, an error, or the beginning of one") {
-  const unsigned seed = std::random_device{}();
+  const unsigned seed = test::random_seed();
   CAPTURE(seed);
   std::mt19937 random(seed);
   for (int round = 0; round < 3000; ++round) {

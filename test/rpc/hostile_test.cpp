@@ -13,6 +13,7 @@
 #include "rpc/preface.hpp"
 #include "rpc/raw_socket.hpp"
 #include "rpc/server.hpp"
+#include "support/seed.hpp"
 
 namespace volta {
 namespace {
@@ -119,7 +120,7 @@ TEST_CASE("declared sizes beyond the limit are refused although no more bytes co
 }
 
 TEST_CASE("random bytes after a right preface") {
-  const unsigned seed = std::random_device{}();
+  const unsigned seed = test::random_seed();
   CAPTURE(seed);
   std::mt19937 random(seed);
   const ServerUnderFire server;

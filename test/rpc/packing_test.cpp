@@ -6,6 +6,8 @@
 #include <catch2/catch.hpp>
 #include <kj/io.h>
 
+#include "support/seed.hpp"
+
 namespace volta::rpc {
 namespace {
 
@@ -46,7 +48,7 @@ Bytes unpack_in_pieces(std::span<const std::byte> packed, std::size_t size, std:
 }
 
 TEST_CASE("what is packed comes back, in pieces of any size") {
-  const unsigned seed = std::random_device{}();
+  const unsigned seed = test::random_seed();
   CAPTURE(seed);
   std::mt19937 random(seed);
   for (int round = 0; round < 300; ++round) {
@@ -58,7 +60,7 @@ TEST_CASE("what is packed comes back, in pieces of any size") {
 }
 
 TEST_CASE("the packed form is Cap'n Proto's own") {
-  const unsigned seed = std::random_device{}();
+  const unsigned seed = test::random_seed();
   CAPTURE(seed);
   std::mt19937 random(seed);
   for (int round = 0; round < 100; ++round) {

@@ -6,6 +6,8 @@
 
 #include <catch2/catch.hpp>
 
+#include "support/seed.hpp"
+
 namespace volta {
 namespace {
 
@@ -74,7 +76,7 @@ TEST_CASE("memory is bounded, and what is met again is known again") {
 
 // Whatever order keys come in, and whatever was forgotten meanwhile, what is found is right.
 TEST_CASE("threads share the keys, in orders that change") {
-  const auto seed = std::random_device{}();
+  const auto seed = test::random_seed();
   CAPTURE(seed);
   ForeignKeys known(1U << 19U);
   std::atomic<int> wrong = 0;

@@ -6,6 +6,7 @@
 #include <catch2/catch.hpp>
 
 #include "model/time_series.hpp"
+#include "support/seed.hpp"
 
 namespace volta {
 namespace {
@@ -64,7 +65,7 @@ TEST_CASE("series with the same times share a column") {
 }
 
 TEST_CASE("random rows come back") {
-  const auto seed = std::random_device{}();
+  const auto seed = test::random_seed();
   CAPTURE(seed);
   std::mt19937_64 random(seed);
   for (int round = 0; round < 200; ++round) {
@@ -91,7 +92,7 @@ TEST_CASE("random rows come back") {
 }
 
 TEST_CASE("a damaged row is refused or, where the checksum cannot tell, still within its bounds") {
-  const auto seed = std::random_device{}();
+  const auto seed = test::random_seed();
   CAPTURE(seed);
   std::mt19937_64 random(seed);
   ForeignRowCodec codec;

@@ -11,6 +11,7 @@
 #include "store/store.hpp"
 #include "store/window_builder.hpp"
 #include "support/fake_clock.hpp"
+#include "support/seed.hpp"
 #include "support/temp_dir.hpp"
 
 namespace volta {
@@ -295,7 +296,7 @@ class ForeignSealLoad {
 };
 
 TEST_CASE_METHOD(ForeignSealTest, "whenever they are sealed, foreign samples agree with a map") {
-  const unsigned seed = std::random_device{}();
+  const unsigned seed = test::random_seed();
   CAPTURE(seed);
   std::mt19937_64 random(seed);
   options.head_bytes = random() % 2 == 0 ? 20'000 : 24U << 20U;

@@ -10,6 +10,7 @@
 #include "store/agent.hpp"
 #include "store/store.hpp"
 #include "support/fake_clock.hpp"
+#include "support/seed.hpp"
 #include "support/temp_dir.hpp"
 
 namespace volta {
@@ -89,7 +90,7 @@ std::vector<LabeledSamples> random_request(std::mt19937_64& random, ForeignModel
 }
 
 TEST_CASE("foreign samples are what was written, from memory, from disk and after a restart") {
-  const auto seed = std::random_device{}();
+  const auto seed = test::random_seed();
   CAPTURE(seed);
   std::mt19937_64 random(seed);
   ForeignStore one([](StoreOptions& options) { options.head_bytes = 20'000; });

@@ -11,6 +11,7 @@
 #include "store/schema.hpp"
 #include "store/store.hpp"
 #include "support/fake_clock.hpp"
+#include "support/seed.hpp"
 #include "support/temp_dir.hpp"
 
 namespace volta {
@@ -229,7 +230,7 @@ std::vector<ForwardSamples> by_commit(const std::vector<ForwardRow>& rows) {
 }
 
 TEST_CASE_METHOD(ForwardTest, "random commits of both journals are all read, once, bit by bit") {
-  const auto seed = std::random_device{}();
+  const auto seed = test::random_seed();
   CAPTURE(seed);
   std::mt19937_64 random(seed);
   SeriesDef real = test::gauge("real");

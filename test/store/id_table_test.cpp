@@ -9,12 +9,13 @@
 
 #include "store/id_hash_set.hpp"
 #include "store/series_hash.hpp"
+#include "support/seed.hpp"
 
 namespace volta {
 namespace {
 
 TEST_CASE("a table by ids holds what a map holds") {
-  const unsigned seed = std::random_device{}();
+  const unsigned seed = test::random_seed();
   CAPTURE(seed);
   std::mt19937_64 random(seed);
   for (const std::uint32_t most : {40U, 400U, 4'000'000'000U}) {
@@ -47,7 +48,7 @@ TEST_CASE("a table by ids holds what a map holds") {
 
 // `distinct`: how many hashes there are; few make ids stand in each other's way.
 void check_set(std::uint64_t distinct) {
-  const unsigned seed = std::random_device{}();
+  const unsigned seed = test::random_seed();
   CAPTURE(seed, distinct);
   std::mt19937_64 random(seed);
   IdHashSet set;

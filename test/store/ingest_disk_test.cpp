@@ -234,7 +234,7 @@ class IngestDisk {
 };
 
 TEST_CASE_METHOD(IngestDisk, "ingest survives a disk that fails at any write or sync") {
-  const unsigned seed = test::random_seed("ingest on a failing disk");
+  const unsigned seed = test::random_seed();
   CAPTURE(seed);
   std::mt19937_64 random(seed);
   constexpr int kPlaces = 5;  // of each kind of fault

@@ -6,6 +6,8 @@
 
 #include <catch2/catch.hpp>
 
+#include "support/seed.hpp"
+
 namespace volta {
 namespace {
 
@@ -70,7 +72,7 @@ void add_pack(PackedColumns& columns, const StoredPack& stored, BadPacks& bad) {
 }
 
 TEST_CASE("columns of packs come back whichever is asked for first, with and without gaps") {
-  const auto seed = std::random_device{}();
+  const auto seed = test::random_seed();
   CAPTURE(seed);
   std::mt19937_64 random(seed);
   ReadScratch scratch;  // as it is from one read to the next

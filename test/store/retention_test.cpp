@@ -12,6 +12,7 @@
 #include "store/sqlite.hpp"
 #include "store/store.hpp"
 #include "support/fake_clock.hpp"
+#include "support/seed.hpp"
 #include "support/temp_dir.hpp"
 
 namespace volta {
@@ -270,7 +271,7 @@ class RetentionModel {
 };
 
 TEST_CASE_METHOD(RetentionTest, "what goes by age agrees with a model, whatever must stay") {
-  const unsigned seed = std::random_device{}();
+  const unsigned seed = test::random_seed();
   CAPTURE(seed);
   std::mt19937_64 random(seed);
   options.raw_age = std::chrono::hours(24);

@@ -6,6 +6,7 @@
 
 #include "store/fault_disk.hpp"
 #include "store/seal_load.hpp"
+#include "support/seed.hpp"
 
 namespace volta {
 namespace {
@@ -74,7 +75,7 @@ class SealDisk : public SealerTest {
 };
 
 TEST_CASE_METHOD(SealDisk, "sealing survives a disk that fails at any write or sync") {
-  const unsigned seed = std::random_device{}();
+  const unsigned seed = test::random_seed();
   CAPTURE(seed);
   std::mt19937_64 random(seed);
   prepare(random);

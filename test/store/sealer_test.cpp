@@ -5,6 +5,7 @@
 #include <catch2/catch.hpp>
 
 #include "store/seal_load.hpp"
+#include "support/seed.hpp"
 
 namespace volta {
 namespace {
@@ -100,7 +101,7 @@ TEST_CASE_METHOD(SealerTest, "late samples of a sealed hour win over what is the
 }
 
 TEST_CASE_METHOD(SealerTest, "whatever is sealed when, samples agree with a map") {
-  const unsigned seed = std::random_device{}();
+  const unsigned seed = test::random_seed();
   CAPTURE(seed);
   std::mt19937_64 random(seed);
   options.head_bytes = random() % 2 == 0 ? 20'000 : 24U << 20U;

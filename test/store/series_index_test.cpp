@@ -8,6 +8,7 @@
 #include "store/agent.hpp"
 #include "store/series_table.hpp"
 #include "support/fake_clock.hpp"
+#include "support/seed.hpp"
 
 namespace volta {
 namespace {
@@ -62,7 +63,7 @@ std::vector<LabelMatcher> random_matchers(std::mt19937_64& random) {
 }
 
 TEST_CASE("what the index selects is what asking every series selects") {
-  const auto seed = std::random_device{}();
+  const auto seed = test::random_seed();
   CAPTURE(seed);
   std::mt19937_64 random(seed);
   const test::FakeClock clock;

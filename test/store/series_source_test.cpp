@@ -8,6 +8,7 @@
 #include "store/agent.hpp"
 #include "store/store.hpp"
 #include "support/fake_clock.hpp"
+#include "support/seed.hpp"
 #include "support/temp_dir.hpp"
 
 namespace volta {
@@ -43,7 +44,7 @@ SeenModel read_model(const SeriesSource& source, const Matchers& matchers, TimeS
 }
 
 TEST_CASE("samples of several hosts are those that were sent, from memory and from disk") {
-  const auto seed = std::random_device{}();
+  const auto seed = test::random_seed();
   CAPTURE(seed);
   std::mt19937_64 random(seed);
   const test::TempDir dir;

@@ -14,6 +14,7 @@
 #include "store/agent.hpp"
 #include "store/store.hpp"
 #include "support/fake_clock.hpp"
+#include "support/seed.hpp"
 #include "support/temp_dir.hpp"
 
 namespace volta {
@@ -133,7 +134,7 @@ TEST_CASE_METHOD(SeriesLife, "an agent that comes too late with a deleted series
 }
 
 TEST_CASE_METHOD(SeriesLife, "under random coming and going every slot has its series") {
-  const unsigned seed = std::random_device{}();
+  const unsigned seed = test::random_seed();
   CAPTURE(seed);
   std::mt19937_64 random(seed);
   std::map<std::string, std::int64_t> last_written;
@@ -244,7 +245,7 @@ TEST_CASE("hosts with the same series share what defines them, as long as one of
 }
 
 TEST_CASE("series of a host are found by name, then labels; of variants the newest") {
-  const unsigned seed = std::random_device{}();
+  const unsigned seed = test::random_seed();
   CAPTURE(seed);
   std::mt19937_64 random(seed);
   const test::FakeClock clock;

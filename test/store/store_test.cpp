@@ -12,6 +12,7 @@
 #include "store/agent.hpp"
 #include "store/sqlite.hpp"
 #include "support/fake_clock.hpp"
+#include "support/seed.hpp"
 #include "support/temp_dir.hpp"
 
 namespace volta {
@@ -97,7 +98,7 @@ class RandomLoad {
 };
 
 TEST_CASE("ranges agree with a map, before and after reopening, whatever the head holds") {
-  const unsigned seed = std::random_device{}();
+  const unsigned seed = test::random_seed();
   CAPTURE(seed);
   std::mt19937_64 random(seed);
   const test::TempDir dir;

@@ -9,6 +9,7 @@
 
 #include "store/window_builder.hpp"
 #include "store/window_merge.hpp"
+#include "support/seed.hpp"
 
 namespace volta {
 namespace {
@@ -82,7 +83,7 @@ WindowColumn an_hour(std::mt19937_64& random, unsigned gap, const Value& value) 
 }
 
 TEST_CASE("windows come back from a pack bit by bit") {
-  const unsigned seed = std::random_device{}();
+  const unsigned seed = test::random_seed();
   CAPTURE(seed);
   std::mt19937_64 random(seed);
   const auto draw = [&](std::uint64_t below) { return static_cast<double>(random() % below); };
@@ -207,7 +208,7 @@ WindowColumn codec_windows_of(std::vector<std::int64_t> times, std::vector<doubl
 }
 
 TEST_CASE("joined windows are those of all samples, where these lie behind one another") {
-  const unsigned seed = std::random_device{}();
+  const unsigned seed = test::random_seed();
   CAPTURE(seed);
   std::mt19937_64 random(seed);
   for (int round = 0; round < 200; ++round) {

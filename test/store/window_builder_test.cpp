@@ -8,6 +8,8 @@
 
 #include <catch2/catch.hpp>
 
+#include "support/seed.hpp"
+
 namespace volta {
 namespace {
 
@@ -71,7 +73,7 @@ TEST_CASE("stale markers count nowhere but at the end of a window") {
 }
 
 TEST_CASE("windows of random samples are what their definition says") {
-  const auto seed = std::random_device{}();
+  const auto seed = test::random_seed();
   CAPTURE(seed);
   std::mt19937_64 random(seed);
   for (int round = 0; round < 200; ++round) {

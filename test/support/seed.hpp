@@ -5,14 +5,16 @@
 #include <iostream>
 #include <random>
 
+#include <catch2/catch.hpp>
+
 namespace volta::test {
 
-// Printed, since a case that is killed has no chance to show what it captured.
-inline unsigned random_seed(const char* test) {
+// Printed with the name of the case, since one that is killed cannot show what it captured.
+inline unsigned random_seed() {
   const char* given = std::getenv("VOLTA_TEST_SEED");
   const unsigned seed = given != nullptr ? static_cast<unsigned>(std::strtoul(given, nullptr, 10))
                                          : std::random_device{}();
-  std::cout << test << ": seed " << seed << std::endl;
+  std::cout << Catch::getResultCapture().getCurrentTestName() << ": seed " << seed << std::endl;
   return seed;
 }
 
