@@ -68,12 +68,15 @@ class ForeignSealTest {
     store->seal_due();
   }
   void check_samples(TimeSpan span = {INT64_MIN, INT64_MAX}) const;
+  // All of the last `kept_ms`, and of older ones only what is right.
+  void check_kept(std::int64_t kept_ms) const;
   void check_windows() const;
   void check() const {
     check_samples();
     check_windows();
   }
   [[nodiscard]] WindowColumn windows(const Labels& labels, Tier tier, TimeSpan ends) const;
+  [[nodiscard]] ForeignSealModel stored_samples(TimeSpan span) const;
 
   StoreOptions options;
   test::FakeClock clock{kStart};
@@ -85,13 +88,7 @@ class ForeignSealTest {
   test::TempDir dir_;
 };
 
-void ForeignSealTest::check_samples(TimeSpan span) const {
-  ForeignSealModel expected;
-  for (const auto& [labels, samples] : model) {
-    std::map<std::int64_t, std::uint64_t> inside{samples.lower_bound(span.start_ms),
-                                                 samples.upper_bound(span.end_ms)};
-    if (!inside.empty()) expected[labels] = std::move(inside);
-  }
+ForeignSealModel ForeignSealTest::stored_samples(TimeSpan span) const {
   const auto series = store->source().select({}, span, 100'000).value();
   ForeignSealModel found;
   store->source().read(series, span, [&](std::size_t at, const SampleSlice& samples) {
@@ -103,7 +100,28 @@ void ForeignSealTest::check_samples(TimeSpan span) const {
     }
     return true;
   });
-  REQUIRE(found == expected);
+  return found;
+}
+
+void ForeignSealTest::check_samples(TimeSpan span) const {
+  ForeignSealModel expected;
+  for (const auto& [labels, samples] : model) {
+    std::map<std::int64_t, std::uint64_t> inside{samples.lower_bound(span.start_ms),
+                                                 samples.upper_bound(span.end_ms)};
+    if (!inside.empty()) expected[labels] = std::move(inside);
+  }
+  REQUIRE(stored_samples(span) == expected);
+}
+
+void ForeignSealTest::check_kept(std::int64_t kept_ms) const {
+  const std::int64_t oldest = clock.wall_ms() - kept_ms;
+  check_samples({oldest, INT64_MAX});
+  for (const auto& [labels, samples] : stored_samples({INT64_MIN, oldest})) {
+    const auto known = model.find(labels);
+    REQUIRE(known != model.end());
+    REQUIRE(
+        std::includes(known->second.begin(), known->second.end(), samples.begin(), samples.end()));
+  }
 }
 
 bool same_value(double a, double b) { return a == b || (std::isnan(a) && std::isnan(b)); }
@@ -335,6 +353,52 @@ TEST_CASE_METHOD(ForeignSealTest, "whenever they are sealed, foreign samples agr
   check();
   open();
   check();
+}
+
+TEST_CASE_METHOD(ForeignSealTest,
+                 "foreign samples that go with their age and their windows agree with a map") {
+  const unsigned seed = test::random_seed();
+  CAPTURE(seed);
+  std::mt19937_64 random(seed);
+  constexpr std::int64_t kept = 8 * kWindowMs;
+  options.raw_age = std::chrono::milliseconds(kept);
+  options.seal_in_background = true;  // else rows go by their age
+  options.head_bytes = random() % 2 == 0 ? 20'000 : 24U << 20U;
+  open();
+  ForeignSealLoad load(random, *this);
+  for (int round = 0; round < 30; ++round) {
+    CAPTURE(round);
+    for (int i = 0; i < 20; ++i) {
+      load.send();
+      clock.advance(std::chrono::seconds(random() % 60));
+    }
+    switch (random() % 5) {
+      case 0:
+        store->seal_all();
+        break;
+      case 1:
+        open();
+        break;
+      case 2:
+        seal_late();
+        clock.advance(std::chrono::minutes(random() % 240));
+        store->maintain();
+        break;
+      default:
+        store->seal_due();
+    }
+    check_kept(kept);
+    check_windows();
+  }
+  store
+      ->seal_all();  // what comes to windows without samples may be copies, and is then not counted
+  clock.advance(std::chrono::hours(60));
+  open();
+  seal_late();
+  store->maintain();
+  check_windows();
+  CHECK(stored_samples({INT64_MIN, clock.wall_ms() - kept - 2 * kWindowMs}).empty());
+  CHECK(store->check().problems == std::vector<std::string>{});
 }
 
 TEST_CASE_METHOD(ForeignSealTest, "between a seal and the sweep each foreign sample counts once") {
