@@ -102,7 +102,9 @@ class TimeTexts {
 char* put_short_decimal(char* out, double value) {
   const double scaled = std::abs(value) * static_cast<double>(kMillionths);
   if (scaled >= static_cast<double>(kMostShortDigits)) return nullptr;
-  const auto millionths = static_cast<std::int64_t>(scaled + 0.5);
+  // Where llround is a call; what this rounds otherwise is refused below.
+  constexpr double kHalf = 0.5;
+  const auto millionths = static_cast<std::int64_t>(scaled + kHalf);
   // Both are exact, so their quotient is the double nearest to that decimal number.
   if (static_cast<double>(millionths) / static_cast<double>(kMillionths) != std::abs(value)) {
     return nullptr;
