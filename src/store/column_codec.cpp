@@ -397,7 +397,7 @@ Result<DecodedDoubles> ColumnDecoder::decode_doubles(std::span<const std::byte> 
 
 Result<std::span<const std::uint32_t>> ColumnDecoder::append_doubles(
     std::span<const std::byte> bytes, ValueType type, std::int8_t scale, std::size_t ticks,
-    std::vector<double>& out) {
+    UnfilledDoubles& out) {
   Work& work = *work_;
   if (const char* why = work.read(bytes, type, ticks)) return broken_column(why);
   const std::size_t before = out.size();
