@@ -5,6 +5,7 @@
 #include <charconv>
 #include <cmath>
 #include <cstring>
+#include <span>
 
 #include "base/json_writer.hpp"
 #include "base/number_text.hpp"
@@ -25,15 +26,42 @@ char* put(char* out, std::string_view text) {
   return out + text.size();
 }
 
-char* put_integer(char* out, std::int64_t value) { return std::to_chars(out, out + 24, value).ptr; }
-
-// `digits` digits with leading zeros.
-char* put_padded(char* out, std::int64_t value, int digits) {
-  for (int i = digits - 1; i >= 0; --i) {
-    out[i] = static_cast<char>('0' + value % 10);
-    value /= 10;
+// "00", "01" and so on to "99".
+constexpr std::array<char, 200> make_digit_pairs() {
+  std::array<char, 200> pairs{};
+  for (std::size_t i = 0; i < 100; ++i) {
+    pairs[2 * i] = static_cast<char>('0' + i / 10);
+    pairs[2 * i + 1] = static_cast<char>('0' + i % 10);
   }
-  return out + digits;
+  return pairs;
+}
+constexpr auto kDigitPairs = make_digit_pairs();
+
+// Two digits, of a number below 100.
+char* put_pair(char* out, std::uint64_t number) {
+  std::memcpy(out, &kDigitPairs[2 * number], 2);
+  return out + 2;
+}
+
+char* put_integer(char* out, std::int64_t value) {
+  if (value < 0 || value >= 10'000) return std::to_chars(out, out + 24, value).ptr;
+  const auto number = static_cast<std::uint64_t>(value);
+  if (number < 10) {
+    *out = static_cast<char>('0' + number);
+    return out + 1;
+  }
+  if (number < 100) return put_pair(out, number);
+  if (number >= 1000) return put_pair(put_pair(out, number / 100), number % 100);
+  *out = static_cast<char>('0' + number / 100);
+  return put_pair(out + 1, number % 100);
+}
+
+// What is left of a second: nothing where that is nothing, else three decimals.
+char* put_milliseconds(char* out, std::uint64_t ms) {
+  if (ms == 0) return out;
+  *out++ = '.';
+  *out++ = static_cast<char>('0' + ms / 100);
+  return put_pair(out, ms % 100);
 }
 
 char* put_time(char* out, std::int64_t time_ms) {
@@ -43,16 +71,40 @@ char* put_time(char* out, std::int64_t time_ms) {
       negative ? 0 - static_cast<std::uint64_t>(time_ms) : static_cast<std::uint64_t>(time_ms);
   if (negative) *out++ = '-';
   out = put_integer(out, static_cast<std::int64_t>(size / 1000));
-  if (size % 1000 == 0) return out;
-  *out++ = '.';
-  return put_padded(out, static_cast<std::int64_t>(size % 1000), 3);
+  return put_milliseconds(out, size % 1000);
 }
+
+// The times of points in a row begin alike: only the last two digits of their seconds are made
+// anew.
+class TimeTexts {
+ public:
+  char* put(char* out, std::int64_t time_ms) {
+    const auto ms = static_cast<std::uint64_t>(time_ms);
+    const std::uint64_t hundreds = ms / kHundredSeconds;
+    if (time_ms < kHundredSeconds) return put_time(out, time_ms);
+    if (hundreds != hundreds_) {
+      hundreds_ = hundreds;
+      length_ = put_integer(text_.data(), static_cast<std::int64_t>(hundreds)) - text_.data();
+    }
+    std::memcpy(out, text_.data(), text_.size());  // all of it: faster than just what is needed
+    const std::uint64_t rest = ms % kHundredSeconds;
+    return put_milliseconds(put_pair(out + length_, rest / 1000), rest % 1000);
+  }
+
+ private:
+  static constexpr std::int64_t kHundredSeconds = 100'000;
+  std::uint64_t hundreds_ = 0;
+  std::array<char, 24> text_{};
+  std::ptrdiff_t length_ = 0;
+};
 
 // With at most six decimals, as readings of sensors are; null where it has more.
 char* put_short_decimal(char* out, double value) {
   const double scaled = std::abs(value) * static_cast<double>(kMillionths);
   if (scaled >= static_cast<double>(kMostShortDigits)) return nullptr;
-  const auto millionths = static_cast<std::int64_t>(std::llround(scaled));
+  // Where llround is a call; what this rounds otherwise is refused below.
+  constexpr double kHalf = 0.5;
+  const auto millionths = static_cast<std::int64_t>(scaled + kHalf);
   // Both are exact, so their quotient is the double nearest to that decimal number.
   if (static_cast<double>(millionths) / static_cast<double>(kMillionths) != std::abs(value)) {
     return nullptr;
@@ -60,7 +112,10 @@ char* put_short_decimal(char* out, double value) {
   if (value < 0) *out++ = '-';
   out = put_integer(out, millionths / kMillionths);
   *out++ = '.';
-  out = put_padded(out, millionths % kMillionths, 6);
+  const auto fraction = static_cast<std::uint64_t>(millionths % kMillionths);
+  out = put_pair(out, fraction / 10'000);
+  out = put_pair(out, fraction / 100 % 100);
+  out = put_pair(out, fraction % 100);
   while (out[-1] == '0') --out;
   return out;
 }
@@ -69,9 +124,10 @@ char* put_value(char* out, double value) {
   if (std::isnan(value)) return put(out, "NaN");
   if (std::isinf(value)) return put(out, value > 0 ? "+Inf" : "-Inf");
   const double size = std::abs(value);
-  if (size < kMostExactInteger && std::trunc(value) == value) {
+  if (size < kMostExactInteger) {
+    const auto whole = static_cast<std::int64_t>(value);
     if (value == 0 && std::signbit(value)) return put(out, "-0");
-    return put_integer(out, static_cast<std::int64_t>(value));
+    if (static_cast<double>(whole) == value) return put_integer(out, whole);
   }
   if (size < kLeastFixed || size >= kLeastLarge) {
     return std::to_chars(out, out + 32, value, std::chars_format::scientific).ptr;
@@ -86,15 +142,36 @@ char* put_value(char* out, double value) {
 }
 
 // [1795227181.224,"2"]
+char* put_point(char* out, TimeTexts& times, std::int64_t time_ms, double value) {
+  *out++ = '[';
+  out = times.put(out, time_ms);
+  out = put(out, ",\"");
+  out = put_value(out, value);
+  return put(out, "\"]");
+}
+
 void append_point(std::string& out, std::int64_t time_ms, double value) {
   char buffer[kMostPointBytes];
-  char* end = buffer;
-  *end++ = '[';
-  end = put_time(end, time_ms);
-  end = put(end, ",\"");
-  end = put_value(end, value);
-  end = put(end, "\"]");
-  out.append(buffer, static_cast<std::size_t>(end - buffer));
+  TimeTexts times;
+  out.append(buffer, static_cast<std::size_t>(put_point(buffer, times, time_ms, value) - buffer));
+}
+
+// With commas between them; many at a time go to `out`.
+void append_points(std::string& out, std::span<const std::int64_t> times_ms,
+                   std::span<const double> values) {
+  std::array<char, 32 * kMostPointBytes> buffer;
+  TimeTexts times;
+  char* end = buffer.data();
+  const auto flush = [&] {
+    out.append(buffer.data(), static_cast<std::size_t>(end - buffer.data()));
+    end = buffer.data();
+  };
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    if (buffer.data() + buffer.size() - end <= std::ptrdiff_t{kMostPointBytes}) flush();
+    if (i > 0) *end++ = ',';
+    end = put_point(end, times, times_ms[i], values[i]);
+  }
+  flush();
 }
 
 void append_labels(std::string& out, const Labels& labels) {
@@ -173,10 +250,7 @@ struct ResultWriter {
       *out += R"({"metric":)";
       append_labels(*out, *row.labels);
       *out += R"(,"values":[)";
-      for (std::size_t i = 0; i < row.values.size(); ++i) {
-        if (i > 0) *out += ',';
-        append_point(*out, row.times_ms[i], row.values[i]);
-      }
+      append_points(*out, row.times_ms, row.values);
       *out += "]}";
     });
   }

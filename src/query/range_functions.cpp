@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <cstring>
 
 #include "query/numeric.hpp"
 
@@ -9,6 +10,24 @@ namespace volta::promql {
 namespace {
 
 double seconds(std::int64_t ms) { return static_cast<double>(ms) / 1000; }
+
+// Whether any value is less than the one before it. Two at a time and by hand: of comparisons that
+// could trap gcc 12 makes no vectors.
+bool any_drop(std::span<const double> values) {
+  using Pair = double __attribute__((vector_size(2 * sizeof(double))));
+  using Marks = std::int64_t __attribute__((vector_size(2 * sizeof(std::int64_t))));
+  Marks found{};
+  std::size_t i = 1;
+  for (; i + 1 < values.size(); i += 2) {
+    Pair now, before;
+    std::memcpy(&now, &values[i], sizeof now);
+    std::memcpy(&before, &values[i - 1], sizeof before);
+    found |= now < before;
+  }
+  bool last = false;
+  for (; i < values.size(); ++i) last = values[i] < values[i - 1];
+  return last || (found[0] | found[1]) != 0;
+}
 
 // Rises of a counter within windows: the drops of the whole series are found once, then windows
 // only look at those inside them.
@@ -19,9 +38,8 @@ class Resets {
     constexpr std::size_t kBlock = 256;
     for (std::size_t from = 1; from < values.size(); from += kBlock) {
       const std::size_t to = std::min(from + kBlock, values.size());
-      std::uint64_t drops = 0;
-      for (std::size_t i = from; i < to; ++i) drops |= values[i] < values[i - 1] ? 1U : 0U;
-      for (std::size_t i = from; drops != 0 && i < to; ++i) {
+      const bool drops = any_drop(values.subspan(from - 1, to - from + 1));
+      for (std::size_t i = from; drops && i < to; ++i) {
         if (values[i] < values[i - 1]) drops_.push_back(i);
       }
     }

@@ -1,7 +1,9 @@
 #include "query/tier_choice.hpp"
 
 #include <algorithm>
+#include <optional>
 
+#include "base/assert.hpp"
 #include "base/steps.hpp"
 
 namespace volta::promql {
@@ -27,6 +29,7 @@ bool windows_hold(FunctionId function) {
 }
 
 bool is_aligned(const WindowTimes& windows, std::int64_t step_ms) {
+  VOLTA_ASSERT(step_ms > 0);
   const bool moves = windows.grid.steps > 1 && !windows.fixed;
   return windows.end(0) % step_ms == 0 && windows.range_ms % step_ms == 0 &&
          (!moves || windows.grid.step_ms % step_ms == 0);
@@ -40,12 +43,13 @@ std::int64_t oldest(const SeriesSource& source, Tier tier) {
 
 Tier exact_tier(const SeriesSource& source, FunctionId function, const WindowTimes& windows) {
   if (!windows_hold(function)) return Tier::raw;
-  const std::int64_t needed = std::max(windows.span().start_ms, oldest(source, Tier::raw));
+  // Asked for only where windows are aligned, since each answer takes some statements of the store.
+  std::optional<std::int64_t> needed;
   for (const Tier tier : {Tier::hour, Tier::minute}) {
-    if (is_aligned(windows, tier_step_ms(tier)) && oldest(source, tier) <= needed &&
-        oldest(source, tier) != INT64_MAX) {
-      return tier;
-    }
+    if (!is_aligned(windows, tier_step_ms(tier))) continue;
+    if (!needed) needed = std::max(windows.span().start_ms, oldest(source, Tier::raw));
+    const std::int64_t from = oldest(source, tier);
+    if (from <= *needed && from != INT64_MAX) return tier;
   }
   return Tier::raw;
 }

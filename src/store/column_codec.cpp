@@ -282,7 +282,7 @@ Error broken_column(const char* why) {
 constexpr double kUnitsInLowestBit = 0x1.8p52;
 constexpr std::uint64_t kSmallRange = std::uint64_t{1} << 51U;
 
-bool are_small(ValueType type, std::span<const std::uint64_t> raw) {
+[[gnu::always_inline]] inline bool are_small(ValueType type, std::span<const std::uint64_t> raw) {
   std::uint64_t high = 0;
   if (type == ValueType::uint64) {
     for (const std::uint64_t bits : raw) high |= bits;
@@ -293,8 +293,10 @@ bool are_small(ValueType type, std::span<const std::uint64_t> raw) {
 }
 
 template <typename AsDouble>
-void integers_to_doubles(std::span<const std::uint64_t> raw, double factor, bool multiply,
-                         std::span<double> out, const AsDouble& as_double) {
+[[gnu::always_inline]] inline void integers_to_doubles(std::span<const std::uint64_t> raw,
+                                                       double factor, bool multiply,
+                                                       std::span<double> out,
+                                                       const AsDouble& as_double) {
   if (factor == 1) {
     for (std::size_t i = 0; i < raw.size(); ++i) out[i] = as_double(raw[i]);
   } else if (multiply) {
@@ -305,8 +307,9 @@ void integers_to_doubles(std::span<const std::uint64_t> raw, double factor, bool
 }
 
 // As to_double(type, scale, raw) of model/metric.hpp, for many.
-void scaled_doubles(ValueType type, std::int8_t scale, std::span<const std::uint64_t> raw,
-                    std::span<double> out) {
+[[gnu::always_inline]] inline void scaled_doubles_inline(ValueType type, std::int8_t scale,
+                                                         std::span<const std::uint64_t> raw,
+                                                         std::span<double> out) {
   // What one unit of the raw value is to_double's own power of ten.
   const double factor =
       to_double(ValueType::int64, static_cast<std::int8_t>(scale < 0 ? scale : -scale), 1);
@@ -324,6 +327,32 @@ void scaled_doubles(ValueType type, std::int8_t scale, std::span<const std::uint
       return static_cast<double>(static_cast<std::int64_t>(bits));
     });
   }
+}
+
+#if defined(__x86_64__)
+// The same instructions on registers of twice the width: results are the same, and a division
+// takes no longer for four than for two.
+[[gnu::target("avx2")]] void scaled_doubles_by_fours(ValueType type, std::int8_t scale,
+                                                     std::span<const std::uint64_t> raw,
+                                                     std::span<double> out) {
+  scaled_doubles_inline(type, scale, raw, out);
+}
+bool has_fours() {
+  static const bool has = __builtin_cpu_supports("avx2") != 0;
+  return has;
+}
+#else
+void scaled_doubles_by_fours(ValueType type, std::int8_t scale, std::span<const std::uint64_t> raw,
+                             std::span<double> out) {
+  scaled_doubles_inline(type, scale, raw, out);
+}
+bool has_fours() { return false; }
+#endif
+
+void scaled_doubles(ValueType type, std::int8_t scale, std::span<const std::uint64_t> raw,
+                    std::span<double> out) {
+  if (has_fours()) return scaled_doubles_by_fours(type, scale, raw, out);
+  scaled_doubles_inline(type, scale, raw, out);
 }
 
 }  // namespace
@@ -368,7 +397,7 @@ Result<DecodedDoubles> ColumnDecoder::decode_doubles(std::span<const std::byte> 
 
 Result<std::span<const std::uint32_t>> ColumnDecoder::append_doubles(
     std::span<const std::byte> bytes, ValueType type, std::int8_t scale, std::size_t ticks,
-    std::vector<double>& out) {
+    UnfilledDoubles& out) {
   Work& work = *work_;
   if (const char* why = work.read(bytes, type, ticks)) return broken_column(why);
   const std::size_t before = out.size();

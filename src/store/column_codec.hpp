@@ -5,7 +5,9 @@
 
 #include <cstdint>
 #include <memory>
+#include <new>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "base/result.hpp"
@@ -56,6 +58,25 @@ class ColumnEncoder {
   std::unique_ptr<Work> work_;
 };
 
+// Doubles that are as memory held them until they are written: what a decoder fills whole need not
+// be zero before.
+template <typename T>
+struct UnfilledAllocator : std::allocator<T> {
+  template <typename U>
+  struct rebind {  // NOLINT(readability-identifier-naming): std's name
+    using other = UnfilledAllocator<U>;
+  };
+  template <typename U>
+  void construct(U* place) noexcept {
+    ::new (static_cast<void*>(place)) U;
+  }
+  template <typename U, typename... Arguments>
+  void construct(U* place, Arguments&&... arguments) {
+    ::new (static_cast<void*>(place)) U(std::forward<Arguments>(arguments)...);
+  }
+};
+using UnfilledDoubles = std::vector<double, UnfilledAllocator<double>>;
+
 // Values in the order of the ticks that have one: values[i] is that of tick ticks[i]. `ticks` is
 // empty where every tick has a value, and where none has.
 struct DecodedColumn {
@@ -85,8 +106,7 @@ class ColumnDecoder {
   // was.
   Result<std::span<const std::uint32_t>> append_doubles(std::span<const std::byte> bytes,
                                                         ValueType type, std::int8_t scale,
-                                                        std::size_t ticks,
-                                                        std::vector<double>& out);
+                                                        std::size_t ticks, UnfilledDoubles& out);
 
  private:
   struct Work;

@@ -16,7 +16,7 @@ struct ReadScratch {
   Bytes bytes;                         // of the columns that were added
   std::vector<std::int64_t> ticks;     // of the time columns that they stand on
   std::vector<std::int64_t> times_ms;  // of the column that was decoded last
-  std::vector<double> values;
+  UnfilledDoubles values;
 
   [[nodiscard]] std::size_t memory() const {
     return bytes.capacity() + 8 * (ticks.capacity() + times_ms.capacity() + values.capacity());

@@ -164,6 +164,39 @@ TEST_CASE("answers of queries") {
         R"("warnings":["one","two"]})");
 }
 
+TEST_CASE("points in a row are written as each of them alone") {
+  const auto seed = std::random_device{}();
+  CAPTURE(seed);
+  std::mt19937_64 random(seed);
+  const auto pick = [&](std::int64_t below) {
+    return static_cast<std::int64_t>(random() % static_cast<std::uint64_t>(below));
+  };
+  for (const std::int64_t start_ms : {-5'000LL, 0LL, 99'000LL, 999'999'990'000LL,
+                                      1'795'399'290'000LL, 9'223'372'036'854'000'000LL}) {
+    for (const std::int64_t most_ms : {1LL, 1000LL, 250'000LL}) {
+      MatrixValue::Row row{shared_labels({}), {}, {}};
+      std::string wanted;
+      std::int64_t time_ms = start_ms;
+      for (int i = 0; i < 300; ++i) {
+        const double value = pick(3) == 0 ? -1.2345678901234567e20
+                                          : static_cast<double>(pick(20'000'000)) /
+                                                static_cast<double>(pick(4) * 500 + 1);
+        row.times_ms.push_back(time_ms);
+        row.values.push_back(value);
+        if (i > 0) wanted += ',';
+        wanted += '[';
+        append_prometheus_time(wanted, time_ms);
+        wanted += ",\"" + value_text(value) + "\"]";
+        time_ms += most_ms > 1000 ? pick(most_ms) : most_ms;
+      }
+      CHECK(
+          query_answer_json({MatrixValue{{std::move(row)}}, {}, Tier::raw, 0}) ==
+          R"({"status":"success","data":{"resultType":"matrix","result":[{"metric":{},"values":[)" +
+              wanted + "]}]}}");
+    }
+  }
+}
+
 TEST_CASE("federation") {
   const VectorValue values{
       {{shared_labels({{"__name__", "b"}, {"x", "q\"\n"}}), 1700000000123, 0.5},

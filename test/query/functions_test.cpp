@@ -1,5 +1,7 @@
 #include <bit>
+#include <limits>
 #include <random>
+#include <utility>
 
 #include <catch2/catch.hpp>
 
@@ -159,6 +161,10 @@ RandomSamples random_samples(std::mt19937_64& random, bool regular) {
     if (random() % 40 == 0) time += 3000;
     samples.times_ms.push_back(time);
     double value = static_cast<double>(random() % 1000) / 8;
+    // What additions lose, in both directions and of both signs.
+    if (random() % 4 == 0) value *= -1e16 / 3;
+    if (random() % 4 == 0) value *= 1e-16 / 3;
+    if (random() % 50 == 0) value = -0.0;
     if (random() % 200 == 0) value = random() % 2 == 0 ? kNaN : kInfinity;
     if (random() % 300 == 0) value = 1.7e308;
     samples.values.push_back(value);
@@ -219,6 +225,48 @@ TEST_CASE("windows that are leapt to hold the samples that lie in them") {
     }
     CHECK(has_nan(samples.values) == std::any_of(samples.values.begin(), samples.values.end(),
                                                  [](double v) { return std::isnan(v); }));
+  }
+}
+
+TEST_CASE("a NaN is seen wherever it stands, and nothing else is taken for one") {
+  using Limits = std::numeric_limits<double>;
+  const std::vector<double> numbers{
+      0, -0.0, 1, -1, kInfinity, -kInfinity, Limits::max(), Limits::lowest(), Limits::denorm_min()};
+  const std::vector<double> others{kNaN, -kNaN, std::bit_cast<double>(0x7ff0'0000'0000'0001),
+                                   std::bit_cast<double>(0xffff'ffff'ffff'ffff), kAbsent};
+  for (const std::size_t size : {1U, 2U, 3U, 9U, 1024U, 1031U}) {
+    std::vector<double> values(size);
+    for (std::size_t i = 0; i < size; ++i) values[i] = numbers[i % numbers.size()];
+    CHECK(!has_nan(values));
+    for (const double other : others) {
+      for (const std::size_t place : {std::size_t{0}, size / 2, size - 1}) {
+        const double before = std::exchange(values[place], other);
+        CHECK(has_nan(values));
+        values[place] = before;
+      }
+    }
+  }
+}
+
+TEST_CASE("a counter's only drop is seen wherever it stands") {
+  for (const std::size_t size : {2U, 3U, 4U, 5U, 8U, 257U, 258U, 259U, 515U}) {
+    for (std::size_t drop = 1; drop < size; ++drop) {
+      std::vector<std::int64_t> times_ms(size);
+      std::vector<double> values(size);
+      for (std::size_t i = 0; i < size; ++i) {
+        times_ms[i] = static_cast<std::int64_t>(1 + i) * 1000;
+        values[i] = static_cast<double>(i < drop ? i + 1 : i - drop);
+      }
+      WindowTimes windows;
+      windows.grid = {times_ms.back(), 1, 1};
+      windows.range_ms = times_ms.back();
+      std::vector<double> found{kAbsent};
+      range_function(FunctionId::increase, {{times_ms, values}, windows, {}, nullptr}, found);
+      const Extrapolation expected{times_ms.front(), times_ms.back(),
+                                   static_cast<std::int64_t>(size), values.front(),
+                                   values.back() - values.front() + values[drop - 1]};
+      CHECK(found[0] == extrapolated(expected, {0, times_ms.back()}, FunctionId::increase));
+    }
   }
 }
 

@@ -103,7 +103,7 @@ class ReadCount {
   std::atomic<std::size_t> count_{0};
 };
 
-class MemorySource final : public SeriesSource {
+class MemorySource : public SeriesSource {
  public:
   Kind kind = Kind::gauge;  // of all series
   // Before this raw samples are gone; windows are not.

@@ -49,6 +49,30 @@ TEST_CASE("windows answer where they make up those of the query") {
   check(FunctionId::rate, windows(2 * kHour, kHour, kHour), Tier::raw);
 }
 
+// Counts what takes a real store some statements each.
+struct AskedSource : MemorySource {
+  mutable int asked = 0;
+  [[nodiscard]] std::optional<std::int64_t> oldest_ms(Tier tier) const override {
+    ++asked;
+    return MemorySource::oldest_ms(tier);
+  }
+};
+
+TEST_CASE("how far a tier goes back is asked only where its windows would do, and once") {
+  AskedSource source;
+  source.minutes_from_ms = 0;
+  source.hours_from_ms = INT64_MAX;
+  const auto asked = [&](std::int64_t start, std::int64_t step, std::int64_t range) {
+    source.asked = 0;
+    exact_tier(source, FunctionId::rate, {{start, step, 10}, false, 0, 0, range});
+    return source.asked;
+  };
+  CHECK(asked(2 * kHour + 1, kMin, kMin) == 0);
+  CHECK(asked(2 * kHour, 15'000, kMin) == 0);
+  CHECK(asked(2 * kHour, kMin, kMin) == 2);
+  CHECK(asked(2 * kHour, kHour, kHour) == 3);
+}
+
 TEST_CASE("windows stand in up to where samples begin, and not for a window more") {
   MemorySource source;
   const auto check = [&](TimeSpan span, std::int64_t hours_to_ms, std::int64_t minutes_to_ms) {
