@@ -82,6 +82,7 @@ void check_orphans(Connection& connection, StoreCheck& check) {
         " (SELECT 1 FROM keyframe WHERE id=?3)");
     query.with(group_start(group), group_start(group + 1), group);
     if (query.step()) orphans += static_cast<std::uint64_t>(query.integer(0));
+    if (group == INT64_MAX >> kGroupBits) break;  // a damaged row's, and the last there can be
     next = group_start(group + 1);
   }
   if (orphans > 0)
