@@ -9,6 +9,7 @@
 #include "store/foreign_row.hpp"
 #include "store/journal_row.hpp"
 #include "store/pack_check.hpp"
+#include "store/row_hold.hpp"
 #include "store/run_table.hpp"
 
 namespace volta {
@@ -81,6 +82,7 @@ void check_orphans(Connection& connection, StoreCheck& check) {
         " (SELECT 1 FROM keyframe WHERE id=?3)");
     query.with(group_start(group), group_start(group + 1), group);
     if (query.step()) orphans += static_cast<std::uint64_t>(query.integer(0));
+    if (group == INT64_MAX >> kGroupBits) break;  // a damaged row's, and the last there can be
     next = group_start(group + 1);
   }
   if (orphans > 0)
@@ -118,10 +120,56 @@ void check_journal(Connection& connection, StoreCheck& check) {
   }
 }
 
+// The greatest number that a row may have, by the last mark; 0: there is none.
+std::int64_t newest_counted(Connection& connection) {
+  Query query = connection.query(
+      "SELECT max(accepted) + ?1 FROM commit_mark WHERE accepted BETWEEN 0 AND ?2");
+  query.with(RowHold::kMarkRows - 1, kMostAccepted);
+  return query.step() ? query.integer(0) : 0;
+}
+
+std::uint64_t count_uncounted(Connection& connection, const char* sql) {
+  const std::int64_t newest = newest_counted(connection);
+  Query query = connection.query(sql);
+  query.with(newest);
+  return query.step() ? static_cast<std::uint64_t>(query.integer(0)) : 0;
+}
+
+void check_count(Connection& connection, StoreCheck& check) {
+  static constexpr struct {
+    const char* sql;
+    const char* what;
+  } kNumbers[] = {
+      {"SELECT count(*) FROM foreign_row WHERE id NOT BETWEEN 1 AND ?",
+       "rows of foreign samples have numbers that were never counted"},
+      {"SELECT count(*) FROM journal WHERE accepted NOT BETWEEN 1 AND ?",
+       "rows of the journal have numbers that were never counted"},
+      {"SELECT count(*) FROM run WHERE last_accepted NOT BETWEEN 0 AND ?",
+       "runs end with rows that were never counted"},
+      {"SELECT count(*) FROM seal WHERE accepted NOT BETWEEN 0 AND ?",
+       "windows are sealed up to rows that were never counted"},
+      {"SELECT count(*) FROM forgotten WHERE accepted NOT BETWEEN 0 AND ?",
+       "marks of what is forgotten are beyond what was counted"},
+  };
+  if (connection.number("SELECT count(*) FROM sqlite_schema WHERE name='commit_mark'") == 0) return;
+  Query marks =
+      connection.query("SELECT count(*) FROM commit_mark WHERE accepted NOT BETWEEN 0 AND ?");
+  if (marks.with(kMostAccepted).step() && marks.integer(0) > 0) {
+    check.add(counted(static_cast<std::uint64_t>(marks.integer(0)),
+                      "marks of how far rows were counted cannot be true"));
+  }
+  for (const auto& numbers : kNumbers) {
+    if (count_uncounted(connection, numbers.sql) == 0) continue;
+    // Once more: meanwhile others may have written, and left a mark.
+    const std::uint64_t count = count_uncounted(connection, numbers.sql);
+    if (count > 0) check.add(counted(count, numbers.what));
+  }
+}
+
 void check_foreign(Connection& connection, StoreCheck& check) {
   ForeignRowCodec codec;
   ForeignRow row;
-  std::int64_t last = 0;
+  std::int64_t last = INT64_MIN;
   for (bool more = true; more;) {
     more = false;
     Query query = connection.query(
@@ -129,14 +177,15 @@ void check_foreign(Connection& connection, StoreCheck& check) {
         " ORDER BY id LIMIT 200");
     query.with(last);
     while (query.step()) {
-      more = true;
-      last = query.integer(0);
+      more = last < query.integer(0);  // else they lie out of order, which was said above
+      last = std::max(last, query.integer(0));
       row.min_ms = query.integer(1);
       row.max_ms = query.integer(2);
       if (!codec.decode(query.blob(4), query.blob(5), row)) {
-        check.add("row " + std::to_string(last) + " of foreign samples does not decode");
+        check.add("row " + std::to_string(query.integer(0)) +
+                  " of foreign samples does not decode");
       } else if (static_cast<std::int64_t>(row.points()) != query.integer(3)) {
-        check.add("row " + std::to_string(last) + " of foreign samples has " +
+        check.add("row " + std::to_string(query.integer(0)) + " of foreign samples has " +
                   std::to_string(row.points()) + " values instead of " +
                   std::to_string(query.integer(3)));
       } else {
@@ -173,6 +222,9 @@ void check_packs(Connection& connection, StoreCheck& check) {
     const PackFindings found = check_pack_row(row, bytes);
     if (row.tier == Tier::raw) check.packed += found.samples;
     for (const std::string& problem : found.problems) check.add(name_of(row) + ": " + problem);
+    if (row.accepted < 0 || row.accepted > newest_counted(connection)) {
+      check.add(name_of(row) + ": it is of rows that were never counted");
+    }
     if (found.further > 0) {
       check.add(name_of(row) + ": " + counted(found.further, "further series do not decode"));
     }
@@ -204,6 +256,7 @@ StoreCheck check_store(Connection& connection) {
   StoreCheck check;
   check_pages(connection, check);
   check_references(connection, check);
+  check_count(connection, check);
   check_orphans(connection, check);
   check_journal(connection, check);
   check_foreign(connection, check);

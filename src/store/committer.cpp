@@ -201,8 +201,8 @@ void Committer::insert_batch(const JournalEntry& entry, RunEntry& run) {
 void Committer::write_run(const RunEntry& run) {
   connection_
       .query(
-          "UPDATE run SET durable_seq=?, last_hash=?, last_ms=?, last_accepted=max(?,"
-          " last_accepted), keyframe_id=? WHERE id=?")
+          "UPDATE run SET durable_seq=?, last_hash=?, last_ms=?, last_accepted=?, keyframe_id=?"
+          " WHERE id=?")
       .with(static_cast<std::int64_t>(run.durable_seq),
             std::span<const std::uint8_t>(run.last_hash), run.touched_ms, accepted_, run.keyframe,
             run.row)

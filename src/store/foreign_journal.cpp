@@ -18,12 +18,13 @@ constexpr std::size_t kSeriesOfSlice = 4096;
 // Of merged rows of tiers.
 constexpr std::int64_t kLongestPackMs = 30LL * 24 * kWindowMs;
 
-// 0: there is none. Empty: it lies on a broken page.
+// 0: there is none. Empty: it lies on a broken page, or out of order.
 std::optional<std::int64_t> row_before(Connection& connection, std::int64_t id) {
   try {
     Query query =
-        connection.query("SELECT id FROM foreign_row WHERE id<? ORDER BY id DESC LIMIT 1");
-    return query.with(id).step() ? query.integer(0) : 0;
+        connection.query("SELECT id FROM foreign_row WHERE id<? AND id>0 ORDER BY id DESC LIMIT 1");
+    if (!query.with(id).step()) return 0;
+    return query.integer(0) < id ? std::optional(query.integer(0)) : std::nullopt;
   } catch (const SqliteFailure& failure) {
     if (!failure.damaged()) throw;
     return std::nullopt;
@@ -106,7 +107,7 @@ bool ForeignJournal::drop(std::int64_t cutoff_ms, std::size_t most) {
 
 void ForeignJournal::remove(std::span<const std::int64_t> rows) {
   Transaction transaction(connection_);
-  note_forgotten(connection_, *std::max_element(rows.begin(), rows.end()));
+  note_rows_forgotten(connection_, rows);
   for (const std::int64_t id : rows) {
     connection_.query("DELETE FROM foreign_row WHERE id=?").with(id).run();
   }
@@ -123,13 +124,17 @@ bool ForeignJournal::drop_series(std::chrono::nanoseconds now) {
     kept_to_ = 0;
     in_use_.clear();
   }
-  if (scan() || scan_kept() || forget_unused()) return true;
+  if (scan()) return true;
+  if (!scanned_to_) return false;
+  if (scan_kept() || forget_unused()) return true;
   scanned_to_.reset();
   in_use_ = {};
   return false;
 }
 
-// The next rows; false: there are none. Rows that are committed meanwhile tell of themselves.
+// The next rows; false: there are none, or the table is damaged and its rows lie out of order: then
+// the scan is over, for nobody can tell what is in use. Rows that are committed meanwhile tell of
+// themselves.
 bool ForeignJournal::scan() {
   Query query =
       connection_.query("SELECT id, series FROM foreign_row WHERE id>? ORDER BY id LIMIT ?");
@@ -137,6 +142,10 @@ bool ForeignJournal::scan() {
   bool any = false;
   std::vector<SeriesId> series;
   while (query.step()) {
+    if (query.integer(0) <= *scanned_to_) {
+      scanned_to_.reset();
+      return false;
+    }
     any = true;
     scanned_to_ = query.integer(0);
     if (decode_series_list(query.blob(1), series)) in_use_.insert(series.begin(), series.end());
@@ -183,13 +192,13 @@ bool ForeignJournal::forget_unused() {
   return true;
 }
 
-void rebuild_foreign_head(Connection& connection, ForeignHead& head,
+void rebuild_foreign_head(Connection& connection, ForeignHead& head, std::int64_t newest,
                           std::chrono::milliseconds patience) {
   const auto deadline = std::chrono::steady_clock::now() + patience;
-  head.set_floor(connection.number("SELECT max(id) FROM foreign_row"));
+  std::optional<std::int64_t> id = row_before(connection, newest + 1);
+  head.set_floor(id.value_or(newest));
   const auto all = [](std::span<const SeriesId>) { return true; };
   ForeignRowReader reader(connection);
-  std::optional<std::int64_t> id = row_before(connection, INT64_MAX);
   while (id && *id != 0 && std::chrono::steady_clock::now() < deadline) {
     auto row = std::make_shared<ForeignRow>();
     if (reader.read(*id, all, *row) != ForeignRowReader::Found::samples) {

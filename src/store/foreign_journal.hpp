@@ -72,8 +72,8 @@ class ForeignJournal {
   std::unordered_set<SeriesId> in_use_;                // found by the scans
 };
 
-// Fills the head from the newest rows, as far as its budget and the time allow.
-void rebuild_foreign_head(Connection& connection, ForeignHead& head,
+// Fills the head from the newest rows up to this one, as far as its budget and the time allow.
+void rebuild_foreign_head(Connection& connection, ForeignHead& head, std::int64_t newest,
                           std::chrono::milliseconds patience);
 
 }  // namespace volta

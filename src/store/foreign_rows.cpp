@@ -30,7 +30,8 @@ std::vector<ForeignRowSpan> find_foreign_rows(Connection& connection, TimeSpan s
                                               std::int64_t last) {
   std::vector<ForeignRowSpan> rows;
   Query query = connection.query(
-      "SELECT id, min_ms, max_ms FROM foreign_row WHERE max_ms>=? AND min_ms<=? AND id<=?");
+      "SELECT id, min_ms, max_ms FROM foreign_row WHERE max_ms>=? AND min_ms<=? AND id>0"
+      " AND id<=?");
   query.with(span.start_ms, span.end_ms, last);
   while (query.step()) rows.push_back({query.integer(0), query.integer(1), query.integer(2)});
   std::sort(rows.begin(), rows.end(),

@@ -6,6 +6,7 @@
 #include <unordered_set>
 
 #include "base/log.hpp"
+#include "store/run_table.hpp"
 #include "store/series_index.hpp"
 #include "store/window_builder.hpp"
 
@@ -31,11 +32,17 @@ constexpr std::int64_t kForeignFarAheadMs = 48 * kWindowMs;
 
 bool wants_all(std::span<const SeriesId> /*series*/) { return true; }
 
+// What a row says, as far as it can be true.
+std::size_t points_of(std::int64_t said) {
+  return static_cast<std::size_t>(
+      std::clamp<std::int64_t>(said, 0, static_cast<std::int64_t>(kMostRowPoints)));
+}
+
 // Nothing of a row that is gone; whether it can be read is found out later.
 std::size_t points_at_most(Connection& connection, std::int64_t id) {
   try {
     Query query = connection.query("SELECT points FROM foreign_row WHERE id=?");
-    return query.with(id).step() ? static_cast<std::size_t>(query.integer(0)) : 0;
+    return query.with(id).step() ? points_of(query.integer(0)) : 0;
   } catch (const SqliteFailure&) {
     return kMostRowPoints;
   }
@@ -133,7 +140,7 @@ void ForeignSource::find_rows(Found& found) {
     query.with(window_start_ms(window_.end_ms), window_.end_ms, window_.after, found.accepted);
     while (query.step()) {
       rows_.push_back(query.integer(0));
-      found.points += static_cast<std::size_t>(query.integer(1));
+      found.points += points_of(query.integer(1));
     }
   }
   const auto news = sealer_.news_.find(window_.end_ms);
@@ -294,7 +301,7 @@ bool ForeignSealer::is_due(std::int64_t end, const News& news) const {
 }
 
 void ForeignSealer::look_at_new_rows() {
-  const std::int64_t last = parts_.connection.number("SELECT max(id) FROM foreign_row");
+  const std::int64_t last = last_row();
   full_ = false;
   while (looked_to_ < last) {
     const std::vector<ForeignRowSpan> rows = next_rows(last);
@@ -309,15 +316,31 @@ void ForeignSealer::look_at_new_rows() {
   looked_to_ = std::max(looked_to_, last);
 }
 
+std::int64_t ForeignSealer::last_row() const {
+  Query query = parts_.connection.query("SELECT max(id) FROM foreign_row WHERE id<=?");
+  query.with(kMostAccepted);
+  return query.step() ? query.integer(0) : 0;
+}
+
 std::vector<ForeignRowSpan> ForeignSealer::next_rows(std::int64_t last) const {
   std::vector<ForeignRowSpan> rows;
+  bool whole = false;
   try {
     Query query = parts_.connection.query(
         "SELECT id, min_ms, max_ms FROM foreign_row WHERE id>? AND id<=? ORDER BY id LIMIT ?");
     query.with(looked_to_, last, kRowsOfLook);
-    while (query.step()) rows.push_back({query.integer(0), query.integer(1), query.integer(2)});
-  } catch (const SqliteFailure&) {
-    // A page of small rows is broken. The index has all that is asked for here.
+    std::int64_t before = looked_to_;
+    bool rise = true;
+    while (query.step()) {
+      rows.push_back({query.integer(0), query.integer(1), query.integer(2)});
+      rise = rise && before < rows.back().id;
+      before = rows.back().id;
+    }
+    // One with a wrong number hides those behind it.
+    whole = rise && (std::ssize(rows) == kRowsOfLook || before == last);
+  } catch (const SqliteFailure&) {  // a page of small rows is broken
+  }
+  if (!whole) {  // the index has all that is asked for here
     rows = find_foreign_rows(parts_.connection, {INT64_MIN, INT64_MAX}, last);
     std::erase_if(rows, [&](const ForeignRowSpan& row) { return row.id <= looked_to_; });
   }
@@ -463,7 +486,7 @@ void ForeignSealer::remove_all(std::span<const std::int64_t> rows) {
     for (const std::int64_t id : rows) {
       connection.query("DELETE FROM foreign_row WHERE id=?").with(id).run();
     }
-    note_forgotten(connection, *std::max_element(rows.begin(), rows.end()));
+    note_rows_forgotten(connection, rows);
   });
   parts_.head.forget(rows);
   for (const std::int64_t id : rows) damaged_gone_ += damaged_.erase(id);

@@ -90,6 +90,7 @@ class ForeignSealer {
   };
 
   void look_at_new_rows();
+  [[nodiscard]] std::int64_t last_row() const;
   [[nodiscard]] std::vector<ForeignRowSpan> next_rows(std::int64_t last) const;
   void look_at(const ForeignRowSpan& row);
   std::vector<std::int64_t> windows_of(const ForeignRowSpan& row);

@@ -79,6 +79,7 @@ bool StoreForwardLog::read_some(Reading& reading) const {
   foreign.with(reading.from, reading.newest, kRowsOfRead);
   bool more_batches = batches.step();
   bool more_foreign = foreign.step();
+  const std::int64_t began = reading.from;
   std::int64_t left = kRowsOfRead;  // of neither there may be more than this
   for (; left > 0 && !reading.full && (more_batches || more_foreign); --left) {
     const bool batch = more_batches && (!more_foreign || batches.integer(1) < foreign.integer(0));
@@ -87,12 +88,12 @@ bool StoreForwardLog::read_some(Reading& reading) const {
       return batch ? rows_.of_batch(connection(), batches.integer(0))
                    : rows_.of_foreign(connection(), commit);
     });
-    reading.from = commit + 1;
+    reading.from = std::max(reading.from, commit + 1);
     if (reading.samples >= reading.most_samples) reading.full = true;
     if (reading.full) break;
     (batch ? more_batches : more_foreign) = (batch ? batches : foreign).step();
   }
-  return left == 0;
+  return left == 0 && reading.from > began;  // rows may lie out of order
 }
 
 std::vector<ForwardRow> StoreForwardLog::read_after(ForwardPosition after,
@@ -115,7 +116,8 @@ ForwardPosition StoreForwardLog::newest() const {
 
 ForwardPosition StoreForwardLog::forgotten() const {
   const std::lock_guard lock(mutex_);
-  const std::int64_t last = connection().number("SELECT accepted FROM forgotten WHERE id=1");
+  std::int64_t last = connection().number("SELECT accepted FROM forgotten WHERE id=1");
+  if (last < 0 || last > parts_.hold.newest()) last = 0;  // damaged
   return {static_cast<std::uint64_t>(last), last == 0 ? 0 : kLastRow};
 }
 

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/log.hpp"
+#include "store/run_table.hpp"
 #include "store/window_builder.hpp"
 
 namespace volta {
@@ -166,10 +167,24 @@ TimeSpan windows_of_span(TimeSpan span) {
 
 SealMarks SealMarks::read(Connection& connection, HostId host, TimeSpan ends) {
   SealMarks found;
-  Query query = connection.query(
-      "SELECT end_ms, accepted FROM seal WHERE host_id=? AND end_ms BETWEEN ? AND ?");
-  query.with(row_number(host), ends.start_ms, ends.end_ms);
-  while (query.step()) found.marks_.emplace(query.integer(0), query.integer(1));
+  std::vector<std::int64_t> damaged;
+  {
+    Query query = connection.query(
+        "SELECT end_ms, accepted FROM seal WHERE host_id=? AND end_ms BETWEEN ? AND ?");
+    query.with(row_number(host), ends.start_ms, ends.end_ms);
+    while (query.step()) {
+      const bool sound = query.integer(1) > 0 && query.integer(1) <= kMostAccepted;
+      if (!sound) damaged.push_back(query.integer(0));
+      if (sound) found.marks_.emplace(query.integer(0), query.integer(1));
+    }
+  }
+  // What the packs have is known from them, too.
+  for (const std::int64_t end : damaged) {
+    Query query = connection.query(
+        "SELECT max(accepted) FROM pack WHERE host_id=? AND tier=0 AND end_ms=? AND accepted<=?");
+    query.with(row_number(host), end, kMostAccepted);
+    if (query.step()) found.marks_.emplace(end, query.integer(0));
+  }
   return found;
 }
 

@@ -14,7 +14,8 @@ PackedColumns::PackedColumns(std::size_t columns, ReadScratch& scratch)
 // for them among many.
 std::uint32_t PackedColumns::times_index(const OpenPack& open, const PackEntry& entry) {
   constexpr std::size_t kMostCompared = 4;
-  if (known_row_ == open.row.id && known_entry_times_ == entry.times) return known_times_;
+  const bool looked = !times_.empty() && known_row_ == open.row.id;  // a damaged id may be anything
+  if (looked && known_entry_times_ == entry.times) return known_times_;
   if (known_end_ms_ != open.row.end_ms) first_of_end_ = times_.size();
   known_end_ms_ = open.row.end_ms;
   known_row_ = open.row.id;

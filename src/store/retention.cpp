@@ -318,7 +318,8 @@ bool Retention::drop_series_of(std::int64_t host) {
   std::vector<SeriesId> unused;
   {
     Query query = connection_.query(
-        "SELECT id FROM series WHERE host_id=?1 AND id NOT IN (SELECT series_id FROM slot"
+        "SELECT id FROM series WHERE host_id=?1 AND id BETWEEN 1 AND 4294967295"
+        " AND id NOT IN (SELECT series_id FROM slot"
         " WHERE run_id IN (SELECT id FROM run WHERE host_id=?1))"
         " AND id NOT IN (SELECT series_id FROM series_kept WHERE until_ms > ?2)");
     query.with(host, kept_since_ms());

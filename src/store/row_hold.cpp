@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "base/log.hpp"
 #include "store/run_table.hpp"
 
 namespace volta {
@@ -10,23 +11,47 @@ namespace {
 
 constexpr std::int64_t kNothing = std::numeric_limits<std::int64_t>::max();
 
+// Of what no bytes and no times come near: differences of two do not overflow.
+constexpr std::int64_t kMostOfMark = std::int64_t{1} << 60;
+
 std::int64_t needed_from(ForwardPosition done) {
   const bool whole = done.row == std::numeric_limits<std::uint32_t>::max();
   const auto commit = static_cast<std::int64_t>(std::min<std::uint64_t>(done.commit, kNothing - 1));
   return whole ? commit + 1 : commit;
 }
 
-// Where there is no mark, though the migration left one: the table was damaged and mended.
+// The greatest number that the tables claim to know.
 std::int64_t newest_in_tables(Connection& connection) {
-  return std::max({connection.number("SELECT max(last_accepted) FROM run"),
-                   connection.number("SELECT max(accepted) FROM seal"),
-                   connection.number("SELECT max(id) FROM foreign_row")});
+  std::int64_t newest = 0;
+  for (const char* sql : {"SELECT max(last_accepted) FROM run WHERE last_accepted<=?",
+                          "SELECT max(accepted) FROM seal WHERE accepted<=?",
+                          "SELECT max(id) FROM foreign_row WHERE id<=?"}) {
+    try {
+      Query query = connection.query(sql);
+      query.with(kMostAccepted);
+      if (query.step()) newest = std::max(newest, query.integer(0));
+    } catch (const SqliteFailure& failure) {
+      if (!failure.damaged()) throw;  // a broken page is met again by who needs what is on it
+    }
+  }
+  return newest;
 }
 
 }  // namespace
 
 void note_forgotten(Connection& writer, std::int64_t accepted) {
-  writer.query("UPDATE forgotten SET accepted=?1 WHERE id=1 AND accepted<?1").with(accepted).run();
+  if (accepted > kMostAccepted) return;
+  writer.query("UPDATE forgotten SET accepted=?1 WHERE id=1 AND (accepted<?1 OR accepted>?2)")
+      .with(accepted, kMostAccepted)
+      .run();
+}
+
+void note_rows_forgotten(Connection& writer, std::span<const std::int64_t> rows) {
+  std::int64_t last = 0;
+  for (const std::int64_t row : rows) {
+    if (row <= kMostAccepted) last = std::max(last, row);
+  }
+  note_forgotten(writer, last);
 }
 
 void note_group_forgotten(Connection& writer, std::int64_t keyframe) {
@@ -53,22 +78,37 @@ RowHold::RowHold(const Clock& clock, AgeClock& ages, Limits limits, const Reader
 void RowHold::load(Connection& writer) {
   const std::lock_guard lock(mutex_);
   {
-    Query query =
-        writer.query("SELECT accepted, bytes, wall_ms FROM commit_mark ORDER BY accepted");
+    Query query = writer.query(
+        "SELECT accepted, bytes, wall_ms FROM commit_mark WHERE accepted BETWEEN 0 AND ?"
+        " ORDER BY accepted");
+    query.with(kMostAccepted);
     while (query.step()) {
-      marks_.push_back({query.integer(0), query.integer(1), query.integer(2)});
+      marks_.push_back({query.integer(0),
+                        std::clamp<std::int64_t>(query.integer(1), 0, kMostOfMark),
+                        std::clamp<std::int64_t>(query.integer(2), 0, kMostOfMark)});
     }
   }
-  if (marks_.empty()) marks_.push_back({newest_in_tables(writer), 0, 0});
+  const std::int64_t in_tables = newest_in_tables(writer);
+  if (marks_.empty()) marks_.push_back({in_tables, 0, 0});
   // The first commit of all leaves a mark: so without one there never was any.
   newest_ = marks_.back().accepted == 0 ? 0 : marks_.back().accepted + kMarkRows - 1;
   bytes_ = marks_.back().bytes;
+  if (in_tables > newest_) {
+    log::error(
+        "the store is damaged: a row has a number beyond what was counted; the count goes on after "
+        "it, and `volta store check` says more",
+        {{"row", in_tables}, {"counted", newest_}});
+    newest_ = in_tables;
+  }
   Query query = writer.query("SELECT reader, done_commit, done_row FROM forward_cursor");
   while (query.step()) {
     const std::string reader(query.text(0));
     if (!all_readers_ && !needs_from_.contains(reader)) continue;
-    needs_from_[reader] = needed_from({static_cast<std::uint64_t>(query.integer(1)),
-                                       static_cast<std::uint32_t>(query.integer(2))});
+    // Beyond what was counted it is damaged; its reader saves a sound one soon.
+    const bool sound = query.integer(1) >= 0 && query.integer(1) <= newest_;
+    needs_from_[reader] = sound ? needed_from({static_cast<std::uint64_t>(query.integer(1)),
+                                               static_cast<std::uint32_t>(query.integer(2))})
+                                : 0;
   }
 }
 

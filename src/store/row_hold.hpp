@@ -14,6 +14,7 @@
 #include <map>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -28,6 +29,7 @@ namespace volta {
 // In the transaction that deletes the row, or all of the keyframe's group. Not for what goes with
 // its host.
 void note_forgotten(Connection& writer, std::int64_t accepted);
+void note_rows_forgotten(Connection& writer, std::span<const std::int64_t> rows);
 void note_group_forgotten(Connection& writer, std::int64_t keyframe);
 
 // Thread-safe, but for what is the writer's.
@@ -48,7 +50,8 @@ class RowHold {
   using Readers = std::optional<std::vector<std::string>>;
   // Both clocks must outlive it.
   RowHold(const Clock& clock, AgeClock& ages, Limits limits, const Readers& readers);
-  // At start, with the writer's connection.
+  // At start, with the writer's connection. Of numbers that a damaged database claims, those up to
+  // kMostAccepted are believed, so that the count goes on above them; others are no rows' numbers.
   void load(Connection& writer);
 
   // The writer's: in the transaction of a group commit that brought `bytes` of payload and whose

@@ -16,6 +16,10 @@
 
 namespace volta {
 
+// Rows of both journals are counted together, from 1. No store comes near this number: what a
+// database claims beyond it was damaged and is no row's, and above it there is room to count on.
+constexpr std::int64_t kMostAccepted = std::int64_t{3} << 61;
+
 // journal.id = keyframe id << kGroupBits | place in the group.
 constexpr int kGroupBits = 24;
 constexpr std::int64_t kMostRowsOfGroup = std::int64_t{1} << kGroupBits;

@@ -11,6 +11,9 @@
 namespace volta {
 namespace {
 
+// Of a damaged group, what its row claims is no reason to overflow.
+constexpr std::int64_t kMostPointsOfGroup = std::int64_t{1} << 40;
+
 std::int64_t host_of(HostId id) { return static_cast<std::uint32_t>(id); }
 
 bool in_window(std::int64_t time, std::int64_t end_ms) {
@@ -132,8 +135,7 @@ bool SealJob::knows_broken() {
 namespace {
 
 SealSource::Found JournalSource::find() {
-  found_.accepted =
-      std::max(window_.after, parts_.connection.number("SELECT max(last_accepted) FROM run"));
+  found_.accepted = std::max(window_.after, parts_.newest);
   find_groups();
   find_series();
   return found_;
@@ -150,7 +152,8 @@ void JournalSource::find_groups() {
     }
   }
   for (const Group& group : groups_) {
-    found_.points += static_cast<std::size_t>(group.points);
+    found_.points +=
+        static_cast<std::size_t>(std::clamp<std::int64_t>(group.points, 0, kMostPointsOfGroup));
     SeriesList& slots = slots_[group.run];
     if (slots == nullptr) slots = load_slots(parts_.connection, group.run);
   }

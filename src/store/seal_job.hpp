@@ -68,6 +68,7 @@ class SealJob {
     const SeriesTable& series;
     BadPacks& bad;
     PackWorkshop& workshop;
+    std::int64_t newest;                       // row that is committed
     std::size_t samples_of_slice = 1U << 20U;  // gathered at a time
     std::size_t bytes_of_slice = 1U << 20U;    // packs of samples that are given to `save` at once
     // Writes them. Empty: they come back with the rest.

@@ -194,7 +194,7 @@ void Sealer::give_up(const SealWindow& window) {
 
 std::optional<Sealed> Sealer::run_job(const SealWindow& window) {
   saved_.clear();
-  SealJob::Parts parts{*reader_, parts_.series, parts_.bad, workshop_};
+  SealJob::Parts parts{*reader_, parts_.series, parts_.bad, workshop_, parts_.hold.newest()};
   parts.samples_of_slice = limits_.samples_of_slice;
   parts.bytes_of_slice = limits_.bytes_of_slice;
   parts.save = [&](std::span<const NewPack> packs) { save_samples(window, packs); };

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <optional>
 #include <unordered_map>
 #include <unordered_set>
 
@@ -17,7 +18,7 @@ namespace volta {
 namespace {
 
 using Counts = std::unordered_map<std::string, std::uint64_t>;
-using Flags = std::vector<bool>;  // by series id
+using Flags = std::vector<bool>;  // by place in SeriesCounts::metric_of
 
 constexpr std::int64_t kRowsOfPortion = 1000;
 
@@ -39,12 +40,6 @@ bool has_table(Connection& connection, std::string_view name) {
 
 std::uint64_t count_of(Connection& connection, const char* sql) {
   return static_cast<std::uint64_t>(connection.number(sql));
-}
-
-void set_flag(Flags& flags, std::int64_t series) {
-  const auto at = static_cast<std::size_t>(static_cast<std::uint32_t>(series));
-  if (at >= flags.size()) flags.resize(std::max(at + 1, 2 * flags.size()));
-  flags[at] = true;
 }
 
 // Samples of the journals that no pack has. What is sealed stays there for a while as a copy.
@@ -209,9 +204,20 @@ struct SeriesCounts {
   Counts of_host;
   std::unordered_map<std::string, std::unordered_set<std::string>> values;
   std::vector<std::string> metrics;
-  // By id: place in `metrics`.
+  // By rising id: place in `metrics`.
   std::vector<std::pair<SeriesId, std::uint32_t>> metric_of;
   Flags foreign;
+
+  // In metric_of. Empty: there is no such series, whatever a damaged row says.
+  [[nodiscard]] std::optional<std::size_t> place(std::int64_t id) const {
+    if (id <= 0 || id > UINT32_MAX) return std::nullopt;
+    const auto series = SeriesId(static_cast<std::uint32_t>(id));
+    const auto found =
+        std::lower_bound(metric_of.begin(), metric_of.end(), series,
+                         [](const auto& line, SeriesId wanted) { return line.first < wanted; });
+    if (found == metric_of.end() || found->first != series) return std::nullopt;
+    return static_cast<std::size_t>(found - metric_of.begin());
+  }
 };
 
 std::string host_text(Connection& connection, std::int64_t id) {
@@ -232,16 +238,19 @@ SeriesCounts count_series(Connection& connection) {
         "SELECT id, host_id, name, labels FROM series WHERE id>? ORDER BY id LIMIT ?");
     query.with(last, kRowsOfPortion);
     while (query.step()) {
+      if (query.integer(0) <= last) continue;  // a damaged table's rows lie out of order
       more = true;
       last = query.integer(0);
       ++of_host[query.integer(1)];
-      if (query.integer(1) == 0) set_flag(counts.foreign, last);
       const auto place = place_of.emplace(std::string(query.text(2)),
                                           static_cast<std::uint32_t>(counts.metrics.size()));
       if (place.second) counts.metrics.emplace_back(query.text(2));
       ++counts.of_metric[counts.metrics[place.first->second]];
-      counts.metric_of.emplace_back(SeriesId(static_cast<std::uint32_t>(last)),
-                                    place.first->second);
+      if (last > 0 && last <= UINT32_MAX) {
+        counts.metric_of.emplace_back(SeriesId(static_cast<std::uint32_t>(last)),
+                                      place.first->second);
+        counts.foreign.push_back(query.integer(1) == 0);
+      }
       for (auto& [name, value] : decode_labels(query.blob(3))) {
         counts.values[name].insert(std::move(value));
       }
@@ -254,7 +263,9 @@ SeriesCounts count_series(Connection& connection) {
 // Which series each tier's packs have, and what those of each metric take of them.
 class PackWalk {
  public:
-  explicit PackWalk(const SeriesCounts& known) : known_(known), bytes_(known.metrics.size(), 0.0) {}
+  explicit PackWalk(const SeriesCounts& known) : known_(known), bytes_(known.metrics.size(), 0.0) {
+    for (Flags& flags : series_) flags.resize(known.metric_of.size());
+  }
 
   void add(const PackRow& row, std::span<const std::byte> bytes) {
     const auto pack = Pack::open(bytes, bytes.size());
@@ -265,13 +276,10 @@ class PackWalk {
     const double shared = static_cast<double>(bytes.size() - std::min(columns, bytes.size())) /
                           static_cast<double>(pack->entries().size());
     for (const PackEntry& entry : pack->entries()) {
-      set_flag(series_[static_cast<std::size_t>(row.tier)],
-               std::int64_t{static_cast<std::uint32_t>(entry.series)});
-      const auto found =
-          std::lower_bound(known_.metric_of.begin(), known_.metric_of.end(), entry.series,
-                           [](const auto& line, SeriesId series) { return line.first < series; });
-      if (found == known_.metric_of.end() || found->first != entry.series) continue;
-      bytes_[found->second] += shared + entry.length;
+      const auto place = known_.place(static_cast<std::uint32_t>(entry.series));
+      if (!place) continue;
+      series(row.tier)[*place] = true;
+      bytes_[known_.metric_of[*place].second] += shared + entry.length;
     }
   }
   Flags& series(Tier tier) { return series_.at(static_cast<std::size_t>(tier)); }
@@ -295,10 +303,12 @@ void add_journal_series(Connection& connection, const SeriesCounts& known, Flags
   Query query = connection.query(
       "SELECT DISTINCT series_id FROM slot WHERE series_id != 0"
       " AND run_id IN (SELECT run_id FROM keyframe)");
-  while (query.step()) set_flag(series, query.integer(0));
+  while (query.step()) {
+    if (const auto place = known.place(query.integer(0))) series[*place] = true;
+  }
   if (connection.number("SELECT count(*) FROM (SELECT 1 FROM foreign_row LIMIT 1)") == 0) return;
-  for (std::size_t id = 0; id < known.foreign.size(); ++id) {
-    if (known.foreign[id]) set_flag(series, static_cast<std::int64_t>(id));
+  for (std::size_t place = 0; place < known.foreign.size(); ++place) {
+    if (known.foreign[place]) series[place] = true;
   }
 }
 

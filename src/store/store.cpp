@@ -123,7 +123,7 @@ struct Store::Parts {
       notes.load(*connection);
       hold.load(*connection);
       rebuild_head(*connection, head, head_from_ms, kRebuildPatience);
-      rebuild_foreign_head(*connection, foreign_head, kForeignRebuildPatience);
+      rebuild_foreign_head(*connection, foreign_head, hold.newest(), kForeignRebuildPatience);
     } catch (const SqliteFailure& failure) {
       if (!failure.misfit()) throw;
       throw StoreError(StoreError::Kind::damaged,

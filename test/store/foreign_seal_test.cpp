@@ -8,6 +8,7 @@
 #include <catch2/catch.hpp>
 
 #include "store/agent.hpp"
+#include "store/run_table.hpp"
 #include "store/store.hpp"
 #include "store/window_builder.hpp"
 #include "support/fake_clock.hpp"
@@ -526,6 +527,72 @@ TEST_CASE_METHOD(ForeignSealTest, "a damaged row of foreign samples is not taken
   CHECK(count("foreign_row") == 1);
   CHECK(store->check().problems.size() == 1);
   check();
+}
+
+TEST_CASE_METHOD(ForeignSealTest, "a wrong number of a foreign row costs no other row") {
+  for (const std::int64_t number : {std::int64_t{1} << 40, std::int64_t{1} << 62, kMostAccepted + 1,
+                                    INT64_MAX, std::int64_t{0}, std::int64_t{-1}, INT64_MIN}) {
+    CAPTURE(number);
+    store.reset();
+    std::filesystem::remove_all(options.directory);
+    model.clear();
+    open();
+    for (int i = 0; i < 3; ++i) write(foreign_name("a"), {{kForeignEnd - 600'000 + i, i}});
+    change("UPDATE foreign_row SET id=" + std::to_string(number) + " WHERE id=3");
+    const bool known = number > 0 && number <= kMostAccepted;
+    if (!known) model[foreign_name("a")].erase(kForeignEnd - 600'000 + 2);
+    const StoreCheck found = store->check();
+    REQUIRE(found.problems.size() == 1);
+    CHECK(found.problems[0] == "1 rows of foreign samples have numbers that were never counted");
+    check();
+    for (int i = 3; i < 6; ++i) write(foreign_name("a"), {{kForeignEnd - 600'000 + i, i}});
+    check();
+    open();
+    check();
+    store->seal_all();
+    check();
+    write(foreign_name("a"), {{kForeignEnd + 1, 1}});
+    CHECK(count("foreign_row") == (known ? 1 : 2));
+    store->seal_all();
+    open();
+    check();
+    CHECK(count("foreign_row") == (known ? 0 : 1));
+    CHECK(store->check().sound() == known);
+    CHECK(store->forward_log().forgotten() <= store->forward_log().newest());
+  }
+}
+
+TEST_CASE_METHOD(ForeignSealTest, "a wrong count of rows keeps later samples") {
+  for (const std::string& number : std::vector<std::string>{"1099511627776", "9223372036854775807",
+                                                            "9223372036854775000", "-1", "0"}) {
+    for (const std::string& sql : std::vector<std::string>{
+             "UPDATE OR REPLACE commit_mark SET accepted=" + number,
+             "INSERT OR REPLACE INTO commit_mark VALUES (" + number + ", 0, 0)",
+             "UPDATE commit_mark SET bytes=" + number + ", wall_ms=" + number,
+             "UPDATE forgotten SET accepted=" + number,
+             "UPDATE foreign_row SET points=" + number + " WHERE id=2",
+             "UPDATE seal SET accepted=" + number}) {
+      CAPTURE(sql);
+      store.reset();
+      std::filesystem::remove_all(options.directory);
+      model.clear();
+      open();
+      write(foreign_name("a"), {{kForeignEnd - kWindowMs, 7}});
+      store->seal_all();
+      for (int i = 0; i < 3; ++i) write(foreign_name("a"), {{kForeignEnd - 600'000 + i, i}});
+      change(sql);
+      check_samples();
+      for (int i = 3; i < 6; ++i) write(foreign_name("a"), {{kForeignEnd - 600'000 + i, i}});
+      check_samples();
+      store->seal_all();
+      write(foreign_name("a"), {{kForeignEnd - kWindowMs, 8}});
+      check();
+      store->seal_all();
+      open();
+      check();
+      CHECK(store->forward_log().forgotten() <= store->forward_log().newest());
+    }
+  }
 }
 
 TEST_CASE_METHOD(ForeignSealTest, "sealed foreign samples of a recorded kind take few bytes") {
