@@ -55,6 +55,10 @@ def write(port, key, series, expected=204):
     return text
 
 
+def own_metric(port, key, name):
+    return next(item["samples"][0]["value"] for item in get(port, "/api/v1/system/metrics", key)["items"] if item["name"] == name)
+
+
 def case_promql_of_this_machine():
     with Folder() as folder, local(folder / "d") as volta:
         port = volta.port()
@@ -154,6 +158,12 @@ def case_remote_write_refusals():
         # A bad series costs only itself.
         write(port, key, [({"__name__": "good"}, [(now, 1.0)]), ({"bad": "x"}, [(now, 1.0)])], expected=400)
         assert len(values(port, "good", key)) == 1
+        # What is a little ahead is taken, and counted.
+        future = lambda: own_metric(port, key, "volta_server_future_samples_total")
+        assert future() == 0
+        write(port, key, [({"__name__": "ahead"}, [(now, 1.0), (now + 600_000, 2.0)])])
+        assert future() == 1
+        assert sample_times(port, "ahead", now / 1000 - 1, now / 1000 + 601, key) == [now / 1000, now / 1000 + 600]
 
 
 def case_query_command():
