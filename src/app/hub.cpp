@@ -132,6 +132,12 @@ std::unique_ptr<Group> join_group(const HubOptions& options, Store& store, LinkT
   return std::make_unique<Group>(options.hosts_file, store, links, engine, clock);
 }
 
+Retention retention(const HubOptions& options) {
+  if (options.engine) return {"prometheus", {}, {}, {}, 0};
+  const StoreOptions& store = options.store;
+  return {"volta", store.raw_age, store.minute_age, store.hour_age, store.size_bytes};
+}
+
 IngestOptions ingest_options(const HubOptions& options) {
   IngestOptions ingest;
   ingest.of_group = !options.hosts_file.empty();
@@ -209,10 +215,11 @@ void Hub::open_api(const AccessSettings& access, const std::string& local_host) 
   parts.prometheus.targets = peers_ ? peers_->targets() : nullptr;
   parts.prometheus.limits = options_.query_limits;
   parts.prometheus.most_queries = options_.most_queries;
-  api_ = std::make_unique<Api>(std::move(parts),
-                               ApiSettings{options_.role, kVersion, local_host,
-                                           options_.insecure_http, options_.insecure_plaintext},
-                               access);
+  api_ =
+      std::make_unique<Api>(std::move(parts),
+                            ApiSettings{options_.role, kVersion, local_host, options_.insecure_http,
+                                        options_.insecure_plaintext, retention(options_)},
+                            access);
 }
 
 void Hub::listen(const ListenOptions& options) {
