@@ -57,7 +57,7 @@ struct ApiParts {
 };
 
 // How long what is stored stays; 0: for ever, of the size: as large as it gets.
-struct Retention {
+struct StorageLimits {
   std::string engine = "volta";  // another one decides by itself: all else says nothing then
   std::chrono::milliseconds raw{0}, minute{0}, hour{0};
   std::int64_t size_bytes = 0;
@@ -71,7 +71,7 @@ struct ApiSettings {
   // Plain HTTP, or agents without encryption, beyond loopback: the page says so.
   bool insecure_http = false;
   bool insecure_plaintext = false;
-  Retention retention = {};
+  StorageLimits retention = {};
 };
 
 }  // namespace volta

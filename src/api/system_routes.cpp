@@ -113,7 +113,7 @@ void append_limit(JsonWriter& json, std::string_view name, std::int64_t limit) {
   }
 }
 
-void append_retention(JsonWriter& json, const Retention& kept) {
+void append_retention(JsonWriter& json, const StorageLimits& kept) {
   json.key("retention").begin_object().member("engine", kept.engine);
   if (kept.engine == "volta") {
     const auto seconds = [](std::chrono::milliseconds age) { return age.count() / 1000; };

@@ -132,7 +132,7 @@ std::unique_ptr<Group> join_group(const HubOptions& options, Store& store, LinkT
   return std::make_unique<Group>(options.hosts_file, store, links, engine, clock);
 }
 
-Retention retention(const HubOptions& options) {
+StorageLimits storage_limits(const HubOptions& options) {
   if (options.engine) return {"prometheus", {}, {}, {}, 0};
   const StoreOptions& store = options.store;
   return {"volta", store.raw_age, store.minute_age, store.hour_age, store.size_bytes};
@@ -218,7 +218,7 @@ void Hub::open_api(const AccessSettings& access, const std::string& local_host) 
   api_ =
       std::make_unique<Api>(std::move(parts),
                             ApiSettings{options_.role, kVersion, local_host, options_.insecure_http,
-                                        options_.insecure_plaintext, retention(options_)},
+                                        options_.insecure_plaintext, storage_limits(options_)},
                             access);
 }
 

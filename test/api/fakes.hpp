@@ -267,7 +267,7 @@ class FakeSender final : public StreamSender {
 // Two hosts with samples, the hub and the API over them.
 struct House {
   explicit House(AccessSettings access = local_access(), std::string role = "local",
-                 const PrometheusParts& prometheus = {}, const Retention& kept = {})
+                 const PrometheusParts& prometheus = {}, const StorageLimits& kept = {})
       : hub({world, world, world, clock,
              [this](HostId host, bool begin) { world.watch(host, begin); }}),
         api({world, world, world, world, world, exposition, clock, hub, {}, probes(), prometheus},

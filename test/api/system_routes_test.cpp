@@ -73,7 +73,7 @@ TEST_CASE("versions, capabilities and own numbers") {
 }
 
 TEST_CASE("how long what is stored stays is told") {
-  const auto told = [](const Retention& kept) {
+  const auto told = [](const StorageLimits& kept) {
     House house(House::local_access(), "local", {}, kept);
     const auto body = house.api.handle(request("GET", "/api/v1/system/capabilities")).body;
     return boost::json::serialize(boost::json::parse(body).at("retention"));
