@@ -210,6 +210,9 @@ std::optional<HeadRefusal> judge_origin(const RequestHead& head, const RequestRu
   if (brings_credential(head)) return std::nullopt;
   if (judged.upgrade_web_socket && via.loopback) return std::nullopt;
   if (only_asks(head, rules, judged.path)) return std::nullopt;
+  if (head.method == "POST" && judged.path.starts_with("/api/v1/query")) {
+    return HeadRefusal{403, "origin_needed", "Prometheus' API is at /prometheus, not here"};
+  }
   return HeadRefusal{403, "origin_needed",
                      "send an Origin header or authenticate with a Bearer key"};
 }

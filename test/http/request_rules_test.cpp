@@ -299,6 +299,16 @@ TEST_CASE("a POST that only asks is judged as a GET, but for foreign pages") {
     check(ask("/api/ask", "Origin: http://evil.example\r\n"), 403, via);
     check(ask("/api/ask", "Sec-Fetch-Site: cross-site\r\n"), 403, via);
   }
+  const auto said = [&](std::string_view path) {
+    HeadParser parser(8192);
+    REQUIRE(parser.put(ask(path, "")) == HeadParser::State::done);
+    return std::string(std::get<HeadRefusal>(judge_head(parser.head(), kRules, kLan)).detail);
+  };
+  for (const char* path : {"/api/v1/query", "/api/v1/query_range"}) {
+    CHECK(said(path) == "Prometheus' API is at /prometheus, not here");
+    check(ask(path, ""), 403, kLan);
+  }
+  CHECK(said("/api/change") == "send an Origin header or authenticate with a Bearer key");
   check("PUT /api/ask HTTP/1.1\r\nHost: box:8420\r\n\r\n", 403, kLan);
 }
 
