@@ -75,7 +75,7 @@ std::vector<std::string> Api::asking_posts() {
   for (const std::string_view name :
        {"query", "query_range", "query_exemplars", "series", "labels", "format_query", "read",
         "metadata", "rules", "targets", "alerts", "alertmanagers", "status/buildinfo",
-        "status/config", "status/flags", "sd/prometheus"}) {
+        "status/config", "status/flags", "sd/prometheus", "label/{id}/values"}) {
     paths.push_back("/prometheus/api/v1/" + std::string(name));
   }
   return paths;

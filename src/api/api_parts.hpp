@@ -1,6 +1,8 @@
 // What the routes stand on. All of it outlives the Api.
 #pragma once
 
+#include <chrono>
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <string>
@@ -54,6 +56,13 @@ struct ApiParts {
   PrometheusParts prometheus = {};
 };
 
+// How long what is stored stays; 0: for ever, of the size: as large as it gets.
+struct StorageLimits {
+  std::string engine = "volta";  // another one decides by itself: all else says nothing then
+  std::chrono::milliseconds raw{0}, minute{0}, hour{0};
+  std::int64_t size_bytes = 0;
+};
+
 struct ApiSettings {
   std::string role;     // "local" or "server"
   std::string version;  // of this binary
@@ -62,6 +71,7 @@ struct ApiSettings {
   // Plain HTTP, or agents without encryption, beyond loopback: the page says so.
   bool insecure_http = false;
   bool insecure_plaintext = false;
+  StorageLimits retention = {};
 };
 
 }  // namespace volta

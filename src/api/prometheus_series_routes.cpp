@@ -223,7 +223,7 @@ void add_prometheus_series_routes(Router& router, PrometheusContext& context) {
       [&](const Call&, PrometheusParameters& given, const Deadline& deadline) {
         return label_names(context, given, deadline);
       });
-  add("/prometheus/api/v1/label/{id}/values", Asked::by_get,
+  add("/prometheus/api/v1/label/{id}/values", Asked::by_get_and_form,
       [&](const Call& call, PrometheusParameters& given, const Deadline& deadline) {
         return label_values(context, call.id, given, deadline);
       });

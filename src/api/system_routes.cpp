@@ -104,6 +104,27 @@ std::string version_json(const ApiSettings& settings) {
   return out;
 }
 
+void append_limit(JsonWriter& json, std::string_view name, std::int64_t limit) {
+  json.key(name);
+  if (limit == 0) {
+    json.null();
+  } else {
+    json.value(limit);
+  }
+}
+
+void append_retention(JsonWriter& json, const StorageLimits& kept) {
+  json.key("retention").begin_object().member("engine", kept.engine);
+  if (kept.engine == "volta") {
+    const auto seconds = [](std::chrono::milliseconds age) { return age.count() / 1000; };
+    append_limit(json, "raw_s", seconds(kept.raw));
+    append_limit(json, "minute_s", seconds(kept.minute));
+    append_limit(json, "hour_s", seconds(kept.hour));
+    append_limit(json, "size_bytes", kept.size_bytes);
+  }
+  json.end_object();
+}
+
 std::string capabilities_json(const ApiParts& parts, const ApiSettings& settings,
                               const Access& access) {
   std::string out;
@@ -122,8 +143,9 @@ std::string capabilities_json(const ApiParts& parts, const ApiSettings& settings
       .member("subscription_series", static_cast<std::uint64_t>(LiveGroup::kMostIndexed))
       .member("interval_ms_min", kShortestIntervalMs)
       .member("interval_ms_max", kLongestIntervalMs)
-      .end_object()
       .end_object();
+  append_retention(json, settings.retention);
+  json.end_object();
   return out;
 }
 

@@ -4,6 +4,7 @@
 
 #include "app/archive_store.hpp"
 #include "app/commands.hpp"
+#include "app/counted.hpp"
 #include "app/hub.hpp"
 #include "app/process.hpp"
 #include "app/time_argument.hpp"
@@ -34,9 +35,11 @@ int run_archive(const ArchiveOptions& options) {
     json.member("end", rfc3339(done->end_ms)).end_object();
     std::cout << out << '\n';
   } else {
-    std::cout << done->samples << " samples of " << done->series << " series archived to "
-              << options.output << "; " << done->windows << " hours until " << rfc3339(done->end_ms)
-              << " are no longer in the store, but for their windows of minutes and hours\n";
+    const bool one_hour = done->windows == 1;
+    std::cout << counted(done->samples, "sample") << " of " << done->series
+              << " series archived to " << options.output << "; " << counted(done->windows, "hour")
+              << " until " << rfc3339(done->end_ms) << (one_hour ? " is" : " are")
+              << " no longer in the store, but for the windows of minutes and hours\n";
   }
   return code(Exit::done);
 }

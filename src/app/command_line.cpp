@@ -255,11 +255,20 @@ void add_store(CLI::App& app, Run& run) {
   CLI::App* command =
       app.add_subcommand("store", "What a data directory holds, also while it is served");
   auto options = std::make_shared<StoreCommandOptions>();
-  for (const auto& [name, help] :
-       {std::pair("stats", "Samples, series and bytes; where the series are"),
-        std::pair("check", "Reads the database and both journals, says what is damaged"),
-        std::pair("seal", "Compresses all there is at once, and frees what that saves")}) {
-    CLI::App* action = command->add_subcommand(name, help);
+  struct StoreAction {
+    const char* name;
+    const char* help;
+    const char* example;
+  };
+  for (const auto& [name, help, example] :
+       {StoreAction{"stats", "Samples, series and bytes; where the series are",
+                    "Examples:\n  volta store stats --data DIR\n"
+                    "  volta store stats --data DIR --json"},
+        StoreAction{"check", "Reads the database and both journals, says what is damaged",
+                    "Example:\n  volta store check --data DIR"},
+        StoreAction{"seal", "Compresses all there is at once, and frees what that saves",
+                    "Example:\n  volta store seal --data DIR"}}) {
+    CLI::App* action = command->add_subcommand(name, help)->footer(example);
     action->add_option("--data", options->data, "The data directory")->required()->type_name("DIR");
     action->add_flag("--json", options->json, "JSON on stdout");
     action->callback([&run, options, action_name = std::string(name)] {
@@ -269,7 +278,8 @@ void add_store(CLI::App& app, Run& run) {
   }
   command->require_subcommand(1);
   command->footer(
-      "Examples:\n  volta store stats --data DIR --json\n  volta store check --data DIR");
+      "Examples:\n  volta store stats --data DIR --json\n  volta store check --data DIR\n"
+      "  volta store seal --data DIR");
 
   auto files = std::make_shared<BackupOptions>();
   const auto add = [&](const char* name, const char* help, const char* file,
@@ -435,11 +445,13 @@ int run_guarded(const Run& run) {
   }
 }
 
-// The examples of a group such as `volta host` stand with each of its commands too.
+// The examples of a group such as `volta host` stand with each of its commands too that has none.
 void share_examples(CLI::App& app) {
   const auto all = [](CLI::App*) { return true; };
   for (CLI::App* group : app.get_subcommands(all)) {
-    for (CLI::App* command : group->get_subcommands(all)) command->footer(group->get_footer());
+    for (CLI::App* command : group->get_subcommands(all)) {
+      if (command->get_footer().empty()) command->footer(group->get_footer());
+    }
   }
 }
 

@@ -16,6 +16,7 @@
 #include "app/time_argument.hpp"
 #include "base/clock.hpp"
 #include "base/error.hpp"
+#include "base/text.hpp"
 #include "model/query_string.hpp"
 #include "prom/prometheus_json.hpp"
 #include "prom/read_client.hpp"
@@ -204,6 +205,11 @@ int run_export(const ExportOptions& options) {
   const std::vector<std::string> match =
       options.match.empty() ? std::vector<std::string>{R"({__name__=~".+"})"} : options.match;
   const std::vector<LabelsPtr> series = find_series(door, match, span);
+  if (series.empty()) {
+    std::cerr << "volta: there is no sample from " << rfc3339(span.start_ms) << " to "
+              << rfc3339(span.end_ms) << (options.match.empty() ? "" : " of what --match asks for")
+              << "\n";
+  }
   ExportWalk walk(SeriesAsker(door, series), now, kSamplesOfAnswer);
   export_all(walk, series, span, options.format);
   return code(Exit::done);

@@ -132,6 +132,12 @@ std::unique_ptr<Group> join_group(const HubOptions& options, Store& store, LinkT
   return std::make_unique<Group>(options.hosts_file, store, links, engine, clock);
 }
 
+StorageLimits storage_limits(const HubOptions& options) {
+  if (options.engine) return {"prometheus", {}, {}, {}, 0};
+  const StoreOptions& store = options.store;
+  return {"volta", store.raw_age, store.minute_age, store.hour_age, store.size_bytes};
+}
+
 IngestOptions ingest_options(const HubOptions& options) {
   IngestOptions ingest;
   ingest.of_group = !options.hosts_file.empty();
@@ -157,6 +163,7 @@ Hub::Hub(const HubOptions& options, const Clock& clock)
       clock_(clock),
       store_(open_hub_store(options, clock)),
       backend_(make_backend(*store_, options.engine)),
+      foreign_(backend_->sink(), clock),
       links_(clock),
       group_(join_group(options, *store_, links_, backend_->engine(), clock)),
       hosts_(store_->hosts(), links_, clock, group_ ? group_->fleet() : SharedFleet{}),
@@ -165,7 +172,7 @@ Hub::Hub(const HubOptions& options, const Clock& clock)
       ingest_(store_->hosts(), backend_->journal(), links_, clock, {&live_},
               ingest_options(options), &store_->series()),
       http_metrics_(std::make_unique<LateMetrics>()) {
-  self_ = {store_.get(), &hosts_, &ingest_, &live_, http_metrics_.get()};
+  self_ = {store_.get(), &hosts_, &ingest_, &foreign_, &live_, http_metrics_.get()};
   if (group_) self_.push_back(&group_->self());
   for (const SelfMetrics* part : backend_->self()) self_.push_back(part);
 }
@@ -186,8 +193,7 @@ std::vector<ReadinessProbe> Hub::probes() {
 
 void Hub::add_peers(PeerOptions options) {
   if (!options.scrapes() && options.write_targets.empty()) return;
-  peers_ =
-      std::make_unique<Peers>(std::move(options), backend_->sink(), store_->forward_log(), clock_);
+  peers_ = std::make_unique<Peers>(std::move(options), foreign_, store_->forward_log(), clock_);
   self_.push_back(peers_.get());
 }
 
@@ -204,15 +210,16 @@ void Hub::open_api(const AccessSettings& access, const std::string& local_host) 
                  probes()};
   parts.prometheus.engine = &backend_->engine();
   parts.prometheus.source = &backend_->source();
-  parts.prometheus.sink = &backend_->sink();
+  parts.prometheus.sink = &foreign_;
   parts.prometheus.formats = &formats_;
   parts.prometheus.targets = peers_ ? peers_->targets() : nullptr;
   parts.prometheus.limits = options_.query_limits;
   parts.prometheus.most_queries = options_.most_queries;
-  api_ = std::make_unique<Api>(std::move(parts),
-                               ApiSettings{options_.role, kVersion, local_host,
-                                           options_.insecure_http, options_.insecure_plaintext},
-                               access);
+  api_ =
+      std::make_unique<Api>(std::move(parts),
+                            ApiSettings{options_.role, kVersion, local_host, options_.insecure_http,
+                                        options_.insecure_plaintext, storage_limits(options_)},
+                            access);
 }
 
 void Hub::listen(const ListenOptions& options) {

@@ -13,6 +13,7 @@
 
 #include "api/api.hpp"
 #include "app/backend.hpp"
+#include "app/future_counter.hpp"
 #include "app/group.hpp"
 #include "app/peers.hpp"
 #include "base/clock.hpp"
@@ -34,7 +35,7 @@ struct HubOptions {
   std::size_t most_queries = PrometheusParts().most_queries;  // that run at once
   std::optional<EngineOptions> engine = {};  // who keeps the samples; empty: the store
   std::filesystem::path hosts_file = {};  // shared with other servers; empty: none. With `engine`
-  bool passing = false;  // for one command: who keeps the samples stays as it is
+  bool passing = false;                   // for one command: who keeps the samples stays as it is
 };
 
 struct ListenOptions {
@@ -82,6 +83,7 @@ class Hub {
   const Clock& clock_;
   std::unique_ptr<Store> store_;
   std::unique_ptr<Backend> backend_;
+  FutureCounter foreign_;  // in front of the backend's
   LinkTable links_;
   std::unique_ptr<Group> group_;  // null: the only server
   Hosts hosts_;

@@ -7,6 +7,7 @@
 
 #include "app/admin_door.hpp"
 #include "app/commands.hpp"
+#include "app/counted.hpp"
 #include "app/engine_mark.hpp"
 #include "app/import_totals.hpp"
 #include "app/json_lines.hpp"
@@ -188,9 +189,9 @@ int run_import(const ImportOptions& options) {
   if (options.json) {
     std::cout << R"({"samples":)" << totals.samples << R"(,"refused":)" << totals.refused << "}\n";
   } else {
-    std::cout << totals.samples << " samples imported";
+    std::cout << counted(totals.samples, "sample") << " imported";
     if (totals.refused > 0)
-      std::cout << "; " << totals.refused << " parts refused, in whole or in part";
+      std::cout << "; " << counted(totals.refused, "part") << " refused, in whole or in part";
     std::cout << '\n';
   }
   return code(totals.refused == 0 ? Exit::done : Exit::failed);

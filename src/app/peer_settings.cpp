@@ -144,15 +144,15 @@ HttpCredentials http_credentials(const SettingValues& values, const std::string&
   if (made.basic_user.empty() != password.text.empty())
     refuse(made.basic_user.empty() ? password.origin : values.value(prefix + "username").origin,
            "username and password_file belong together");
-  const auto secret = [](const SettingValue& file) {
+  const auto secret = [&](const char* key, const SettingValue& file) {
     try {
       return read_key_file(file.text);
     } catch (const StartFailure& failure) {
-      refuse(file.origin, failure.what());
+      refuse(file.origin, prefix + key + ": " + failure.what());
     }
   };
-  if (!password.text.empty()) made.basic_password = secret(password);
-  if (!token.text.empty()) made.bearer_token = secret(token);
+  if (!password.text.empty()) made.basic_password = secret("password_file", password);
+  if (!token.text.empty()) made.bearer_token = secret("bearer_token_file", token);
   made.headers = values.pairs(prefix + "headers");
   made.ca_file = values.text(prefix + "ca_file");
   made.insecure_skip_verify = values.boolean(prefix + "insecure_skip_verify");

@@ -10,6 +10,7 @@
 #include "app/process.hpp"
 #include "app/query_output.hpp"
 #include "app/time_argument.hpp"
+#include "app/unknown_metrics.hpp"
 #include "base/clock.hpp"
 #include "base/text.hpp"
 #include "model/query_string.hpp"
@@ -63,6 +64,30 @@ DoorRequest request_of(const QueryOptions& options) {
   return request;
 }
 
+bool found_nothing(const boost::json::value& data) {
+  const auto* result = data.is_object() ? data.as_object().if_contains("result") : nullptr;
+  return result != nullptr && result->is_array() && result->as_array().empty();
+}
+
+// On stderr, so that what a script reads stays as it is. Best effort: the query itself went well.
+void name_unknown_metrics(const Door& door, const std::string& expression) {
+  const std::vector<std::string> asked = metrics_in(expression);
+  if (asked.empty()) return;
+  DoorRequest request;
+  request.path = "/prometheus/api/v1/label/__name__/values";
+  request.timeout_ms = kPatienceMs;
+  request.most_bytes = kMostBytes;
+  const DoorAnswer answer = door(request);
+  boost::system::error_code error;
+  const boost::json::value body = boost::json::parse(answer.body, error);
+  const auto* names = !error && body.is_object() ? body.as_object().if_contains("data") : nullptr;
+  if (answer.status != 200 || names == nullptr || !names->is_array()) return;
+  std::vector<std::string> known;
+  for (const auto& name : names->as_array())
+    if (name.is_string()) known.emplace_back(name.as_string());
+  std::cerr << unknown_metrics_text(asked, known);
+}
+
 }  // namespace
 
 int run_query(const QueryOptions& options) {
@@ -85,6 +110,7 @@ int run_query(const QueryOptions& options) {
   const auto text = options.format == "csv" ? query_csv(*data) : query_table(*data);
   if (!text) throw StartFailure(Exit::failed, text.error().text);
   std::cout << *text;
+  if (found_nothing(*data)) name_unknown_metrics(door, options.expression);
   if (const auto* warnings = members.if_contains("warnings");
       warnings != nullptr && warnings->is_array()) {
     for (const auto& warning : warnings->as_array()) {

@@ -2,9 +2,12 @@
 // served or not. Without an owner the store is opened, which migrates it; beside one it is only
 // read.
 #include <algorithm>
+#include <array>
+#include <cmath>
 #include <iostream>
 
 #include "app/commands.hpp"
+#include "app/counted.hpp"
 #include "app/hub.hpp"
 #include "app/process.hpp"
 #include "base/clock.hpp"
@@ -13,6 +16,7 @@
 #include "base/text.hpp"
 #include "store/backup.hpp"
 #include "store/inspect.hpp"
+#include "store/schema.hpp"
 #include "store/store.hpp"
 
 namespace volta {
@@ -64,21 +68,35 @@ std::string stats_json(const StoreStats& stats) {
   return out;
 }
 
+// Two digits behind the point: the third is that of another hour.
+std::string ratio_text(const StoreStats::Part& part) {
+  if (part.samples == 0) return "-";
+  const auto hundredths = static_cast<std::uint64_t>(std::llround(100 * part.bytes_per_sample()));
+  const std::string digits = std::to_string(hundredths + 100);  // at least three of them
+  return std::to_string(hundredths / 100) + "." + digits.substr(digits.size() - 2);
+}
+
+std::string cell(const std::string& text, std::size_t width) {
+  return std::string(width > text.size() ? width - text.size() : 0, ' ') + text;
+}
+
+void print_row(std::string name, const std::array<std::string, 4>& cells) {
+  name.resize(8, ' ');
+  std::cout << name << cell(cells[0], 16) << cell(cells[1], 12) << cell(cells[2], 16)
+            << cell(cells[3], 18) << '\n';
+}
+
 void print_part(std::string_view name, const StoreStats::Part& part) {
-  std::string cell(name);
-  cell.resize(8, ' ');
-  std::string ratio = part.samples == 0 ? "-" : std::to_string(part.bytes_per_sample());
-  std::cout << cell << part.samples << " samples, " << part.series << " series, " << part.bytes
-            << " bytes, " << ratio << " bytes per sample\n";
+  print_row(std::string(name), {std::to_string(part.samples), std::to_string(part.series),
+                                std::to_string(part.bytes), ratio_text(part)});
 }
 
 void print_counts(std::string_view title, const std::vector<StoreStats::Count>& counts) {
   if (counts.empty()) return;
   std::cout << '\n' << title << '\n';
   for (const auto& [name, count] : counts) {
-    std::string number = std::to_string(count);
-    std::cout << "  " << std::string(number.size() < 10 ? 10 - number.size() : 0, ' ') << number
-              << "  " << printable(name) << '\n';
+    std::cout << "  " << cell(std::to_string(count), 10) << "  "
+              << (name.empty() ? "(none)" : printable(name)) << '\n';
   }
 }
 
@@ -87,6 +105,7 @@ int show_stats(const StoreStats& stats, bool json) {
     std::cout << stats_json(stats) << '\n';
     return code(Exit::done);
   }
+  print_row("", {"samples", "series", "bytes", "bytes per sample"});
   print_part("whole", stats.whole);
   for (const auto& [tier, part] : stats.tiers) print_part(to_text(tier), part);
   print_counts("Series by metric", stats.series_of_metric);
@@ -121,6 +140,18 @@ int show_check(const StoreCheck& check, bool json) {
   return code(check.sound() ? Exit::done : Exit::failed);
 }
 
+// 0 of what is not there.
+std::uint64_t bytes_of(const std::filesystem::path& file) {
+  std::error_code none;
+  const auto bytes = std::filesystem::file_size(file, none);
+  return none ? 0 : bytes;
+}
+
+std::uint64_t store_bytes(const std::filesystem::path& directory) {
+  return bytes_of(directory / kDatabaseName) +
+         bytes_of(directory / (std::string(kDatabaseName) + "-wal"));
+}
+
 int seal(Store* store, const std::filesystem::path& directory, bool json) {
   if (store == nullptr) {
     throw StartFailure(Exit::data_directory,
@@ -128,25 +159,35 @@ int seal(Store* store, const std::filesystem::path& directory, bool json) {
                            " is served by another volta, which seals by itself; "
                            "stop it to seal everything at once");
   }
+  const std::uint64_t before = store_bytes(directory);
   store->seal_all();
-  std::cout << (json ? "{\"sealed\":true}\n" : "sealed\n");
+  const std::uint64_t after = store_bytes(directory);
+  if (json) {
+    std::string out;
+    JsonWriter(out).begin_object().member("sealed", true).member("bytes", after).end_object();
+    std::cout << out << '\n';
+  } else {
+    std::cout << "sealed: " << counted(after, "byte") << ", " << before << " before\n";
+  }
   return code(Exit::done);
 }
 
-// The name of the JSON object's only member, and what else stands before its value.
 struct Copied {
-  std::string_view member;
-  std::string_view words;
+  std::string_view member;  // of the JSON object, for `made`
+  std::string_view words;   // that stand before `made`
+  std::string made;
+  std::uint64_t bytes = 0;
 };
 
-int show_copied(const Copied& copied, const std::string& made, bool json) {
+int show_copied(const Copied& copied, bool json) {
   if (json) {
     std::string out;
     JsonWriter writer(out);
-    writer.begin_object().member(copied.member, made).end_object();
+    writer.begin_object().member(copied.member, copied.made).member("bytes", copied.bytes);
+    writer.end_object();
     std::cout << out << '\n';
   } else {
-    std::cout << copied.words << made << '\n';
+    std::cout << copied.words << copied.made << ": " << counted(copied.bytes, "byte") << '\n';
   }
   return code(Exit::done);
 }
@@ -168,7 +209,7 @@ int run_backup(const BackupOptions& options) {
   const auto store = unserved(directory);
   const auto done = store ? store->back_up(options.file) : back_up_served(directory, options.file);
   if (!done) throw StartFailure(Exit::failed, done.error().text);
-  return show_copied({"file", "backed up to "}, options.file, options.json);
+  return show_copied({"file", "backed up to ", options.file, bytes_of(options.file)}, options.json);
 }
 
 int run_restore(const BackupOptions& options) {
@@ -178,7 +219,8 @@ int run_restore(const BackupOptions& options) {
   } catch (const StoreError& error) {
     throw StartFailure(Exit::data_directory, error.what());
   }
-  return show_copied({"data", "restored to "}, options.data, options.json);
+  return show_copied({"data", "restored to ", options.data, store_bytes(options.data)},
+                     options.json);
 }
 
 }  // namespace volta

@@ -180,6 +180,25 @@ bool brings_credential(const RequestHead& head) {
   return lower == "bearer " || lower.starts_with("basic ");
 }
 
+// Of the clean, decoded path: what was %2F in a segment is a slash by now, and ends it.
+bool is_path_of(std::string_view pattern, std::string_view path) {
+  constexpr std::string_view kSegment = "{id}";
+  const std::size_t mark = pattern.find(kSegment);
+  if (mark == std::string_view::npos) return pattern == path;
+  const std::string_view before = pattern.substr(0, mark);
+  const std::string_view after = pattern.substr(mark + kSegment.size());
+  if (!path.starts_with(before)) return false;
+  path.remove_prefix(before.size());
+  const std::size_t length = std::min(path.find('/'), path.size());
+  return length > 0 && path.substr(length) == after;
+}
+
+bool only_asks(const RequestHead& head, const RequestRules& rules, std::string_view path) {
+  return head.method == "POST" &&
+         std::any_of(rules.asking_posts.begin(), rules.asking_posts.end(),
+                     [&](const std::string& pattern) { return is_path_of(pattern, path); });
+}
+
 std::optional<HeadRefusal> judge_origin(const RequestHead& head, const RequestRules& rules,
                                         const RequestPath& via, const JudgedHead& judged) {
   const auto ours = origin_is_ours(head, rules, via);
@@ -190,9 +209,9 @@ std::optional<HeadRefusal> judge_origin(const RequestHead& head, const RequestRu
   // only those go on who bring a credential that browsers never add by themselves.
   if (brings_credential(head)) return std::nullopt;
   if (judged.upgrade_web_socket && via.loopback) return std::nullopt;
-  if (head.method == "POST" && std::find(rules.asking_posts.begin(), rules.asking_posts.end(),
-                                         judged.path) != rules.asking_posts.end()) {
-    return std::nullopt;
+  if (only_asks(head, rules, judged.path)) return std::nullopt;
+  if (head.method == "POST" && judged.path.starts_with("/api/v1/query")) {
+    return HeadRefusal{403, "origin_needed", "Prometheus' API is at /prometheus, not here"};
   }
   return HeadRefusal{403, "origin_needed",
                      "send an Origin header or authenticate with a Bearer key"};

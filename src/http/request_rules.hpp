@@ -41,7 +41,7 @@ struct RequestRules {
   std::vector<std::string> origins;
   // Paths whose POSTs only ask, as Prometheus' clients do with long queries. Such a one needs no
   // Origin and no credential for that reason alone, as a GET does not; a foreign Origin is refused
-  // all the same.
+  // all the same. "{id}" in one stands for one whole segment that is not empty; at most one.
   std::vector<std::string> asking_posts;
 };
 

@@ -74,7 +74,7 @@ Result<Relabeler::Compiled> Relabeler::Compiled::make(const RelabelRule& rule) {
   }
   if (is(RelabelAction::hash_mod) && rule.modulus == 0) return Error{"hashmod needs a modulus"};
   const bool needs_source = is(RelabelAction::keep) || is(RelabelAction::drop);
-  if (needs_source && rule.source_labels.empty()) return Error{"the action needs source labels"};
+  if (needs_source && rule.source_labels.empty()) return Error{"the action needs source_labels"};
   const bool plain_target = rule.target_label.find('$') == std::string::npos;
   if (is(RelabelAction::replace) && plain_target && !is_label_name(rule.target_label)) {
     return Error{"\"" + rule.target_label + "\" is no label name"};

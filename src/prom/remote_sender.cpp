@@ -24,6 +24,9 @@ constexpr std::size_t kMostLoggedBytes = 300;
 constexpr std::size_t kMostRoutes = 200'000;
 constexpr std::size_t kMostSenderShards = 64;
 constexpr std::chrono::hours kLongestSendWait{1};
+constexpr std::chrono::hours kComplainEvery{1};  // while nothing else happens
+constexpr const char* kCredentialsHint =
+    " (it wants credentials: username with password_file, or bearer_token_file)";
 
 // Its text would reach logs and the API.
 bool has_user(std::string_view url) {
@@ -262,7 +265,8 @@ void RemoteSender::answered(SenderShard& shard, const OutboundResponse& response
       if (written == request.samples) complaint_.clear();
       break;
     case SendVerdict::dropped:
-      complain("a remote write target refused samples, which are dropped", said);
+      complain("a remote write target refused samples, which are dropped",
+               response.status == 401 ? said + kCredentialsHint : said);
       break;
   }
   counters_.sent += written;
@@ -287,7 +291,10 @@ void RemoteSender::again(SenderShard& shard, const std::string& why,
 }
 
 void RemoteSender::complain(const std::string& what, const std::string& why) {
-  if (std::exchange(complaint_, what) == what) return;
+  const auto now = clock_.monotonic();
+  const bool is_news = std::exchange(complaint_, what) != what;
+  if (!is_news && now - complained_at_ < kComplainEvery) return;
+  complained_at_ = now;
   log::warning(what, {{"target", target_.name}, {"why", why}});
 }
 

@@ -111,6 +111,7 @@ class RemoteSender final : public SelfMetrics {
   bool dirty_ = false;  // an answer came since
   std::unordered_map<const Labels*, Routed> routes_;
   std::string complaint_;  // what was logged last; "" since all is well
+  Time complained_at_{};
   struct Counters {
     std::uint64_t sent = 0, dropped = 0, filtered = 0, failed_requests = 0, lost = 0;
   } counters_;

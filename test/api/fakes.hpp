@@ -267,11 +267,12 @@ class FakeSender final : public StreamSender {
 // Two hosts with samples, the hub and the API over them.
 struct House {
   explicit House(AccessSettings access = local_access(), std::string role = "local",
-                 const PrometheusParts& prometheus = {})
+                 const PrometheusParts& prometheus = {}, const StorageLimits& kept = {})
       : hub({world, world, world, clock,
              [this](HostId host, bool begin) { world.watch(host, begin); }}),
         api({world, world, world, world, world, exposition, clock, hub, {}, probes(), prometheus},
-            {role, "0.1.0", role == "local" ? "alpha" : ""}, std::move(access)) {
+            {role, "0.1.0", role == "local" ? "alpha" : "", false, false, kept},
+            std::move(access)) {
     const HostId alpha = world.put_host("alpha", HostState::live).record.id;
     world.put_host("beta", HostState::offline).record.last_seen_ms = 0;
     load = world.put_series(alpha, make_series(metrics::load1, {}));

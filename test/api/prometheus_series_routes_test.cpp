@@ -216,6 +216,9 @@ TEST_CASE("label names and values") {
   const HttpResponse posted =
       house.api.handle(form_post("/prometheus/api/v1/labels", "match[]=up"));
   CHECK(posted.body == success(R"(["__name__","host","job"])"));
+  const HttpResponse values =
+      house.api.handle(form_post("/prometheus/api/v1/label/host/values", "match[]=up&limit=9"));
+  CHECK(values.body == success(R"(["alpha","beta"])"));
 }
 
 TEST_CASE("metadata by metric") {

@@ -72,6 +72,21 @@ TEST_CASE("versions, capabilities and own numbers") {
   check_golden("own_metrics.json", house.api.handle(request("GET", "/api/v1/system/metrics")).body);
 }
 
+TEST_CASE("how long what is stored stays is told") {
+  const auto told = [](const StorageLimits& kept) {
+    House house(House::local_access(), "local", {}, kept);
+    const auto body = house.api.handle(request("GET", "/api/v1/system/capabilities")).body;
+    return boost::json::serialize(boost::json::parse(body).at("retention"));
+  };
+  using std::chrono::hours;
+  CHECK(told({"volta", hours(336), hours(4320), hours(43800), 2'000'000'000}) ==
+        R"({"engine":"volta","raw_s":1209600,"minute_s":15552000,"hour_s":157680000,)"
+        R"("size_bytes":2000000000})");
+  CHECK(told({"volta", hours(1), {}, {}, 0}) ==
+        R"({"engine":"volta","raw_s":3600,"minute_s":null,"hour_s":null,"size_bytes":null})");
+  CHECK(told({"prometheus", hours(1), {}, {}, 0}) == R"({"engine":"prometheus"})");
+}
+
 TEST_CASE("the catalogue is all of it, and cached") {
   House house;
   const auto response = house.api.handle(request("GET", "/api/v1/catalog"));

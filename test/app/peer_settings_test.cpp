@@ -104,8 +104,10 @@ TEST_CASE("jobs that cannot work are refused with their line") {
         "c.toml:1: scrape job 'a': the header Authorization is set by volta");
   check(job + "username = \"u\"\n", "c.toml:4: username and password_file belong together");
   check(job + "password_file = \"@/pw\"\n", "c.toml:4: username and password_file belong");
-  check(job + "bearer_token_file = \"@/none\"\n", "c.toml:4: cannot read the key file ");
-  check(job + "bearer_token_file = \"@/open\"\n", "c.toml:4: others may read the key file ");
+  check(job + "bearer_token_file = \"@/none\"\n",
+        "c.toml:4: bearer_token_file: cannot read the key file ");
+  check(job + "bearer_token_file = \"@/open\"\n",
+        "c.toml:4: bearer_token_file: others may read the key file ");
   check(job + "bearer_token_file = \"@/two\"\n", "c.toml:4: ");
   check(job + "username = \"u\"\npassword_file = \"@/pw\"\nbearer_token_file = \"@/pw\"\n",
         "c.toml:1: scrape job 'a': basic authentication and a bearer token exclude each other");

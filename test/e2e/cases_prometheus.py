@@ -55,6 +55,10 @@ def write(port, key, series, expected=204):
     return text
 
 
+def own_metric(port, key, name):
+    return next(item["samples"][0]["value"] for item in get(port, "/api/v1/system/metrics", key)["items"] if item["name"] == name)
+
+
 def case_promql_of_this_machine():
     with Folder() as folder, local(folder / "d") as volta:
         port = volta.port()
@@ -154,6 +158,12 @@ def case_remote_write_refusals():
         # A bad series costs only itself.
         write(port, key, [({"__name__": "good"}, [(now, 1.0)]), ({"bad": "x"}, [(now, 1.0)])], expected=400)
         assert len(values(port, "good", key)) == 1
+        # What is a little ahead is taken, and counted.
+        future = lambda: own_metric(port, key, "volta_server_future_samples_total")
+        assert future() == 0
+        write(port, key, [({"__name__": "ahead"}, [(now, 1.0), (now + 600_000, 2.0)])])
+        assert future() == 1
+        assert sample_times(port, "ahead", now / 1000 - 1, now / 1000 + 601, key) == [now / 1000, now / 1000 + 600]
 
 
 def case_query_command():
@@ -171,6 +181,10 @@ def case_query_command():
             assert table.startswith("volta_memory_total_bytes{host="), table
             assert json.loads(run("query", "1", "--server", url, "--format", "json"))["status"] == "success"
             assert run("query", "volta_uptime_seconds", "--data", folder / "d").startswith("volta_uptime_seconds{")
+            code, out, err = run("query", "sum(volta_memroy_total_bytes) + volta_uptime_seconds", "--server", url, expected=None)
+            assert (code, out) == (0, "no data\n") and err == "there is no metric volta_memroy_total_bytes; did you mean volta_memory_total_bytes?\n", (code, out, err)
+            code, out, err = run("export", "metrics", "--match", "nosuch", "--server", url, expected=None)
+            assert (code, out) == (0, "") and "there is no sample from" in err and "of what --match asks for" in err, (code, out, err)
             code, _, err = run("query", "sum(", "--server", url, expected=None)
             assert code == 1 and "parse error" in err, (code, err)
         # The same of the directory when nobody serves it.
@@ -245,13 +259,22 @@ def case_store_commands():
             code, _, err = run("backup", "--data", folder / "d", folder / "copy.db", expected=None)
             assert code == 1 and "exists" in err, (code, err)
         made = run("backup", "--data", folder / "d", folder / "again.db", "--json")
-        assert json.loads(made) == {"file": str(folder / "again.db")} and (folder / "again.db").exists(), made
+        assert json.loads(made) == {"file": str(folder / "again.db"), "bytes": (folder / "again.db").stat().st_size}, made
         made = run("restore", "--data", folder / "e", folder / "copy.db", "--json")
-        assert json.loads(made) == {"data": str(folder / "e")}, made
-        assert json.loads(run("store", "seal", "--data", folder / "e", "--json")) == {"sealed": True}
+        assert json.loads(made) == {"data": str(folder / "e"), "bytes": (folder / "e" / "volta.db").stat().st_size}, made
+        sealed = json.loads(run("store", "seal", "--data", folder / "e", "--json"))
+        assert sealed["sealed"] is True and sealed["bytes"] > 0, sealed
         code, _, err = run("restore", "--data", folder / "e", folder / "copy.db", expected=None)
         assert code != 0 and err, (code, err)
         assert json.loads(run("store", "check", "--data", folder / "e", "--json"))["sound"] is True
+        table = run("store", "stats", "--data", folder / "e").splitlines()
+        assert table[0].split() == ["samples", "series", "bytes", "bytes", "per", "sample"] and table[1].startswith("whole "), table[:4]
+        tiers = [line for line in table if line.split(" ")[0] in ("whole", "raw", "1m", "1h")]
+        assert len(tiers) >= 3 and len({len(line) for line in tiers}) == 1, tiers  # columns
+        assert "(none)" in "\n".join(table), table
+        for action in ("stats", "check", "seal"):
+            shown = run("store", action, "--help")
+            assert [other for other in ("stats", "check", "seal") if f"volta store {other} --data" in shown] == [action], shown
         with server(folder / "e") as volta:
             key = access_key(folder / "e")
             assert float(values(volta.port(), "sum(count_over_time(kept[10m]))", key, time=(begin + 60_000) / 1000)[0]["value"][1]) == 200

@@ -169,7 +169,7 @@ def case_configuration_of_peers_is_checked():
             (job + job, 4, "stands at"),
             ('[[scrape]]\ntargets = ["h:1"]\n', 1, "needs job"),
             (job + 'interval = "soon"\n', 4, "is not a duration such as"),
-            (job + '[[scrape.relabel_configs]]\naction = "drop"\n', 4, "needs source labels"),
+            (job + '[[scrape.relabel_configs]]\naction = "drop"\n', 4, "needs source_labels"),
             (job + f'bearer_token_file = "{folder}/none"\n', 4, "cannot read the key file"),
             ('[scrape]\njob = "a"\n', 1, "[[scrape]]"),
             ('[[remote_write]]\nname = "w"\nurl = "http://u:hush@h/"\n', 3, "must not hold a user or password"),

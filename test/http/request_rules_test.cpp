@@ -12,7 +12,8 @@ const RequestPath kLan{"192.168.7.9", false, false, false};
 const RequestPath kUnix{"", false, true, false};
 const RequestPath kTls{"192.168.7.9", false, false, true};
 
-const RequestRules kRules{{"volta.example", "box"}, {"https://panel.example:8443"}, {"/api/ask"}};
+const RequestRules kRules{
+    {"volta.example", "box"}, {"https://panel.example:8443"}, {"/api/ask", "/api/of/{id}/ask"}};
 
 // The status that the bytes are refused with; 0: accepted.
 int status_of(std::string_view bytes, const RequestPath& via) {
@@ -281,9 +282,33 @@ TEST_CASE("a POST that only asks is judged as a GET, but for foreign pages") {
     check(ask("/api/%61sk", ""), 0, via);
     check(ask("/api/ask/", ""), 403, via);
     check(ask("/api/change", ""), 403, via);
+    for (const char* path :
+         {"/api/of/a/ask", "/api/of/__name__/ask?x=1", "/api/of/%3Ca%3E/ask", "/api/of/{id}/ask"}) {
+      check(ask(path, ""), 0, via);
+      check(ask(path, "Origin: http://evil.example\r\n"), 403, via);
+      check(ask(path, "Sec-Fetch-Site: cross-site\r\n"), 403, via);
+    }
+    for (const char* path : {"/api/of//ask", "/api/of/ask", "/api/of/a/b/ask", "/api/of/a%2fb/ask",
+                             "/api/of/a/ask/", "/api/of/a/asks", "/api/of/a/ask/b", "/api/of/a",
+                             "/api/of/a/", "/api/ofa/ask", "/x/api/of/a/ask", "/api/OF/a/ask"}) {
+      check(ask(path, ""), 403, via);
+    }
+    for (const char* path : {"/api/of/../ask", "/api/of/%2e%2e/ask", "/api/of/./ask"}) {
+      check(ask(path, ""), 400, via);
+    }
     check(ask("/api/ask", "Origin: http://evil.example\r\n"), 403, via);
     check(ask("/api/ask", "Sec-Fetch-Site: cross-site\r\n"), 403, via);
   }
+  const auto said = [&](std::string_view path) {
+    HeadParser parser(8192);
+    REQUIRE(parser.put(ask(path, "")) == HeadParser::State::done);
+    return std::string(std::get<HeadRefusal>(judge_head(parser.head(), kRules, kLan)).detail);
+  };
+  for (const char* path : {"/api/v1/query", "/api/v1/query_range"}) {
+    CHECK(said(path) == "Prometheus' API is at /prometheus, not here");
+    check(ask(path, ""), 403, kLan);
+  }
+  CHECK(said("/api/change") == "send an Origin header or authenticate with a Bearer key");
   check("PUT /api/ask HTTP/1.1\r\nHost: box:8420\r\n\r\n", 403, kLan);
 }
 

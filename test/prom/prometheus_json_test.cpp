@@ -165,7 +165,7 @@ TEST_CASE("answers of queries") {
 }
 
 TEST_CASE("points in a row are written as each of them alone") {
-  const auto seed = std::random_device{}();
+  const auto seed = test::random_seed();
   CAPTURE(seed);
   std::mt19937_64 random(seed);
   const auto pick = [&](std::int64_t below) {

@@ -79,8 +79,8 @@ TEST_CASE("rules that cannot be are refused by number") {
     CHECK(relabeler.error().text.starts_with("rule 2: "));
     CHECK(relabeler.error().text.find(want) != std::string::npos);
   };
-  check(rule_of(RelabelAction::keep, {}, "x"), "source labels");
-  check(rule_of(RelabelAction::drop, {}, "x"), "source labels");
+  check(rule_of(RelabelAction::keep, {}, "x"), "source_labels");
+  check(rule_of(RelabelAction::drop, {}, "x"), "source_labels");
   check(rule_of(RelabelAction::keep, {"a"}, "("), "does not compile");
   check(rule_of(RelabelAction::keep, {"a-b"}, "x"), "no label name");
   check(rule_of(RelabelAction::replace, {"a"}, "x"), "target label");

@@ -13,6 +13,7 @@
 #include "prom/snappy_block.hpp"
 #include "support/fake_clock.hpp"
 #include "support/seed.hpp"
+#include "support/stderr.hpp"
 
 namespace volta {
 namespace {
@@ -194,6 +195,21 @@ TEST_CASE("what is refused for good is dropped and counted, and the next goes on
     CHECK(s.metric("volta_forward_samples_total", "sent") == 1);
     CHECK(s.metric("volta_forward_pending_samples") == 0);
   }
+}
+
+TEST_CASE("a target that refuses all is said once an hour, and what a 401 wants is named") {
+  const test::Stderr log;
+  Sending s;
+  s.start();
+  for (int i = 0; i < 90; ++i) {
+    s.http.next(FakeHttp::status(401));
+    s.commit("a", i);
+    s.turns(1);
+    s.clock.advance(std::chrono::minutes(1));
+  }
+  CHECK(s.metric("volta_forward_samples_total", "dropped") > 80);
+  CHECK(log.lines("refused samples, which are dropped") == 2);
+  CHECK(log.lines("bearer_token_file") == 2);
 }
 
 TEST_CASE("what may work later comes again, byte for byte") {

@@ -5,13 +5,12 @@
 #include <utility>
 
 #include <catch2/catch.hpp>
-#include <fcntl.h>
 #include <pthread.h>
-#include <unistd.h>
 
 #include "fake_http.hpp"
 #include "fake_sink.hpp"
 #include "support/fake_clock.hpp"
+#include "support/stderr.hpp"
 #include "support/temp_dir.hpp"
 
 namespace volta {
@@ -71,37 +70,8 @@ TEST_CASE("targets are asked once an interval, and shown with how it went") {
   CHECK(value("volta_scrapes_missed_total", {}) == 0);
 }
 
-// What the process writes to stderr while it lives.
-class Stderr {
- public:
-  Stderr() : before_(::dup(2)) {
-    const int file =
-        ::open((dir_.path() / "log").c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-    REQUIRE(before_ >= 0);
-    REQUIRE(file >= 0);
-    REQUIRE(::dup2(file, 2) == 2);
-    ::close(file);
-  }
-  Stderr(const Stderr&) = delete;
-  Stderr& operator=(const Stderr&) = delete;
-  ~Stderr() {
-    ::dup2(before_, 2);
-    ::close(before_);
-  }
-  std::size_t lines(const std::string& with) const {
-    std::ifstream in(dir_.path() / "log");
-    std::size_t count = 0;
-    for (std::string line; std::getline(in, line);) count += line.find(with) != std::string::npos;
-    return count;
-  }
-
- private:
-  const test::TempDir dir_;
-  const int before_;
-};
-
 TEST_CASE("trouble that lasts is logged once an hour, whatever the numbers in its text") {
-  const Stderr log;
+  const test::Stderr log;
   test::FakeClock clock;
   FakeHttp http;
   test::FakeSink sink;

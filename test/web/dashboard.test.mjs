@@ -302,6 +302,17 @@ test("the keyboard alone gets from the table to a host", async ({ browser, url }
   await clean(opened);
 });
 
+test("how long readings stay is told at the foot of each page", async ({ browser, url }) => {
+  for (const path of ["/", await hostPath(url)]) {
+    const opened = await open(browser, url, path);
+    const kept = opened.page.locator("footer [data-test=kept]");
+    await kept.waitFor({ timeout: 8_000 });
+    const text = (await kept.textContent()) ?? "";
+    expect(/^Kept: samples (\d+ \w+|for ever), 1 min windows .+, 1 h windows .+/.test(text), `the foot says ${text}`);
+    await clean(opened);
+  }
+});
+
 test("one crosshair over all charts, with a tooltip on one", async ({ browser, url }) => {
   const opened = await open(browser, url, `${await hostPath(url)}?range=5m`);
   const { page } = opened;

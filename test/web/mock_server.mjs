@@ -90,7 +90,7 @@ export async function startMock({ port = 0, root = join(here, "../../build/web")
       case "/api/v1/system/version":
         return { body: { version: "0.1.0-mock" } };
       case "/api/v1/system/capabilities":
-        return { body: { insecure_http: false } };
+        return { body: { insecure_http: false, retention: { engine: "volta", raw_s: 1_209_600, minute_s: 15_552_000, hour_s: 157_680_000, size_bytes: 2_000_000_000 } } };
       case "/api/v1/latest":
       case "/api/v1/series":
       case "/api/v1/energy":

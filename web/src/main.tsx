@@ -6,6 +6,7 @@ import { render, type ComponentType } from "preact";
 import { loginNeeded, logout } from "./api";
 import { LinkBanner, linkLost } from "./parts/banners";
 import { Icon, Link, Loading, Notice } from "./parts/bits";
+import { Kept } from "./parts/kept";
 import { HelpDialog, startKeys, toggleHelp } from "./parts/help";
 import { liveLink } from "./live";
 import { Login, sessionOpen, startSession } from "./pages/login";
@@ -128,6 +129,7 @@ function App() {
       </main>
       <footer>
         <span>volta {serverVersion.value}</span>
+        {loginNeeded.value ? null : <Kept />}
         <a href="/metrics">Metrics</a>
       </footer>
       <HelpDialog />
