@@ -198,7 +198,7 @@ void export_all(ExportWalk& walk, std::span<const LabelsPtr> series, TimeSpan sp
 int run_export(const ExportOptions& options) {
   const std::int64_t now = system_clock().wall_ms();
   const TimeSpan span{
-      options.start.empty() ? 0 : time_argument(options.start, "--start", now),
+      options.start.empty() ? -kFarthestTimeMs : time_argument(options.start, "--start", now),
       options.end.empty() ? now + 2 * kDayMs : time_argument(options.end, "--end", now)};
   if (span.end_ms < span.start_ms) throw StartFailure(Exit::usage, "--end lies before --start");
   const Door door = open_door(options.door);

@@ -12,9 +12,11 @@ constexpr std::int64_t kShortestBlindSliceMs = 6 * 3'600'000LL;
 }  // namespace
 
 // Nobody knows how old the oldest sample is, but what there is gets denser towards now: half the
-// way there is a slice that is rarely refused, and a few of them cross the empty decades.
+// way there is a slice that is rarely refused, and a few of them cross the empty decades. Before
+// 1970 there is hardly ever anything.
 std::int64_t ExportWalk::end_of_slice(std::int64_t from, std::int64_t last) const {
-  const std::int64_t blind = std::max(kShortestBlindSliceMs, now_ms_ / 2 - from / 2);
+  const std::int64_t blind =
+      from < 0 ? -from : std::max(kShortestBlindSliceMs, now_ms_ / 2 - from / 2);
   const std::int64_t length = std::min(slice_ms_, blind);
   return last - from < length ? last : from + length - 1;
 }

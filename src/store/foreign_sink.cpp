@@ -26,6 +26,8 @@ const char* samples_problem(std::span<const std::int64_t> times, std::int64_t no
   const bool rising =
       std::adjacent_find(times.begin(), times.end(), std::greater_equal<>()) == times.end();
   if (!rising) return "the samples of a series are not in rising time";
+  if (!times.empty() && times.front() < -kFarthestTimeMs)
+    return "a sample is further in the past than any question reaches, 31,000 years before 1970";
   if (!times.empty() && times.back() > now_ms && times.back() - now_ms > kFarthestAheadMs)
     return "a sample is more than a day ahead of the server's clock; are its times milliseconds?";
   return nullptr;

@@ -106,6 +106,12 @@ TEST_CASE("an export crosses empty decades in a few questions") {
   CHECK(door.refused_ == 0);
 }
 
+TEST_CASE("an export asks once more for what lies before 1970") {
+  NarrowDoor door({{"a", {-1'000'000'000'000, -1, 0}}, {"b", {kNow}}}, 10);
+  CHECK(walk_all(door, {-1'000'000'000'000'000, kNow}, 10) == door.times_);
+  CHECK(door.asked_ < 62);
+}
+
 TEST_CASE("an export keeps to its span, ends included") {
   NarrowDoor door({{"a", {9, 10, 11, 19, 20, 21}}, {"b", {20}}}, 2);
   const auto got = walk_all(door, {10, 20}, 1);

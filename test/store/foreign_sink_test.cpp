@@ -292,6 +292,25 @@ TEST_CASE("keyed samples out of order or of the future are refused, the rest is 
   CHECK(read_foreign(one.store->source()).empty());
 }
 
+TEST_CASE("samples before 1970 are kept, and those beyond all questions refused") {
+  ForeignStore one;
+  int asked = 0;
+  const auto before = [&](std::int64_t time) {
+    return one.store->sink().write_keyed(keyed({{"a", time}}, asked));
+  };
+  CHECK(before(-1).written == 1);
+  CHECK(before(-kFarthestTimeMs).written == 1);
+  for (const std::int64_t time : {INT64_MIN, -kFarthestTimeMs - 1}) {
+    const WriteOutcome outcome = before(time);
+    CHECK(outcome.refused == 1);
+    CHECK_THAT(outcome.why, Catch::Contains("in the past"));
+  }
+  const auto kept = read_foreign(one.store->source());
+  one.store->seal_all();
+  CHECK(!kept.empty());
+  CHECK(read_foreign(one.store->source()) == kept);
+}
+
 double refused_series(const Store& store) {
   std::vector<MetricFamily> families;
   store.append_to(families);
