@@ -5,6 +5,7 @@
 
 #include "base/assert.hpp"
 #include "base/number_text.hpp"
+#include "model/names.hpp"
 #include "query/grouping.hpp"
 #include "query/label_functions.hpp"
 #include "query/numeric.hpp"
@@ -228,7 +229,7 @@ SeriesMatrix share_of(const ScalarColumn& ratio, SeriesMatrix matrix) {
 
 SeriesMatrix counted_values(const AggregationInput& input, const SeriesMatrix& matrix) {
   const std::string& name = input.text;
-  if (!can_be_label_name(name)) throw Stop("invalid label name \"" + name + "\"");
+  if (!is_label_name(name)) throw Stop("invalid label name \"" + name + "\"");
   // The new label overwrites one of its name, so that one is no part of the groups.
   Aggregate clause;
   clause.labels = input.clause.labels;

@@ -39,8 +39,6 @@ SeriesMatrix in_order(SeriesMatrix matrix, const std::vector<std::size_t>& order
 
 }  // namespace
 
-bool can_be_label_name(std::string_view name) { return !name.empty() && is_utf8(name); }
-
 RowLabels with_label(Budget& budget, const RowLabels& row, const std::string& name,
                      std::string_view value) {
   Labels labels;
@@ -62,7 +60,7 @@ SeriesMatrix label_replace(SeriesMatrix matrix, const LabelReplacement& what) {
   options.set_max_mem(kMostReplaceRegexBytes);
   const re2::RE2 regex(what.regex, options);
   if (!regex.ok()) throw Stop("invalid regular expression in label_replace(): " + what.regex);
-  if (!can_be_label_name(what.destination)) {
+  if (!is_label_name(what.destination)) {
     throw Stop("invalid destination label name in label_replace(): " + what.destination);
   }
   const RegexTemplate replacement(what.replacement, regex);
@@ -88,11 +86,11 @@ SeriesMatrix label_replace(SeriesMatrix matrix, const LabelReplacement& what) {
 
 SeriesMatrix label_join(SeriesMatrix matrix, const LabelJoin& what) {
   for (const std::string& source : what.sources) {
-    if (!can_be_label_name(source)) {
+    if (!is_label_name(source)) {
       throw Stop("invalid source label name in label_join(): " + source);
     }
   }
-  if (!can_be_label_name(what.destination)) {
+  if (!is_label_name(what.destination)) {
     throw Stop("invalid destination label name in label_join(): " + what.destination);
   }
   std::string joined;

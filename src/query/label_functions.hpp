@@ -26,8 +26,6 @@ SeriesMatrix sorted_by_labels(SeriesMatrix matrix, std::span<const std::string> 
                               bool descending);
 // -1, 0, 1: "a9" is before "a10".
 int natural_compare(std::string_view a, std::string_view b);
-// Any UTF-8 but the empty string; Prometheus 3 has no other rule.
-bool can_be_label_name(std::string_view name);
 // One row's labels with one of them set, or taken away where `value` is empty.
 RowLabels with_label(Budget& budget, const RowLabels& row, const std::string& name,
                      std::string_view value);

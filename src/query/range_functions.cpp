@@ -136,7 +136,8 @@ void regression_function(FunctionId function, const RangeInput& input, std::span
 }
 
 void check_factor(const char* which, const char* symbol, double factor) {
-  if (factor > 0 && factor < 1) return;
+  // NaN is let through, as by Prometheus; what is smoothed by it is NaN.
+  if (!(factor <= 0 || factor >= 1)) return;
   char text[128];
   std::snprintf(text, sizeof text, "invalid %s factor. Expected: 0 < %s < 1, got: %f", which,
                 symbol, factor);

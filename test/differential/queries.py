@@ -53,7 +53,7 @@ def ranges():
         for seconds in ("60", "3600", "-600"):
             yield f"predict_linear({GAUGE}[{window}], {seconds})"
         yield f"predict_linear({GAUGE}[{window}] offset 5m, time() / 1e6)"
-        for factors in ("0.1, 0.1", "0.5, 0.3", "0.9, 0.99"):
+        for factors in ("0.1, 0.1", "0.5, 0.3", "0.9, 0.99", "NaN, 0.5", "0.5, NaN"):
             yield f"holt_winters({GAUGE}[{window}], {factors})"
     yield from [
         "rate(starts_late[5m])", "increase(starts_late[30m])", "rate(ends_early[5m])", "delta(ends_early[30m])", "rate(steady_total[5m])",
@@ -300,6 +300,7 @@ FAILING = [
     "workers - ignoring (instance) group_left workers", "workers > on (pool) workers", "workers + on (instance) build_info", '{__name__=~"twin_.*"} + 1', 'rate({__name__=~"twin_.*"}[5m])',
     '-{__name__=~"twin_.*"}', 'abs({__name__=~"twin_.*"})', 'label_replace(workers, "instance", "x", "instance", ".*")', 'label_replace(workers, "instance", "", "instance", ".*")',
     'label_replace(workers, "", "x", "instance", ".*")', 'label_replace(workers, "n", "x", "instance", "(")', 'label_join(workers, "instance", "-", "pool")', 'label_join(workers, "", "-", "pool")',
+    'count_values("bad name", workers)', 'label_replace(workers, "1a", "x", "instance", ".*")', 'label_join(workers, "a-b", "-", "pool")', 'label_join(workers, "a", "-", "a.b")',
     'count_values("", workers)', "holt_winters(room_celsius[5m], 0, 0.5)", "holt_winters(room_celsius[5m], 0.5, 1.5)", "topk(NaN, workers)", "bottomk(1e30, workers)",
     'label_join({__name__=~"twin_.*"}, "__name__", "", "instance")', 'sum_over_time({__name__=~"twin_.*"}[5m])', 'timestamp({__name__=~"twin_.*"})',
     # on none

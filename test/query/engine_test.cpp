@@ -131,6 +131,24 @@ b{x="1",z="2"} 20)");
         "error: vector cannot contain metrics with the same labelset");
 }
 
+TEST_CASE("labels that are made keep the rule of those that are written") {
+  const Asked asked("a{x=\"1\"} 1 2");
+  CHECK(asked.at("count_values(\"bad name\", a)", 0) == "error: invalid label name \"bad name\"");
+  CHECK(asked.at("label_replace(a, \"1a\", \"v\", \"x\", \".*\")", 0) ==
+        "error: invalid destination label name in label_replace(): 1a");
+  CHECK(asked.at("label_join(a, \"y-z\", \"\", \"x\")", 0) ==
+        "error: invalid destination label name in label_join(): y-z");
+  CHECK(asked.at("label_join(a, \"y\", \"\", \"x.1\")", 0) ==
+        "error: invalid source label name in label_join(): x.1");
+}
+
+TEST_CASE("a smoothing factor that is no number smooths to none") {
+  const Asked asked("a 1 2 3");
+  CHECK(asked.at("holt_winters(a[5m], NaN, 0.5)", 2) == "{} NaN");
+  CHECK(asked.at("holt_winters(a[5m], 0, 0.5)", 2) ==
+        "error: invalid smoothing factor. Expected: 0 < sf < 1, got: 0.000000");
+}
+
 TEST_CASE("rows that are never there together become one") {
   const Asked asked("a 1 2 stale _ _ _\nb _ _ _ 3 4");
   CHECK(asked.over("{__name__=~\"a|b\"} + 1", 0, 4) == "{} 2 3 _ 4 5");
