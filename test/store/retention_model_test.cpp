@@ -59,7 +59,8 @@ class RetentionModel : public SealerTest {
   test::Model model;
 };
 
-TEST_CASE_METHOD(RetentionModel, "samples that go with their age and their windows agree with a map") {
+TEST_CASE_METHOD(RetentionModel,
+                 "samples that go with their age and their windows agree with a map") {
   const unsigned seed = test::random_seed();
   CAPTURE(seed);
   std::mt19937_64 random(seed);
