@@ -445,12 +445,13 @@ int run_guarded(const Run& run) {
   }
 }
 
-// The examples of a group such as `volta host` stand with each of its commands too that has none.
+// The examples of a group such as `volta host` stand with each of its commands too that has none
+// of its own, but the program's footer, which the library gave it.
 void share_examples(CLI::App& app) {
   const auto all = [](CLI::App*) { return true; };
   for (CLI::App* group : app.get_subcommands(all)) {
     for (CLI::App* command : group->get_subcommands(all)) {
-      if (command->get_footer().empty()) command->footer(group->get_footer());
+      if (command->get_footer() == app.get_footer()) command->footer(group->get_footer());
     }
   }
 }
