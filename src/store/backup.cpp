@@ -106,9 +106,13 @@ Result<void> back_up_store(Connection& source, const std::filesystem::path& file
   if (part.error() != 0) return Error{name + " cannot be made: " + error_text(part.error())};
   // It would refuse the new file too; a reader's connection to the store itself stays read-only.
   source.execute("PRAGMA query_only=OFF");
-  {
+  try {
     Query copy = source.query("VACUUM INTO ?");
     copy.with(std::string_view(part.path())).run();
+  } catch (const SqliteFailure& failure) {
+    // Told of the source, of which this writes nothing.
+    if (failure.disk_full()) return Error{name + " cannot be written: its disk is full"};
+    throw;
   }
   if (!part.become(file)) return Error{name + " exists; a backup overwrites nothing"};
   return {};

@@ -8,6 +8,7 @@
 
 #include "store/agent.hpp"
 #include "store/check.hpp"
+#include "store/fault_disk.hpp"
 #include "store/store.hpp"
 #include "support/fake_clock.hpp"
 #include "support/temp_dir.hpp"
@@ -49,6 +50,23 @@ std::vector<std::string> names_in(const std::filesystem::path& folder) {
   }
   std::sort(names.begin(), names.end());
   return names;
+}
+
+TEST_CASE("a backup that its disk has no room for names the backup, and leaves nothing") {
+  const test::TempDir dir;
+  const test::FakeClock clock(kStart);
+  test::FaultDisk disk;
+  Store store(backup_options(dir.path() / "data"), clock);
+  fill_store(store);
+  std::filesystem::create_directories(dir.path() / "out");
+  const auto file = dir.path() / "out" / "copy.sqlite";
+  disk.break_at(test::FaultDisk::Fault::full_for_good, 1);
+  const auto made = store.back_up(file);
+  disk.mend();
+  REQUIRE_FALSE(made);
+  CHECK(made.error().text == file.string() + " cannot be written: its disk is full");
+  CHECK(names_in(dir.path() / "out").empty());
+  CHECK(store.back_up(file));
 }
 
 TEST_CASE("a backup made while samples come in is the store as it was at one moment") {
