@@ -175,6 +175,10 @@ bool ranks_before(AggregateOp op, const Candidate& a, const Candidate& b) {
 SeriesMatrix best_of(const AggregationInput& input, const Groups& groups,
                      const SeriesMatrix& matrix) {
   const AggregateOp op = input.clause.op;
+  // What no group is asked for is refused as well.
+  for (std::size_t step = 0; step < matrix.columns(); ++step) {
+    (void)whole_number(input.parameter.at(step), 0);
+  }
   SeriesMatrix out(matrix.budget(), matrix.rows(), matrix.columns());
   out.set_one_name(matrix.one_name());
   // Only where there is one step is the order of ranks the order of the answer.

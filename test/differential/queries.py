@@ -301,7 +301,8 @@ FAILING = [
     '-{__name__=~"twin_.*"}', 'abs({__name__=~"twin_.*"})', 'label_replace(workers, "instance", "x", "instance", ".*")', 'label_replace(workers, "instance", "", "instance", ".*")',
     'label_replace(workers, "", "x", "instance", ".*")', 'label_replace(workers, "n", "x", "instance", "(")', 'label_join(workers, "instance", "-", "pool")', 'label_join(workers, "", "-", "pool")',
     'count_values("bad name", workers)', 'label_replace(workers, "1a", "x", "instance", ".*")', 'label_join(workers, "a-b", "-", "pool")', 'label_join(workers, "a", "-", "a.b")',
-    'count_values("", workers)', "holt_winters(room_celsius[5m], 0, 0.5)", "holt_winters(room_celsius[5m], 0.5, 1.5)", "topk(NaN, workers)", "bottomk(1e30, workers)",
+    'count_values("", workers)', "holt_winters(room_celsius[5m], 0, 0.5)", "holt_winters(room_celsius[5m], 0.5, 1.5)", "topk(NaN, workers)", "bottomk(1e30, workers)", "topk(NaN, no_such_metric)",
+    "bottomk(1e30, no_such_metric)",
     'label_join({__name__=~"twin_.*"}, "__name__", "", "instance")', 'sum_over_time({__name__=~"twin_.*"}[5m])', 'timestamp({__name__=~"twin_.*"})',
     # on none
     "workers +", "sum(", "rate(workers)", "abs(workers[5m])", "workers[5m]", "workers[5m:1m]", "1 == 1", "workers and 1", '"text" + 1', "no_such_function(workers)", "rate(workers[5m], 1)",
