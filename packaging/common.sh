@@ -8,7 +8,7 @@ JOBS=$(nproc)
 # ccache then serves every checkout and build folder below the same place.
 export CCACHE_BASEDIR="${CCACHE_BASEDIR:-$TOP}" CCACHE_NOHASHDIR=1
 
-BUILD_PACKAGES="g++ cmake ninja-build ccache pkg-config python3 ca-certificates dpkg-dev make lld
+BUILD_PACKAGES="g++ cmake ninja-build ccache pkg-config python3 ca-certificates openssl dpkg-dev make lld
   libboost1.81-dev libboost-json1.81-dev capnproto libcapnp-dev libsqlite3-dev libssl-dev libzstd-dev zlib1g-dev
   libcli11-dev libtomlplusplus-dev libfmt-dev libre2-dev libsnappy-dev"
 

@@ -2,6 +2,8 @@
 import json
 import os
 import re
+import ssl
+import subprocess
 import time
 
 from cases_prometheus import data, local, prometheus, values
@@ -199,6 +201,36 @@ def case_configuration_of_peers_is_checked():
         whole = re.sub(r"\n\[store\]\n.*?(?=\n\[)", "", whole, flags=re.DOTALL)
         code, _, err = run("config", "check", *configured(folder, whole, "server"), "--role", "server", expected=None)
         assert code == 0, err
+
+
+def certificate(folder):
+    """Of an authority of its own, for 127.0.0.1: (context of a server, file of the authority)."""
+    key, file = folder / "tls.key", folder / "tls.crt"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj", "/CN=test",
+                    "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", file], check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(file, key)
+    return context, file
+
+
+def case_https_with_an_authority_of_its_own():
+    """Scraped and written to where ca_file names the authority, with the bearer token; neither where it does not."""
+    with Folder() as folder:
+        context, authority = certificate(folder)
+        (folder / "token").write_text("hush")
+        (folder / "token").chmod(0o600)
+        with Exporter("a_total 5\n", tls=context) as known, Exporter("b_total 6\n", tls=context) as unknown:
+            def peers(name, exporter, more):
+                return (f'[[scrape]]\njob = "{name}"\ntargets = ["{exporter.address}"]\nscheme = "https"\ninterval = "500ms"\n{more}'
+                        f'[[remote_write]]\nname = "{name}"\nurl = "https://{exporter.address}/write"\n{more}')
+            toml = peers("known", known, f'ca_file = "{authority}"\nbearer_token_file = "{folder}/token"\n') + peers("unknown", unknown, "")
+            with local(folder / "d", *configured(folder, toml)) as volta:
+                assert wait_until("a sample", lambda: values(volta.port(), "a_total"))[0]["value"][1] == "5"
+                wait_until("a write", lambda: any(path == "/write" for path, _ in known.asked))
+                assert all(headers["authorization"] == "Bearer hush" for _, headers in known.asked), known.asked
+                wait_until("down", lambda: [row["value"][1] for row in values(volta.port(), 'up{job="unknown"}')] == ["0"])
+                wait_until("a word", lambda: volta.stderr.count("certificate") >= 2)
+                assert not unknown.asked and "hush" not in volta.stderr, (unknown.asked, volta.stderr)
 
 
 def case_query_limits_are_settings():

@@ -5,9 +5,9 @@ import threading
 
 
 class Exporter:
-    """Serves `text` on /metrics until stop(); `asked` holds the paths and headers of all requests."""
+    """Serves `text` on /metrics until stop(), and takes whatever is posted; `asked` holds the paths and headers of all requests. `tls`: its context."""
 
-    def __init__(self, text, port=0, content_type="text/plain; version=0.0.4", user=None):
+    def __init__(self, text, port=0, content_type="text/plain; version=0.0.4", user=None, tls=None):
         self.text, self.status, self.asked = text, 200, []
         exporter = self
 
@@ -26,10 +26,19 @@ class Exporter:
                 except ConnectionError:  # who asked was killed meanwhile
                     pass
 
+            def do_POST(self):
+                self.rfile.read(int(self.headers["Content-Length"]))
+                exporter.asked.append((self.path, {name.lower(): value for name, value in self.headers.items()}))
+                self.send_response(204)
+                self.end_headers()
+
             def log_message(self, *_):
                 pass
 
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", port), Handler)
+        if tls:
+            self.server.socket = tls.wrap_socket(self.server.socket, server_side=True, do_handshake_on_connect=False)
+            self.server.handle_error = lambda *_: None  # who does not trust the certificate says so itself
         self.server.daemon_threads = True
         self.thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
         self.thread.start()

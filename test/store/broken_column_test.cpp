@@ -116,11 +116,12 @@ TEST_CASE_METHOD(BrokenColumn, "late samples of a broken column are added to its
     CHECK(count("SELECT count(*) FROM bad_pack") == 0);
     CHECK(count("SELECT count(*) FROM pack WHERE tier=0") == 2 + late);
     for (std::size_t i = 0; i < 3; ++i) {
-      const WindowColumn hours = windows(series[i], Tier::hour, {kHourEnd, kHourEnd});
-      CHECK(hours.count == std::vector<std::uint32_t>{kTicks + 1U + late});
-      CHECK(hours.max == std::vector<double>{9000});
-      const WindowColumn minutes = windows(series[i], Tier::minute, kEver);
-      CHECK(std::accumulate(minutes.count.begin(), minutes.count.end(), 0U) == kTicks + 1U + late);
+      const WindowColumn of_hours = windows(series[i], Tier::hour, {kHourEnd, kHourEnd});
+      CHECK(of_hours.count == std::vector<std::uint32_t>{kTicks + 1U + late});
+      CHECK(of_hours.max == std::vector<double>{9000});
+      const WindowColumn of_minutes = windows(series[i], Tier::minute, kEver);
+      CHECK(std::accumulate(of_minutes.count.begin(), of_minutes.count.end(), 0U) ==
+            kTicks + 1U + late);
       CHECK(samples(i) == (i == 1 ? 0 : kTicks) + 1U + late);
     }
     CHECK(windows(series[1], Tier::hour, kEver).min == before.min);
@@ -144,8 +145,8 @@ TEST_CASE_METHOD(BrokenColumn, "a broken column of a tier costs that series' win
   // All samples are there, so the windows are made anew of them.
   send_late(10, kHourEnd - 1500, 9000, test::gauge("m1"));
   seal_late();
-  const WindowColumn minutes = windows(series[1], tier, kEver);
-  CHECK(std::accumulate(minutes.count.begin(), minutes.count.end(), 0U) == kTicks + 1U);
+  const WindowColumn of_minutes = windows(series[1], tier, kEver);
+  CHECK(std::accumulate(of_minutes.count.begin(), of_minutes.count.end(), 0U) == kTicks + 1U);
   store->seal_all();
   CHECK(count("SELECT count(*) FROM pack WHERE tier=1") == 2);
   CHECK(windows(series[2], tier, kEver).size() == 26);
@@ -260,9 +261,9 @@ TEST_CASE_METHOD(ForeignBrokenColumn, "a broken column of foreign samples costs 
   for (int i = 0; i < 3; ++i) {
     const std::string name = "m" + std::to_string(i);
     CHECK(samples(name) == (i == 1 ? 0 : kTicks) + 1U);
-    const WindowColumn hours = windows(name, Tier::hour);
-    CHECK(hours.count == std::vector<std::uint32_t>{kTicks + 1U});
-    CHECK(hours.max == std::vector<double>{9000});
+    const WindowColumn of_hours = windows(name, Tier::hour);
+    CHECK(of_hours.count == std::vector<std::uint32_t>{kTicks + 1U});
+    CHECK(of_hours.max == std::vector<double>{9000});
   }
   CHECK(windows("m1", Tier::hour).min == before.min);
 }
