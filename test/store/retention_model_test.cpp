@@ -18,9 +18,9 @@ using test::SealerTest;
 
 constexpr std::int64_t kRawKept = 8 * kHourMs;
 
-class RetentionModel : public SealerTest {
+class AgedSamples : public SealerTest {
  public:
-  RetentionModel() { options.raw_age = std::chrono::milliseconds(kRawKept); }
+  AgedSamples() { options.raw_age = std::chrono::milliseconds(kRawKept); }
   // Settled: nothing is left that waits for its hour to be sealed before it goes.
   void check_kept(bool settled) const {
     const std::int64_t now = clock.wall_ms();
@@ -59,8 +59,7 @@ class RetentionModel : public SealerTest {
   test::Model model;
 };
 
-TEST_CASE_METHOD(RetentionModel,
-                 "samples that go with their age and their windows agree with a map") {
+TEST_CASE_METHOD(AgedSamples, "samples that go with their age and their windows agree with a map") {
   const unsigned seed = test::random_seed();
   CAPTURE(seed);
   std::mt19937_64 random(seed);
