@@ -5,6 +5,7 @@
 
 #include "model/batch.hpp"
 #include "support/seed.hpp"
+#include "support/zstd_bombs.hpp"
 
 namespace volta {
 namespace {
@@ -126,6 +127,16 @@ TEST_CASE("a damaged payload is refused or decodes to something within its limit
   lie = good;
   lie.slots = 201;
   CHECK_FALSE(decode_batch(lie, {}));
+}
+
+TEST_CASE("a batch that inflates to more than is allowed is refused before there is room for it") {
+  BatchEncoder encoder;
+  encoder.add(kStart, std::vector<Reading>{{0, 1}});
+  EncodedBatch batch = encoder.finish(1);
+  for (Bytes& bomb : test::zstd_bombs(4U << 20U)) {
+    batch.payload = std::move(bomb);
+    CHECK_FALSE(decode_batch(batch, {}));
+  }
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 
 #include "model/time_series.hpp"
 #include "support/seed.hpp"
+#include "support/zstd_bombs.hpp"
 
 namespace volta {
 namespace {
@@ -125,6 +126,19 @@ TEST_CASE("a damaged row is refused or, where the checksum cannot tell, still wi
   narrow.min_ms = 1;
   narrow.max_ms = 2;  // less than the times inside
   CHECK_FALSE(codec.decode(good.series, good.payload, narrow));
+}
+
+TEST_CASE("a row that inflates to more than is allowed is refused before there is room for it") {
+  ForeignRowCodec codec;
+  const EncodedForeignRow good = codec.encode(row_of({{1, {1, 2, 3}, {1, 2, 3}}}));
+  for (const Bytes& bomb : test::zstd_bombs(64U << 20U)) {
+    Bytes payload{good.payload[0]};
+    payload.insert(payload.end(), bomb.begin(), bomb.end());
+    ForeignRow row;
+    row.min_ms = 1;
+    row.max_ms = 3;
+    CHECK_FALSE(codec.decode(good.series, payload, row));
+  }
 }
 
 TEST_CASE("a row has room for so many values and no more") {
