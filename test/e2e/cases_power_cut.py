@@ -4,17 +4,21 @@ The store lies on an ext4 in a file. To cut, the server is stopped (SIGSTOP) and
 and not in the copy. VOLTA_POWER_CUTS sets how many cuts there are.
 """
 import contextlib
+import itertools
 import os
 import random
 import shutil
 import signal
+import sqlite3
 import subprocess
 import threading
 import time
 
+import lib
 import remote_write
-from lib import Folder, Skip, Volta, request, run
-from cases_prometheus import access_key, server, values
+from cases_prometheus import access_key, sample_times, server, values
+from lib import Folder, Skip, Ticker, Volta, request, run, wait_until
+from ports import free_port
 
 CUTS = int(os.environ.get("VOLTA_POWER_CUTS", "6"))
 SIZE = 96 << 20
@@ -65,12 +69,58 @@ class Writers:
             thread.join(30)
 
 
+def rows_and_packs(folder, copy):
+    """How much of a cut store is in its journal, and how much is sealed; of a copy, since whoever closes a store last changes its files."""
+    copy.mkdir(exist_ok=True)
+    for name in ("volta.db", "volta.db-wal"):
+        shutil.copyfile(folder / name, copy / name)
+    with contextlib.closing(sqlite3.connect(copy / "volta.db")) as database:
+        return tuple(database.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in ("foreign_row", "pack"))
+
+
+@contextlib.contextmanager
+def disk(image, mount):
+    assert mounted(image, mount), "the file system cannot be mounted any more"
+    try:
+        yield
+    finally:
+        unmount(mount)
+
+
+def make_disk(image, mount):
+    if os.geteuid() != 0 or shutil.which("mkfs.ext4") is None:
+        raise Skip("mounting an ext4 needs root and mkfs.ext4")
+    with open(image, "wb") as file:
+        file.truncate(SIZE)
+    subprocess.run(["mkfs.ext4", "-q", "-F", str(image)], check=True)
+    if not mounted(image, mount):
+        raise Skip("no ext4 can be mounted here")
+    unmount(mount)
+
+
+def cut_power(process, image, cut):
+    """Stops the process, which stays so, and keeps in `cut` what its disk has got so far."""
+    process.send_signal(signal.SIGSTOP)
+    shutil.copyfile(image, cut)
+
+
+def cut_a_seal(image, mount, cut, delay):
+    """Seals the store on the disk, and cuts the power after the delay; the disk is as it is found then."""
+    with disk(image, mount):
+        sealing = subprocess.Popen([lib.BINARY, "store", "seal", "--data", str(mount / "d")], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        time.sleep(delay)
+        cut_power(sealing, image, cut)
+        sealing.kill()
+        sealing.wait()
+    os.replace(cut, image)
+
+
 def look(folder, begin_ms, begun, acknowledged):
     """How many samples of each writer the store has now; fails if one that was acknowledged is lost, or one is there twice or with another value."""
     assert "sound" in run("store", "check", "--data", folder, timeout=60)
     with server(folder) as volta:
         found = {}
-        for series in values(volta.port(), "ledger[1h]", access_key(folder), time=(begin_ms + 1_800_000) / 1000):
+        for series in values(volta.port(), "ledger[1h]", access_key(folder), time=(begin_ms + 3_000_000) / 1000):
             samples = [(round(t * 1000) - begin_ms, float(v)) for t, v in series["values"]]
             assert samples == [(i, float(i)) for i in range(len(samples))], f"gaps, or samples twice: {samples[:3]} ... {samples[-3:]}, {len(samples)} in all"
             found[int(series["metric"]["writer"])] = len(samples)
@@ -82,36 +132,69 @@ def look(folder, begin_ms, begun, acknowledged):
 
 
 def case_power_cuts_lose_nothing_acknowledged():
-    if os.geteuid() != 0 or shutil.which("mkfs.ext4") is None:
-        raise Skip("mounting an ext4 needs root and mkfs.ext4")
     seed = random.randrange(1 << 32)
     print(f"    seed {seed}")
     dice = random.Random(seed)
     with Folder() as folder:
         image, mount = folder / "disk.img", folder / "disk"
-        with open(image, "wb") as file:
-            file.truncate(SIZE)
-        subprocess.run(["mkfs.ext4", "-q", "-F", str(image)], check=True)
-        begun = [0] * 3
-        begin_ms = int(time.time() * 1000) - 1_800_000
+        make_disk(image, mount)
+        begun, both = [0] * 3, 0
+        begin_ms = int(time.time() * 1000) - 5_400_000
         for cut in range(CUTS):
-            if not mounted(image, mount):
-                raise Skip("no ext4 can be mounted here")
-            try:
+            with disk(image, mount):
                 volta = server(mount / "d")
                 writers = Writers(volta.port(), access_key(mount / "d"), begin_ms, begun)
                 time.sleep(dice.uniform(0.05, 1.2))
-                volta.process.send_signal(signal.SIGSTOP)
-                acknowledged = list(writers.acknowledged)
-                shutil.copyfile(image, folder / "cut.img")
-                begun_then = list(begun)
+                cut_power(volta.process, image, folder / "cut.img")
+                acknowledged, begun_then = list(writers.acknowledged), list(begun)
                 volta.kill()
                 writers.join()
-            finally:
-                unmount(mount)
             os.replace(folder / "cut.img", image)
-            assert mounted(image, mount), f"cut {cut}: the file system cannot be mounted any more"
-            try:
+            cut_a_seal(image, mount, folder / "cut.img", dice.uniform(0, 0.3 * lib.SLOW))
+            with disk(image, mount):
+                rows, packs = rows_and_packs(mount / "d", folder / "copy")
+                both += rows > 0 and packs > 0
                 begun = look(mount / "d", begin_ms, begun_then, acknowledged)
-            finally:
-                unmount(mount)
+        assert sum(begun) > CUTS, begun
+        assert both > 0, "no seal was cut that had packs before it and rows after it"
+
+
+def case_power_cuts_under_an_agent():
+    """The ledger is the agent, which lives on beside the disk and sends again what was not acknowledged: every tick of it is there in the end."""
+    seed = random.randrange(1 << 32)
+    print(f"    seed {seed}")
+    dice = random.Random(seed)
+    with Folder() as folder:
+        image, mount = folder / "disk.img", folder / "disk"
+        make_disk(image, mount)
+        rpc, http = f"127.0.0.1:{free_port()}", f"127.0.0.1:{free_port()}"
+
+        def start():
+            return Volta("server", "--listen", http, "--rpc-listen", rpc, "--data", mount / "d")
+        with disk(image, mount):
+            token = folder / "token"
+            token.write_text(run("host", "add", "n", "--token", "--data", mount / "d"))
+            token.chmod(0o600)
+        with Volta("agent", "--server", rpc, "--token-file", token, "--data", folder / "agent", "--flush", "1s") as agent, Ticker(1.0) as ticker:
+            begun = None
+            for _ in range(CUTS):
+                with disk(image, mount):
+                    volta, links = start(), agent.stderr.count("connected to the server")
+                    key = access_key(mount / "d")
+                    wait_until("connected", lambda: agent.stderr.count("connected to the server") > links, 90)
+                    begun = begun or time.time() + 1
+                    time.sleep(dice.uniform(0.5, 2.5))
+                    cut_power(volta.process, image, folder / "cut.img")
+                    volta.kill()
+                os.replace(folder / "cut.img", image)
+            with disk(image, mount):
+                assert "sound" in run("store", "check", "--data", mount / "d", timeout=60)
+                with start() as volta:
+                    ended = time.time()
+
+                    def delivered():
+                        there = sorted(sample_times(volta.port(), 'volta_load1{host="n"}', begun, ended, key))
+                        missing = sum(round(b - a) - 1 for a, b in itertools.pairwise([begun, *there, ended]))
+                        return there and len(there) == len(set(there)) and missing <= ticker.missed
+                    wait_until("every tick of the agent", delivered, 90)
+                agent.stop()
