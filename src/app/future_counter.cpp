@@ -8,7 +8,7 @@ namespace volta {
 namespace {
 
 // As of agents' batches (fleet/connected_agent.cpp).
-constexpr std::int64_t kAheadMs = 5 * 60'000;
+constexpr std::int64_t kAheadMs = 5LL * 60'000;
 
 std::size_t count_after(std::span<const std::int64_t> times_ms, std::int64_t latest_ms) {
   if (times_ms.empty() || times_ms.back() <= latest_ms) return 0;
