@@ -250,7 +250,8 @@ TEST_CASE_METHOD(HostileValues, "ids beyond all others stop nothing") {
     damage(column, false, value);
     const auto begun = std::chrono::steady_clock::now();
     REQUIRE_NOTHROW(use(2));
-    CHECK(std::chrono::steady_clock::now() - begun < std::chrono::seconds(20));
+    // Nothing goes on for ever; a disk may be slow.
+    CHECK(std::chrono::steady_clock::now() - begun < std::chrono::minutes(2));
   }
 }
 
