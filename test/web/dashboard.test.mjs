@@ -78,19 +78,23 @@ async function drawn(page, panel) {
   await page.locator(`[data-panel=${panel}] .legend .value`).first().waitFor({ timeout: 10_000 });
 }
 
-// The answers to questions about the past that the page asks while `act` runs.
+// The answers to questions about the past that the page asks from when `act` begins; what it asked before may be answered meanwhile.
 async function historyDuring(page, act, settled_ms = 1_500) {
+  const asked = new Set();
   const answers = [];
+  const note = (request) => request.url().includes("/api/v1/series?") && asked.add(request);
   const keep = async (response) => {
-    if (!response.url().includes("/api/v1/series?")) return;
+    if (!asked.has(response.request())) return;
     // What a page that is being left had asked for has no body any more.
     const answer = await response.json().catch(() => null);
     if (answer) answers.push(answer);
   };
+  page.on("request", note);
   page.on("response", keep);
   await act();
   await until("the past was asked for", () => answers.length > 0);
   await new Promise((done) => setTimeout(done, settled_ms));
+  page.off("request", note);
   page.off("response", keep);
   return answers;
 }
