@@ -35,7 +35,7 @@ WriteOutcome FutureCounter::write_keyed(const KeyedSamples& samples) {
 }
 
 WriteOutcome FutureCounter::count(WriteOutcome outcome, std::size_t ahead) {
-  if (outcome.state == WriteState::committed) future_ += std::min(ahead, outcome.written);
+  if (outcome.state == WriteState::committed) future_ += ahead - std::min(ahead, outcome.refused);
   return outcome;
 }
 

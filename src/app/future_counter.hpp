@@ -23,7 +23,7 @@ class FutureCounter final : public SampleSink, public SelfMetrics {
   void append_to(std::vector<MetricFamily>& families) const override;
 
  private:
-  // Of a request of which only a part was taken, no more than that.
+  // What was refused is taken for what was ahead: that is what it mostly is refused for.
   WriteOutcome count(WriteOutcome outcome, std::size_t ahead);
 
   SampleSink& next_;

@@ -58,5 +58,30 @@ TEST_CASE("what was not taken is not counted as ahead") {
   CHECK(future_samples(counter) == 1);
 }
 
+// As the store does with what is a day ahead.
+struct NoFuture final : SampleSink {
+  WriteOutcome write(std::span<const LabeledSamples> series) override {
+    WriteOutcome outcome;
+    for (const LabeledSamples& one : series) {
+      const bool far = one.times_ms.back() > kNow + 24 * 60 * kMinute;
+      (far ? outcome.refused : outcome.written) += one.times_ms.size();
+    }
+    return outcome;
+  }
+  void describe(std::span<const MetricMetadata> /*metrics*/) override {}
+};
+
+TEST_CASE("what is refused for its time is not counted as taken ahead") {
+  test::FakeClock clock(kNow);
+  NoFuture kept;
+  FutureCounter counter(kept, clock);
+  const std::vector<LabeledSamples> request{
+      {named("seconds"), {kNow * 1000, kNow * 1000 + 1}, {1, 2}},
+      {named("now"), {kNow, kNow + 1}, {1, 2}},
+      {named("soon"), {kNow + 6 * kMinute}, {1}}};
+  CHECK(counter.write(request).written == 3);
+  CHECK(future_samples(counter) == 1);
+}
+
 }  // namespace
 }  // namespace volta
