@@ -128,7 +128,10 @@ bool may_pass(int status) {
 Result<void> check_engine_target(const EngineTarget& target) {
   if (auto checked = check_url("write_url", target.write_url); !checked) return checked;
   if (auto checked = check_url("query_url", target.query_url); !checked) return checked;
-  if (target.query_url.find("/api/v1") != std::string::npos) {
+  // Not wherever it stands: Kubernetes' own proxy is at /api/v1/namespaces/...
+  const std::string_view query_url = target.query_url;
+  if (query_url.substr(0, query_url.find_last_not_of('/') + 1).ends_with("/api/v1") ||
+      query_url.find("/api/v1/query") != std::string_view::npos) {
     return Error{"query_url must be what stands before /api/v1/query"};
   }
   return check_credentials(target.credentials, kReservedHeaders);

@@ -52,6 +52,7 @@ TEST_CASE("an engine's URLs are checked") {
   } cases[] = {{"http://127.0.0.1:9090", true},
                {"https://mimir/prometheus", true},
                {"http://x/select/0/prometheus/", true},
+               {"http://x/api/v1/namespaces/m/services/p:9090/proxy", true},
                {"ftp://x", false},
                {"", false},
                {"http://", false},
