@@ -2,9 +2,7 @@
 // them says, the store opens or refuses in a sentence, answers, takes samples and ends; it never
 // aborts, never throws anything but a Failure and never works without end.
 #include <chrono>
-#include <csignal>
 #include <fstream>
-#include <functional>
 #include <iterator>
 #include <string>
 #include <utility>
@@ -12,8 +10,6 @@
 
 #include <catch2/catch.hpp>
 #include <sqlite3.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "store/agent.hpp"
 #include "store/sqlite.hpp"

@@ -1,5 +1,4 @@
 // Sealing where something is wrong: with a window, a pack, a batch, a host or a clock.
-#include <algorithm>
 #include <functional>
 
 #include <catch2/catch.hpp>
