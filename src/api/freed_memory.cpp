@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <fstream>
+#include <mutex>
 
 #include <malloc.h>
 #include <unistd.h>
@@ -21,6 +22,10 @@ std::size_t anonymous_bytes() {
 }  // namespace
 
 void give_back_freed_memory(std::size_t most_kept) {
+  // One at a time: where a sanitizer has taken malloc's place, the first of these calls sets up
+  // glibc's, which two threads at once do twice, and the second of them to end then aborts.
+  static std::mutex giving;
+  const std::lock_guard lock(giving);
   const struct mallinfo2 now = mallinfo2();  // NOLINT(concurrency-mt-unsafe): glibc locks arenas
   // What was given back before is still counted as free, but it is not there any more.
   if (anonymous_bytes() > now.uordblks + now.hblkhd + most_kept) malloc_trim(0);

@@ -3,10 +3,23 @@
 #include <cstring>
 #include <fstream>
 #include <memory>
+#include <thread>
 #include <vector>
 
 #include <catch2/catch.hpp>
 #include <unistd.h>
+
+namespace volta {
+namespace {
+
+TEST_CASE("memory is given back by several threads at once, which then end") {
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 8; ++i) threads.emplace_back([] { give_back_freed_memory(0); });
+  for (auto& thread : threads) thread.join();
+}
+
+}  // namespace
+}  // namespace volta
 
 // Sanitizers bring a malloc of their own.
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
