@@ -56,10 +56,17 @@ struct QuerySeries {
   Kind kind = Kind::gauge;
 };
 
+// What is known of values without looking at them again; false where nobody looked.
+struct KnownValues {
+  bool no_nan = false;   // hence no stale marker either
+  bool no_drop = false;  // none is less than the one before it
+};
+
 // Samples in rising time, one per time. Stale markers are among them.
 struct SampleSlice {
   std::span<const std::int64_t> times_ms;
   std::span<const double> values;
+  KnownValues known = {};
 };
 
 // One entry per window that holds a sample, in rising time. Windows are left-open: of the window

@@ -33,7 +33,9 @@ bool any_drop(std::span<const double> values) {
 // only look at those inside them.
 class Resets {
  public:
-  Resets(std::span<const double> values, Budget* budget) : values_(values), drops_(budget) {
+  Resets(std::span<const double> values, bool no_drop, Budget* budget)
+      : values_(values), drops_(budget) {
+    if (no_drop) return;
     // Drops are rare: blocks without one are looked at several values at a time.
     constexpr std::size_t kBlock = 256;
     for (std::size_t from = 1; from < values.size(); from += kBlock) {
@@ -63,7 +65,9 @@ class Resets {
 void extrapolated_function(FunctionId function, const RangeInput& input, std::span<double> out) {
   const auto times = input.samples.times_ms;
   const auto values = input.samples.values;
-  Resets resets(function == FunctionId::delta ? std::span<const double>{} : values, input.budget);
+  // A difference takes no notice of drops.
+  const bool no_drop = input.samples.known.no_drop || function == FunctionId::delta;
+  Resets resets(values, no_drop, input.budget);
   slide(input, [&](std::size_t step, std::size_t begin, std::size_t end) {
     if (end - begin < 2) return;
     Extrapolation samples;

@@ -25,7 +25,7 @@ class Living {
  public:
   explicit Living(Budget& budget) : times_(&budget), values_(&budget) {}
   SampleSlice of(const SampleSlice& all) {
-    if (!has_nan(all.values) ||
+    if (all.known.no_nan || !has_nan(all.values) ||
         std::none_of(all.values.begin(), all.values.end(), is_stale_marker)) {
       return all;
     }
@@ -48,7 +48,8 @@ class Living {
 // a stale marker.
 void fill_instants(const SampleSlice& samples, const WindowTimes& windows, bool shows_time,
                    std::span<double> out) {
-  const auto [times, values] = samples;
+  const auto times = samples.times_ms;
+  const auto values = samples.values;
   std::size_t next = 0;
   for (std::size_t step = 0; step < out.size(); ++step) {
     const std::int64_t end_ms = windows.end(step);

@@ -13,6 +13,7 @@
 #include "base/result.hpp"
 #include "base/varint.hpp"
 #include "model/metric.hpp"
+#include "model/time_series.hpp"
 
 namespace volta {
 
@@ -87,6 +88,10 @@ struct DecodedDoubles {
   std::span<const double> values;
   std::span<const std::uint32_t> ticks;
 };
+struct AppendedDoubles {
+  std::span<const std::uint32_t> ticks;
+  KnownValues known;  // of the values that were appended
+};
 
 // One thread at a time. What it returns lives until the next call and as long as the decoder.
 class ColumnDecoder {
@@ -102,11 +107,10 @@ class ColumnDecoder {
   // The same through to_double(type, scale, raw): each value is what that function gives.
   Result<DecodedDoubles> decode_doubles(std::span<const std::byte> bytes, ValueType type,
                                         std::int8_t scale, std::size_t ticks);
-  // The same values at the end of `out`, and the ticks that have one; after an Error `out` is as it
-  // was.
-  Result<std::span<const std::uint32_t>> append_doubles(std::span<const std::byte> bytes,
-                                                        ValueType type, std::int8_t scale,
-                                                        std::size_t ticks, UnfilledDoubles& out);
+  // The same values at the end of `out`; after an Error `out` is as it was.
+  Result<AppendedDoubles> append_doubles(std::span<const std::byte> bytes, ValueType type,
+                                         std::int8_t scale, std::size_t ticks,
+                                         UnfilledDoubles& out);
 
  private:
   struct Work;

@@ -1,6 +1,8 @@
 #include "store/packed_columns.hpp"
 
 #include <algorithm>
+#include <cmath>
+#include <limits>
 
 namespace volta {
 
@@ -88,30 +90,45 @@ PackedColumns::Samples PackedColumns::decode(std::size_t column, BadPacks& bad) 
   counts_.clear();
   scratch_.times_ms.resize(shown_ticks_);
   Samples samples;
+  samples.known = {true, true};
   const std::vector<Piece>& pieces = pieces_[column];
   for (std::size_t place = 0; place < pieces.size(); ++place) {
     const Piece& piece = pieces[place];
     const std::size_t before = scratch_.values.size();
-    const auto ticks = scratch_.decoder.append_doubles(
+    const auto added = scratch_.decoder.append_doubles(
         std::span(scratch_.bytes).subspan(piece.offset, piece.length), piece.type, piece.scale,
         times_[piece.times].count, scratch_.values);
-    if (!ticks) bad.report_column(rows_[piece.row], piece.series, ticks.error().text);
+    if (!added) bad.report_column(rows_[piece.row], piece.series, added.error().text);
     counts_.push_back(scratch_.values.size() - before);
-    add_times(place, piece, counts_.back(), ticks ? *ticks : std::span<const std::uint32_t>());
-    if (before == 0 || before == scratch_.values.size()) continue;
+    add_times(place, piece, counts_.back(),
+              added ? added->ticks : std::span<const std::uint32_t>());
+    if (before == scratch_.values.size()) continue;
+    samples.known.no_nan = samples.known.no_nan && added->known.no_nan;
+    samples.known.no_drop = samples.known.no_drop && added->known.no_drop;
+    if (before == 0) continue;
     samples.rising = samples.rising && scratch_.times_ms[before - 1] < scratch_.times_ms[before];
+    samples.known.no_drop =
+        samples.known.no_drop && scratch_.values[before - 1] <= scratch_.values[before];
   }
   samples.times_ms = std::span(scratch_.times_ms).first(scratch_.values.size());
   samples.values = scratch_.values;
   return samples;
 }
 
-PackedColumns::Samples PackedColumns::extended(const GrowingColumn& later) {
+PackedColumns::Samples PackedColumns::extended(const Samples& decoded, const GrowingColumn& later) {
+  KnownValues known = decoded.known;
+  double before =
+      decoded.values.empty() ? -std::numeric_limits<double>::infinity() : decoded.values.back();
+  for (const double value : later.values) {
+    known.no_nan = known.no_nan && !std::isnan(value);
+    known.no_drop = known.no_drop && before <= value;
+    before = value;
+  }
   const std::size_t pieces = pieces_[column_].size();
   if (shown_.size() > pieces) keep_shown(pieces);
   scratch_.times_ms.insert(scratch_.times_ms.end(), later.times_ms.begin(), later.times_ms.end());
   scratch_.values.insert(scratch_.values.end(), later.values.begin(), later.values.end());
-  return {scratch_.times_ms, scratch_.values, true};
+  return {scratch_.times_ms, scratch_.values, decoded.rising, known};
 }
 
 GrowingColumn PackedColumns::mixed() const {

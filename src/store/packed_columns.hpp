@@ -30,7 +30,8 @@ class PackedColumns {
   struct Samples {
     std::span<const std::int64_t> times_ms;
     std::span<const double> values;
-    bool rising = true;
+    bool rising = true;  // in time
+    KnownValues known = {};
   };
 
   // The scratch is its own for as long as it lives.
@@ -42,8 +43,8 @@ class PackedColumns {
            BadPacks& bad);
   // All samples of the column, piece after piece. They live until the next call.
   Samples decode(std::size_t column, BadPacks& bad);
-  // Of the column that was decoded last: with these behind them.
-  Samples extended(const GrowingColumn& later);
+  // What decode() returned last: with these, which are later, behind them.
+  Samples extended(const Samples& decoded, const GrowingColumn& later);
   // Of the column that was decoded last: with the number by which they were accepted.
   [[nodiscard]] GrowingColumn mixed() const;
 

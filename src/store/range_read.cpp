@@ -163,7 +163,7 @@ SampleSlice RangeRead::clipped(const SampleSlice& samples) const {
   const auto last = std::upper_bound(first, times.end(), span_.end_ms);
   const auto from = static_cast<std::size_t>(first - times.begin());
   const auto count = static_cast<std::size_t>(last - first);
-  return {times.subspan(from, count), samples.values.subspan(from, count)};
+  return {times.subspan(from, count), samples.values.subspan(from, count), samples.known};
 }
 
 // Packs come in the order of time, and what is not sealed yet is newer: mostly nothing has to be
@@ -174,10 +174,10 @@ SampleSlice RangeRead::samples_of(std::size_t column, BadPacks& bad) {
   const bool follows = recent.times_ms.empty() || packed.times_ms.empty() ||
                        packed.times_ms.back() < recent.times_ms.front();
   if (packed.rising && follows && recent.rises()) {
-    if (recent.times_ms.empty()) return clipped({packed.times_ms, packed.values});
+    if (recent.times_ms.empty()) return clipped({packed.times_ms, packed.values, packed.known});
     if (packed.times_ms.empty()) return {recent.times_ms, recent.values};
-    const PackedColumns::Samples all = packed_.extended(recent);
-    return clipped({all.times_ms, all.values});
+    const PackedColumns::Samples all = packed_.extended(packed, recent);
+    return clipped({all.times_ms, all.values, all.known});
   }
   GrowingColumn mixed = packed_.mixed();
   mixed.append(GrowingColumn(recent));

@@ -2,10 +2,14 @@
 
 #include <algorithm>
 #include <bit>
+#include <cmath>
+#include <cstring>
+#include <random>
 
 #include <catch2/catch.hpp>
 
 #include "store/column_samples.hpp"
+#include "support/seed.hpp"
 
 namespace volta {
 namespace {
@@ -48,8 +52,31 @@ class ColumnRound {
             return test::bits_of(to_double(column.type, scale, bits)) == test::bits_of(value);
           });
       CHECK(wrong.first == values.end());
+      check_known(bytes, column, scale, doubles->values);
     }
     return bytes.size();
+  }
+
+  // What is known of the values is true; of integers below 2^51 all is known.
+  void check_known(const Bytes& bytes, const ColumnView& column, std::int8_t scale,
+                   std::span<const double> values) {
+    const std::vector<double> expected(values.begin(), values.end());
+    UnfilledDoubles all = {7};
+    const auto added = decoder_.append_doubles(bytes, column.type, scale, column.raw.size(), all);
+    REQUIRE(added.has_value());
+    REQUIRE(all.size() == expected.size() + 1);
+    CHECK(std::memcmp(expected.data(), all.data() + 1, expected.size() * sizeof(double)) == 0);
+    const bool nan = std::any_of(expected.begin(), expected.end(),
+                                 [](double value) { return std::isnan(value); });
+    bool drop = false;
+    for (std::size_t i = 1; i < expected.size(); ++i) drop |= !(expected[i - 1] <= expected[i]);
+    if (added->known.no_nan) CHECK_FALSE(nan);
+    if (added->known.no_drop) CHECK_FALSE(drop);
+    if (column.type == ValueType::float64) return;
+    CHECK(added->known.no_nan);
+    const bool small = std::all_of(column.raw.begin(), column.raw.end(),
+                                   [](std::uint64_t bits) { return bits < (1ULL << 51U); });
+    if (small && scale == 0) CHECK(added->known.no_drop == !drop);
   }
 
   ColumnHint hint;
@@ -70,6 +97,39 @@ TEST_CASE("Every kind of column comes back bit by bit") {
     // The hint of the column before is of another kind: it may only cost bytes.
     round.check({column.type, column.raw, {}});
     round.check({column.type, column.raw, {}});
+  }
+}
+
+TEST_CASE("Every power of ten divides and multiplies as to_double does") {
+  const auto seed = test::random_seed();
+  CAPTURE(seed);
+  std::mt19937_64 random(seed);
+  constexpr std::uint64_t kFirstWide = 1ULL << 51U;
+  std::vector<std::uint64_t> raw;
+  for (std::uint64_t i = 0; i < 400; ++i) {
+    raw.push_back(kFirstWide - 1 - i);
+    raw.push_back(i);
+    raw.push_back(random() >> (13 + random() % 51));
+  }
+  std::vector<std::uint64_t> negative;
+  for (const std::uint64_t each : raw) negative.push_back(random() % 2 == 0 ? each : 0 - each);
+  ColumnRound round;
+  const Bytes up = round.encode({ValueType::uint64, raw, {}});
+  const Bytes down = round.encode({ValueType::int64, negative, {}});
+  ColumnDecoder decoder;
+  const auto check = [&](const Bytes& bytes, ValueType type, std::span<const std::uint64_t> want,
+                         std::int8_t scale) {
+    const auto doubles = decoder.decode_doubles(bytes, type, scale, want.size());
+    REQUIRE(doubles.has_value());
+    for (std::size_t i = 0; i < want.size(); ++i) {
+      const double expected = to_double(type, scale, want[i]);
+      INFO(static_cast<std::int64_t>(want[i]) << " at scale " << int{scale});
+      REQUIRE(test::bits_of(doubles->values[i]) == test::bits_of(expected));
+    }
+  };
+  for (int scale = -20; scale <= 20; ++scale) {
+    check(up, ValueType::uint64, raw, static_cast<std::int8_t>(scale));
+    check(down, ValueType::int64, negative, static_cast<std::int8_t>(scale));
   }
 }
 

@@ -1,6 +1,9 @@
 #include "store/packed_columns.hpp"
 
 #include <algorithm>
+#include <array>
+#include <bit>
+#include <cmath>
 #include <map>
 #include <random>
 
@@ -38,13 +41,14 @@ StoredPack random_pack(std::mt19937_64& random, std::int64_t end_ms, std::int64_
   PackWriter writer;
   ColumnHint hint;
   for (std::size_t series = 0; series < kPackedSeries; ++series) {
-    const auto kind = series == 0 ? 0 : random() % 6;
+    const auto kind = series == 0 ? 0 : random() % 7;
     if (kind == 3) continue;
     const auto& own = kind == 2 ? others : times;
     std::vector<std::uint64_t> raw(ticks);
     std::vector<std::uint8_t> present(ticks, 1);
     for (std::size_t i = 0; i < ticks; ++i) {
-      raw[i] = random() % 100'000;
+      const bool counts = kind == 4 || kind == 5;
+      raw[i] = counts ? static_cast<std::uint64_t>(end_ms) + i : random() % 100'000;
       if (kind == 1) present[i] = static_cast<std::uint8_t>(random() % 2);
       if (present[i] == 0) continue;
       shown[series].times_ms.push_back(own[i]);
@@ -92,16 +96,24 @@ TEST_CASE("columns of packs come back whichever is asked for first, with and wit
                        shown[series].times_ms.begin(), shown[series].times_ms.end()));
       CHECK(std::equal(samples.values.begin(), samples.values.end(), shown[series].values.begin(),
                        shown[series].values.end()));
+      CHECK(samples.known.no_nan);
+      CHECK(samples.known.no_drop == std::is_sorted(samples.values.begin(), samples.values.end()));
       if (random() % 2 == 0) continue;
       const GrowingColumn mixed = columns.mixed();
       CHECK(mixed.times_ms == shown[series].times_ms);
       CHECK(mixed.values == shown[series].values);
       GrowingColumn later;
-      later.add(hours * kPackedHour + 5, 1.5, 99);
-      const auto extended = columns.extended(later);
+      const double value = std::array{1.5, 1e300, std::nan("")}.at(random() % 3);
+      later.add(hours * kPackedHour + 5, value, 99);
+      const bool follows = samples.values.empty() || samples.values.back() <= value;
+      const KnownValues known = samples.known;
+      const auto extended = columns.extended(samples, later);
+      CHECK(extended.known.no_nan == !std::isnan(value));
+      CHECK(extended.known.no_drop == (known.no_drop && follows && !std::isnan(value)));
       REQUIRE(extended.times_ms.size() == shown[series].times_ms.size() + 1);
       CHECK(extended.times_ms.back() == hours * kPackedHour + 5);
-      CHECK(extended.values.back() == 1.5);
+      CHECK(std::bit_cast<std::uint64_t>(extended.values.back()) ==
+            std::bit_cast<std::uint64_t>(value));
       CHECK(std::equal(shown[series].times_ms.begin(), shown[series].times_ms.end(),
                        extended.times_ms.begin()));
     }
