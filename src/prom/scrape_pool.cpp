@@ -18,6 +18,7 @@ namespace {
 // A wait ends early when something changes, so this is only a bound.
 constexpr std::chrono::nanoseconds kLongestPoolWait = std::chrono::seconds(30);
 constexpr std::chrono::hours kTroubleToldEvery{1};
+constexpr int kWellScrapes = 3;
 
 void retire_source(ScrapeSource& source, std::int64_t time_ms) {
   try {
@@ -221,20 +222,27 @@ void ScrapePool::scrape(Lock& lock, Id id) {
   lock.lock();
 }
 
-// When trouble begins, when it becomes another (up or not), when it ends, and once an hour while it
-// lasts. Not whenever its text changes: that has milliseconds and bytes in it.
+// When trouble begins, when it becomes another (up or not), when it has ended, and once an hour
+// while it lasts. Not whenever its text changes: that has milliseconds and bytes in it. One good
+// scrape between bad ones does not end it.
 void ScrapePool::tell(Item& item, const ScrapeOutcome& outcome) const {
   const ScrapeTarget& target = item.target;
   const auto now = clock_.monotonic();
   const std::string where = target.url.substr(0, target.url.find('?'));
   const auto health = outcome.up ? ScrapeTarget::Health::up : ScrapeTarget::Health::down;
+  auto& trouble = item.trouble;
   if (outcome.why.empty()) {
-    if (item.told_at) log::info("a scrape target is well again", {{"target", where}});
-    item.told_at.reset();
-  } else if (!item.told_at || health != target.health || now - *item.told_at >= kTroubleToldEvery) {
-    log::warning("a scrape went wrong", {{"target", where}, {"why", outcome.why}});
-    item.told_at = now;
+    if (!trouble || ++trouble->well < kWellScrapes) return;
+    log::info("a scrape target is well again", {{"target", where}});
+    trouble.reset();
+    return;
   }
+  if (trouble && health == trouble->health && now - trouble->told_at < kTroubleToldEvery) {
+    trouble->well = 0;
+    return;
+  }
+  log::warning("a scrape went wrong", {{"target", where}, {"why", outcome.why}});
+  trouble = Trouble{now, health, 0};
 }
 
 void ScrapePool::record(Item& item, const ScrapeOutcome& outcome, std::int64_t time_ms) {

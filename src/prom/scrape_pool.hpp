@@ -62,12 +62,18 @@ class ScrapePool final : public ScrapeTargets, public SelfMetrics {
     std::shared_ptr<const ScrapeJob> job;
     FileTargets files;  // of the one thread that refreshes
   };
+  // What was last logged, until the target has been well for a while.
+  struct Trouble {
+    std::chrono::nanoseconds told_at{};
+    ScrapeTarget::Health health{};
+    int well = 0;  // scrapes since the last that went wrong
+  };
   struct Item {
     ScrapeTarget target;  // of a source added by add() only pool and interval
     std::uint64_t hash = 0;
     std::optional<std::size_t> job;  // place in jobs_; empty: came by add(), and is not shown
     std::shared_ptr<ScrapeSource> source;
-    std::optional<std::chrono::nanoseconds> told_at{};  // trouble that lasts was last logged
+    std::optional<Trouble> trouble{};
   };
   using Id = ScrapeSchedule::Id;
   using Lock = std::unique_lock<std::mutex>;

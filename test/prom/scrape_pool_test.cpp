@@ -102,6 +102,26 @@ TEST_CASE("trouble that lasts is logged once an hour, whatever the numbers in it
   CHECK(log.lines("a scrape went wrong") == 3);
 }
 
+TEST_CASE("a target that fails every other time is told of once, and not that it is well again") {
+  const test::Stderr log;
+  test::FakeClock clock;
+  FakeHttp http;
+  test::FakeSink sink;
+  int asked = 0;
+  http.otherwise = [&](const OutboundRequest& request) {
+    return ++asked % 2 == 0 ? FakeHttp::text("a 1\n")(request) : FakeHttp::status(500)(request);
+  };
+  ScrapePool pool({pool_job({"odd:1"}, milliseconds(60'000))}, http, sink, clock);
+  for (int i = 0; i < 50 * 60; ++i) {
+    while (pool.turn()) {
+    }
+    clock.advance(milliseconds(1'000));
+  }
+  CHECK(asked > 40);
+  CHECK(log.lines("a scrape went wrong") == 1);
+  CHECK(log.lines("a scrape target is well again") == 0);
+}
+
 TEST_CASE("targets of files come and go while the pool runs") {
   const test::TempDir dir;
   test::FakeClock clock;
