@@ -276,7 +276,8 @@ void SealJob::seal_tiers(const Columns& columns) {
   Columns whole;
   if (has_raw_ && !lost_raw_) {
     stored = stored_samples(columns, ends);
-    leave_out_lost(stored, ends);
+    // Windows that are gone too know nothing of what is lost: what is left makes them.
+    if (has_tiers_) leave_out_lost(stored, ends);
     whole = with_stored_samples(columns, stored);
     all = &whole;
   }

@@ -129,6 +129,22 @@ TEST_CASE_METHOD(BrokenColumn, "late samples of a broken column are added to its
   }
 }
 
+TEST_CASE_METHOD(BrokenColumn,
+                 "what is left of a broken column makes windows where none are left") {
+  make(Tier::raw);
+  for (unsigned late = 1; late <= 2; ++late) {
+    send_late(10 + late, kHourEnd - 1500 - late, 9000, test::gauge("m1"));
+    if (late == 2) {
+      store.reset();
+      Connection((options.directory / "volta.db").string(), Connection::Mode::writer, 1000)
+          .execute("DELETE FROM pack WHERE tier>0");
+      open();
+    }
+    seal_late();
+    CHECK(windows(series[1], Tier::hour, kEver).count.at(0) == (late == 1 ? kTicks + 1U : 2U));
+  }
+}
+
 TEST_CASE_METHOD(BrokenColumn, "a broken column of a tier costs that series' windows alone") {
   const Tier tier = Tier::minute;  // an hour's are so short that they lie in the head
   make(tier);
