@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
-#include <cstring>
 #include <random>
 
 #include <catch2/catch.hpp>
@@ -65,7 +64,8 @@ class ColumnRound {
     const auto added = decoder_.append_doubles(bytes, column.type, scale, column.raw.size(), all);
     REQUIRE(added.has_value());
     REQUIRE(all.size() == expected.size() + 1);
-    CHECK(std::memcmp(expected.data(), all.data() + 1, expected.size() * sizeof(double)) == 0);
+    CHECK(std::equal(expected.begin(), expected.end(), all.begin() + 1,
+                     [](double a, double b) { return test::bits_of(a) == test::bits_of(b); }));
     const bool nan = std::any_of(expected.begin(), expected.end(),
                                  [](double value) { return std::isnan(value); });
     bool drop = false;
