@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <deque>
 
 #include <boost/json.hpp>
 
@@ -217,44 +216,24 @@ EngineClient::Attempt EngineClient::post(std::span<const LabeledSamples> series,
 EngineWrite EngineClient::write(std::span<const LabeledSamples> series,
                                 const std::atomic<bool>* cancel) const {
   EngineWrite outcome;
-  // True: it is through or refused. False: the outcome is "later".
-  const auto goes = [&](std::span<const LabeledSamples> part, bool& refused) {
+  const auto send = [&](std::span<const LabeledSamples> part) {
     const Attempt attempt = post(part, cancel);
-    refused = attempt.status / 100 != 2;
-    if (!refused) return true;
+    if (attempt.status / 100 == 2) return PartFate::taken;
     const bool person = is_for_a_person(attempt.status);
     if (person || (may_pass(attempt.status) && !attempt.too_old)) {
       outcome = {EngineWrite::State::later, 0, attempt.said,
                  person ? std::chrono::seconds(5) : attempt.retry_after};
-      return false;
+      return PartFate::later;
     }
     if (outcome.why.empty()) outcome.why = attempt.said;
-    return true;
+    return PartFate::refused;
   };
-  bool refused = false;
-  if (series.empty() || !goes(series, refused) || !refused) return outcome;
-  std::deque<RefusedPart> parts;
-  parts.emplace_back(series);
-  std::size_t given_up = 0;
-  for (std::size_t halvings = 0; !parts.empty(); parts.pop_front()) {
-    auto halves = parts.front().halves();
-    if (!halves || halvings >= kMostHalvings) {
-      outcome.refused += parts.front().samples();
-      if (halves) given_up += parts.front().samples();
-      continue;
-    }
-    ++halvings;
-    bool second_refused = false;
-    if (!goes(halves->first.series(), refused) || !goes(halves->second.series(), second_refused)) {
-      return outcome;
-    }
-    halves->first.other_half(second_refused);
-    halves->second.other_half(refused);
-    if (refused) parts.push_back(std::move(halves->first));
-    if (second_refused) parts.push_back(std::move(halves->second));
-  }
-  if (given_up > 0) {
-    outcome.why += "; " + std::to_string(given_up) +
+  if (series.empty() || send(series) != PartFate::refused) return outcome;
+  const Division division = send_divided(series, kMostHalvings, send);
+  if (!division.finished) return outcome;
+  outcome.refused = division.refused;
+  if (division.undivided > 0) {
+    outcome.why += "; " + std::to_string(division.undivided) +
                    " samples were not divided any further: send fewer at a time";
   }
   return outcome;

@@ -1,6 +1,7 @@
 #include "prom/refused_part.hpp"
 
 #include <algorithm>
+#include <deque>
 
 namespace volta {
 namespace {
@@ -67,6 +68,34 @@ std::optional<std::pair<RefusedPart, RefusedPart>> RefusedPart::by_time() const 
   const auto cut = std::max(later, times.begin() + static_cast<std::ptrdiff_t>(times.size() / 2));
   return std::pair(with(one_side(series_, *cut, true), true),
                    with(one_side(series_, *cut, false), true));
+}
+
+Division send_divided(std::span<const LabeledSamples> series, std::size_t most_halvings,
+                      const SendPart& send) {
+  Division division;
+  std::deque<RefusedPart> parts;
+  parts.emplace_back(series);
+  for (std::size_t halvings = 0; !parts.empty(); parts.pop_front()) {
+    auto halves = parts.front().halves();
+    if (!halves || halvings >= most_halvings) {
+      division.refused += parts.front().samples();
+      if (halves) division.undivided += parts.front().samples();
+      continue;
+    }
+    ++halvings;
+    const PartFate first = send(halves->first.series());
+    const PartFate second =
+        first == PartFate::later ? PartFate::later : send(halves->second.series());
+    if (second == PartFate::later) {
+      division.finished = false;
+      return division;
+    }
+    halves->first.other_half(second == PartFate::refused);
+    halves->second.other_half(first == PartFate::refused);
+    if (first == PartFate::refused) parts.push_back(std::move(halves->first));
+    if (second == PartFate::refused) parts.push_back(std::move(halves->second));
+  }
+  return division;
 }
 
 }  // namespace volta

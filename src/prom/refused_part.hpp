@@ -1,10 +1,12 @@
-// Part of a write that another engine refused for good, and how it is divided further: one sample
+// Part of a write that a receiver refused for good, and how it is divided further: one sample
 // that is out of bounds must not take all others with it. What is wrong is a series (a broken
 // label, too many series) or a time (too old, too far ahead), so a part is halved by either, and by
 // the other where that led nowhere.
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
+#include <functional>
 #include <optional>
 #include <span>
 #include <utility>
@@ -41,5 +43,18 @@ class RefusedPart {
   bool by_time_ = false;
   unsigned in_vain_ = 0;  // halvings in a row of which neither half was taken
 };
+
+enum class PartFate : std::uint8_t { taken, refused, later };
+using SendPart = std::function<PartFate(std::span<const LabeledSamples>)>;
+
+struct Division {
+  bool finished = true;       // false: a part was to come later, and nothing was sent behind it
+  std::size_t refused = 0;    // samples
+  std::size_t undivided = 0;  // of these, in parts that might have been divided further
+};
+
+// Sends what was refused as a whole in halves, and each that is refused in halves again.
+Division send_divided(std::span<const LabeledSamples> series, std::size_t most_halvings,
+                      const SendPart& send);
 
 }  // namespace volta

@@ -8,6 +8,7 @@
 #include "base/log.hpp"
 #include "base/text.hpp"
 #include "model/metric_ids.hpp"
+#include "prom/refused_part.hpp"
 
 namespace volta {
 namespace {
@@ -27,11 +28,18 @@ constexpr std::chrono::hours kLongestSendWait{1};
 constexpr std::chrono::hours kComplainEvery{1};  // while nothing else happens
 constexpr const char* kCredentialsHint =
     " (it wants credentials: username with password_file, or bearer_token_file)";
+constexpr const char* kWindowHint =
+    " (late samples want its out_of_order_time_window; or do they come from the target itself?)";
 
 // Its text would reach logs and the API.
 bool has_user(std::string_view url) {
   const std::size_t host = url.find("://") + 3;
   return url.substr(host, url.find_first_of("/?#", host) - host).find('@') != url.npos;
+}
+
+std::string what_was_said(const OutboundResponse& response) {
+  return "status " + std::to_string(response.status) + ": " +
+         printable(trim(response.body).substr(0, kMostLoggedBytes));
 }
 
 }  // namespace
@@ -172,16 +180,15 @@ void RemoteSender::feed(Time now) {
   for (SenderShard& shard : shards_) shard.reached(read_);
 }
 
-OutboundRequest RemoteSender::outbound(const SenderRequest& request) const {
+OutboundRequest RemoteSender::outbound(WriteVersion version, std::string body) const {
   OutboundRequest out;
   out.method = "POST";
   out.url = target_.url;
-  out.headers = {
-      {"Content-Encoding", "snappy"},
-      {"Content-Type", std::string(write_content_type(request.version))},
-      {"X-Prometheus-Remote-Write-Version", std::string(write_version_header(request.version))}};
+  out.headers = {{"Content-Encoding", "snappy"},
+                 {"Content-Type", std::string(write_content_type(version))},
+                 {"X-Prometheus-Remote-Write-Version", std::string(write_version_header(version))}};
   target_.credentials.put_into(out);
-  out.body = request.body;
+  out.body = std::move(body);
   out.timeout_ms = static_cast<int>(target_.timeout.count());
   out.most_bytes = kMostErrorBytes;
   out.cut_body = true;
@@ -212,7 +219,7 @@ std::chrono::milliseconds RemoteSender::turn(std::size_t index) {
     complain("the log of committed samples cannot be used", failure.what());
     return SendBackoff::kLast;
   }
-  const OutboundRequest request = outbound(*shard.request());
+  const OutboundRequest request = outbound(shard.request()->version, shard.request()->body);
   lock.unlock();
   OutboundResponse response;
   std::string failed;
@@ -223,17 +230,43 @@ std::chrono::milliseconds RemoteSender::turn(std::size_t index) {
   }
   lock.lock();
   if (failed.empty()) {
-    answered(shard, response);
+    answered(lock, shard, response);
   } else if (!stopping_) {
     again(shard, failed, {});
   }
   return std::chrono::milliseconds(0);
 }
 
-void RemoteSender::answered(SenderShard& shard, const OutboundResponse& response) {
+RemoteSender::InParts RemoteSender::send_in_parts(std::span<const LabeledSamples> series,
+                                                  WriteVersion version) const {
+  InParts out;
+  const auto send = [&](std::span<const LabeledSamples> part) {
+    OutboundResponse response;
+    try {
+      response = client_.perform(outbound(version, write_body(version, part)));
+    } catch (const Failure& failure) {
+      out.later = failure.what();
+      return PartFate::later;
+    }
+    const SendVerdict verdict = judge_write_answer(response, version, true);
+    if (verdict == SendVerdict::again) {
+      out.later = what_was_said(response);
+      out.at_least = retry_after(response, clock_.wall_ms()).value_or(std::chrono::milliseconds(0));
+      return PartFate::later;
+    }
+    if (verdict != SendVerdict::done && !samples_written(response)) return PartFate::refused;
+    std::size_t samples = 0;
+    for (const LabeledSamples& one : part) samples += one.times_ms.size();
+    out.refused += samples - std::min(samples_written(response).value_or(samples), samples);
+    return PartFate::taken;
+  };
+  out.refused += send_divided(series, kMostHalvings, send).refused;
+  return out;
+}
+
+void RemoteSender::answered(Lock& lock, SenderShard& shard, const OutboundResponse& response) {
   const SenderRequest& request = *shard.request();
-  const std::string said = "status " + std::to_string(response.status) + ": " +
-                           printable(trim(response.body).substr(0, kMostLoggedBytes));
+  const std::string said = what_was_said(response);
   std::size_t written =
       std::min(samples_written(response).value_or(response.status / 100 == 2 ? request.samples : 0),
                request.samples);
@@ -265,8 +298,18 @@ void RemoteSender::answered(SenderShard& shard, const OutboundResponse& response
       if (written == request.samples) complaint_.clear();
       break;
     case SendVerdict::dropped:
-      complain("a remote write target refused samples, which are dropped",
-               response.status == 401 ? said + kCredentialsHint : said);
+      if (request.samples > 1 && may_take_parts(response)) {
+        const std::vector<LabeledSamples> series = shard.requested();
+        lock.unlock();
+        const InParts parts = send_in_parts(series, request.version);
+        lock.lock();
+        if (!parts.later.empty()) {
+          if (!stopping_) again(shard, parts.later, parts.at_least);
+          return;
+        }
+        written = request.samples - std::min(parts.refused, request.samples);
+      }
+      tell_of_refusal(request.samples - written, said, response.status);
       break;
   }
   counters_.sent += written;
@@ -288,6 +331,22 @@ void RemoteSender::again(SenderShard& shard, const std::string& why,
   ++counters_.failed_requests;
   shard.put_off(clock_.monotonic(), random_(), at_least);
   complain("a remote write target cannot be reached; what it misses is kept", why);
+}
+
+// Not as complain() does, since what is between refusals may all be well.
+void RemoteSender::tell_of_refusal(std::size_t samples, const std::string& said, int status) {
+  refused_untold_ += samples;
+  const auto now = clock_.monotonic();
+  if (refusal_told_at_ && now - *refusal_told_at_ < kComplainEvery) return;
+  refusal_told_at_ = now;
+  const bool late = said.find("out of order") != std::string::npos ||
+                    said.find("too old sample") != std::string::npos;
+  const char* hint = status == 401 ? kCredentialsHint : late ? kWindowHint : "";
+  log::warning(
+      "a remote write target refused samples, which are dropped",
+      {{"target", target_.name},
+       {"samples", static_cast<std::int64_t>(std::exchange(refused_untold_, std::uint64_t{0}))},
+       {"why", said + hint}});
 }
 
 void RemoteSender::complain(const std::string& what, const std::string& why) {

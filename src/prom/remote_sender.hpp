@@ -1,7 +1,8 @@
 // Remote write to one target: reads committed samples from the store's log, and keeps sending until
 // the target has taken or refused each. What is through is remembered in the store, after each
 // answer; so neither an outage nor a restart loses anything, and what may come twice is the one
-// request of each shard that was on its way, byte for byte.
+// request of each shard that was on its way, byte for byte. What is refused as a whole is sent in
+// halves, since a receiver may take nothing of a request in which one sample is late or repeated.
 //
 // Each shard has a thread. Whoever finds nothing to send reads on in the log, for all shards, until
 // one of them holds enough: memory is bounded, the log itself is the queue.
@@ -12,6 +13,8 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
+#include <span>
 #include <string>
 #include <thread>
 #include <unordered_map>
@@ -48,6 +51,8 @@ class RemoteSender final : public SelfMetrics {
  public:
   // How often the log is looked at while nothing comes.
   static constexpr std::chrono::milliseconds kPoll{200};
+  // How often a refused request is halved, two requests each; what is left then is dropped.
+  static constexpr std::size_t kMostHalvings = 64;
   // How often a cursor that moved only over others' rows is kept.
   static constexpr std::chrono::seconds kIdleSave{60};
 
@@ -79,17 +84,27 @@ class RemoteSender final : public SelfMetrics {
     std::shared_ptr<const Labels> sent;       // null: dropped
     std::size_t shard = 0;
   };
+  struct InParts {
+    std::size_t refused = 0;  // samples
+    // Why a part is to come later, and with it the whole request; empty: all parts are through.
+    std::string later;
+    std::chrono::milliseconds at_least{};
+  };
 
   void restore();
   void feed(Time now);
   void notice_losses();
   const Routed& route(const std::shared_ptr<const Labels>& labels);
   void save();
-  [[nodiscard]] OutboundRequest outbound(const SenderRequest& request) const;
-  void answered(SenderShard& shard, const OutboundResponse& response);
+  [[nodiscard]] OutboundRequest outbound(WriteVersion version, std::string body) const;
+  void answered(Lock& lock, SenderShard& shard, const OutboundResponse& response);
+  // A request that was refused, in parts. Without the lock.
+  [[nodiscard]] InParts send_in_parts(std::span<const LabeledSamples> series,
+                                      WriteVersion version) const;
   void only_version_1(const std::string& why);
   void again(SenderShard& shard, const std::string& why, std::chrono::milliseconds at_least);
   void complain(const std::string& what, const std::string& why);
+  void tell_of_refusal(std::size_t samples, const std::string& said, int status);
   void work(std::size_t shard);
 
   const WriteTarget target_;
@@ -112,6 +127,8 @@ class RemoteSender final : public SelfMetrics {
   std::unordered_map<const Labels*, Routed> routes_;
   std::string complaint_;  // what was logged last; "" since all is well
   Time complained_at_{};
+  std::optional<Time> refusal_told_at_;
+  std::uint64_t refused_untold_ = 0;  // samples since
   struct Counters {
     std::uint64_t sent = 0, dropped = 0, filtered = 0, failed_requests = 0, lost = 0;
   } counters_;

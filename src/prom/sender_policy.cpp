@@ -50,6 +50,12 @@ SendVerdict judge_write_answer(const OutboundResponse& response, WriteVersion ve
   return SendVerdict::dropped;
 }
 
+bool may_take_parts(const OutboundResponse& response) {
+  const bool of_samples =
+      response.status == 400 || response.status == 413 || refuses_old_samples(response);
+  return of_samples && !says_what_was_written(response);
+}
+
 bool refuses_old_samples(const OutboundResponse& response) {
   return response.status == 500 && response.body.find("too old sample") != std::string::npos;
 }

@@ -7,7 +7,7 @@
 //   2.0 and 400 from a receiver that never took 2.0
 //                         again at once as 1.0; if that is taken, 1.0 from then on
 //   2xx                   done
-//   all else              never again: dropped and counted
+//   all else              never again: dropped and counted; but where may_take_parts(), in halves
 #pragma once
 
 #include <algorithm>
@@ -25,6 +25,10 @@ enum class SendVerdict : std::uint8_t { done, again, as_version_1, try_version_1
 
 // `took_2`: this receiver has acknowledged a 2.0 request before.
 SendVerdict judge_write_answer(const OutboundResponse& response, WriteVersion version, bool took_2);
+
+// Whether what was dropped may hold samples that another request would bring through: the receiver
+// refuses samples (400), a size (413) or what is too old, and does not say that it took the rest.
+bool may_take_parts(const OutboundResponse& response);
 
 // Prometheus answers 500 to a sample older than its out-of-order window ("too old sample", 2.39 to
 // 3), where all else that it refuses in a sample is a 400. It refuses it every time.

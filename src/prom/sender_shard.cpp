@@ -30,6 +30,13 @@ struct LabelsLess {
 
 }  // namespace
 
+std::string write_body(WriteVersion version, std::span<const LabeledSamples> series) {
+  constexpr std::size_t kAll = std::numeric_limits<std::size_t>::max();
+  const std::vector<EncodedWrite> messages =
+      encode_write_requests(version, series, {}, {kAll, kAll});
+  return snappy_compress(messages.empty() ? std::string() : messages.front().message);
+}
+
 std::size_t shard_of(const Labels& labels, std::size_t shards) {
   std::uint64_t hash = 0xcbf2'9ce4'8422'2325;  // FNV-1a, 64 bits
   const auto add = [&](std::string_view text) {
@@ -98,7 +105,7 @@ void SenderShard::compose(WriteVersion version) {
   cursor_.until = queue_[request_->rows - 1].row.position;
 }
 
-void SenderShard::recompose(WriteVersion version) {
+std::vector<LabeledSamples> SenderShard::requested() const {
   VOLTA_ASSERT(request_.has_value());
   std::map<const Labels*, std::vector<const LabeledSamples*>, LabelsLess> by_series;
   std::vector<const Labels*> order;  // in which the series come first
@@ -109,20 +116,22 @@ void SenderShard::recompose(WriteVersion version) {
     rows.push_back(&samples);
   }
   std::vector<LabeledSamples> series;
+  series.reserve(order.size());
+  for (const Labels* labels : order) series.push_back(joined_rows(by_series.at(labels)));
+  return series;
+}
+
+void SenderShard::recompose(WriteVersion version) {
+  const std::vector<LabeledSamples> series = requested();
   request_->samples = 0;
   request_->oldest_ms = std::numeric_limits<std::int64_t>::max();
-  for (const Labels* labels : order) {
-    series.push_back(joined_rows(by_series.at(labels)));
-    request_->samples += series.back().times_ms.size();
-    if (!series.back().times_ms.empty()) {
-      request_->oldest_ms = std::min(request_->oldest_ms, series.back().times_ms.front());
-    }
+  for (const LabeledSamples& one : series) {
+    request_->samples += one.times_ms.size();
+    if (one.times_ms.empty()) continue;
+    request_->oldest_ms = std::min(request_->oldest_ms, one.times_ms.front());
   }
-  constexpr std::size_t kAll = std::numeric_limits<std::size_t>::max();
-  const std::vector<EncodedWrite> messages =
-      encode_write_requests(version, series, {}, {kAll, kAll});
   request_->version = version;
-  request_->body = snappy_compress(messages.empty() ? std::string() : messages.front().message);
+  request_->body = write_body(version, series);
 }
 
 void SenderShard::finish() {

@@ -7,7 +7,9 @@
 #include <chrono>
 #include <deque>
 #include <optional>
+#include <span>
 #include <string>
+#include <vector>
 
 #include "prom/sender_policy.hpp"
 #include "prom/sender_state.hpp"
@@ -56,6 +58,9 @@ class SenderShard {
   // The request is through, or given up: its rows go, the cursor moves.
   void finish();
 
+  // What the request holds, each series once. Requires one.
+  [[nodiscard]] std::vector<LabeledSamples> requested() const;
+
   // What is on its way; null: nothing.
   [[nodiscard]] const SenderRequest* request() const { return request_ ? &*request_ : nullptr; }
   [[nodiscard]] const ShardCursor& cursor() const { return cursor_; }
@@ -87,6 +92,9 @@ class SenderShard {
   bool replay_complete_ = false;
   std::optional<SenderRequest> request_;
 };
+
+// All of it as one request's body, compressed.
+std::string write_body(WriteVersion version, std::span<const LabeledSamples> series);
 
 // Which of `shards` a series belongs to; the same in every run.
 std::size_t shard_of(const Labels& labels, std::size_t shards);

@@ -10,7 +10,7 @@ import lib
 from cases_prometheus import access_key, data, local, server, values
 from cases_scrape import configured, self_metrics
 from exporter import Exporter
-from lib import Folder, Skip, Volta, request, wait_until
+from lib import Folder, Skip, Volta, request, run, wait_until
 from ports import free_port
 
 
@@ -204,6 +204,22 @@ def case_volta_writes_to_prometheus():
             until = time.time() - 1
             total = wait_until_equal("Prometheus' samples", lambda: samples(here.port(), EVERYTHING, until), lambda: samples(peer.port, EVERYTHING, until, prefix=""))
             assert total > 300, total
+
+
+def case_what_comes_again_takes_nothing_with_it():
+    """Prometheus refuses a whole request for one sample that it has had before; the others in it must arrive all the same."""
+    with Folder() as folder, Exporter("e_total 0\n") as exporter, prometheus_server(folder) as peer:
+        target = f'name = "p"\nurl = "http://127.0.0.1:{peer.port}/api/v1/write"\nshards = 1\n'
+        with local(folder / "s", *sending(folder, exporter, target)) as here:
+            now = int(time.time())
+            (folder / "again").write_text("".join(f"again {i} {now - 60 + i}\n" for i in range(40)) + "# EOF\n")
+            for _ in range(4):
+                run("import", "--data", folder / "s", folder / "again")
+                count_up(exporter, 3)
+            until = time.time() - 1
+            wait_until_equal("Prometheus' samples", lambda: samples(here.port(), EVERYTHING, until), lambda: samples(peer.port, EVERYTHING, until, prefix=""))
+            told = next(line for line in self_metrics(here.port()).splitlines() if line.startswith('volta_forward_samples_total{outcome="dropped"'))
+            assert float(told.split()[-1]) >= 39, f"hardly anything was refused, so nothing was shown: {told}"
 
 
 def close_enough(want, got):

@@ -442,6 +442,84 @@ TEST_CASE("a part that was not taken is counted as dropped") {
   CHECK(s.metric("volta_forward_samples_total", "dropped") == 1);
 }
 
+// A receiver as Prometheus: it takes nothing of a request in which one sample is none for it.
+struct Strict {
+  std::set<std::string> refused;  // names
+  std::map<std::string, std::vector<std::int64_t>> taken;
+  int requests = 0;
+  int fails_at = -1;  // that request is answered with 503
+
+  OutboundResponse answer(const OutboundRequest& request) {
+    if (requests++ == fails_at) return FakeHttp::status(503)(request);
+    const WriteRequest sent = sent_samples(request);
+    for (const LabeledSamples& one : sent.series) {
+      if (refused.contains(std::string(label_value(*one.labels, kNameLabel)))) {
+        return FakeHttp::status(400, {}, "out of order sample")(request);
+      }
+    }
+    for (const LabeledSamples& one : sent.series) {
+      auto& times = taken[std::string(label_value(*one.labels, kNameLabel))];
+      times.insert(times.end(), one.times_ms.begin(), one.times_ms.end());
+    }
+    return FakeHttp::status(204)(request);
+  }
+};
+
+TEST_CASE("one sample that is refused takes no other with it") {
+  const test::Stderr log;
+  Sending s;
+  Strict receiver{{"s7", "s31"}, {}, 0, -1};
+  s.http.otherwise = [&](const OutboundRequest& request) { return receiver.answer(request); };
+  s.start();
+  std::vector<LabeledSamples> rows;
+  for (int i = 0; i < 50; ++i) {
+    rows.push_back(one_sample({{"__name__", "s" + std::to_string(i)}}, 1000 + i, i));
+  }
+  for (int round = 0; round < 3; ++round) {
+    s.log.commit(rows);
+    s.turns(2);
+    for (LabeledSamples& row : rows) row.times_ms[0] += 1000;
+  }
+  CHECK(receiver.taken.size() == 48);
+  for (const auto& [name, times] : receiver.taken) CHECK(times.size() == 3);
+  CHECK(s.metric("volta_forward_samples_total", "sent") == 3 * 48);
+  CHECK(s.metric("volta_forward_samples_total", "dropped") == 3 * 2);
+  CHECK(s.metric("volta_forward_pending_samples") == 0);
+  CHECK(log.lines("refused samples, which are dropped") == 1);
+  CHECK(log.lines("out_of_order_time_window") == 1);
+}
+
+TEST_CASE("a receiver that fails among the parts gets the whole request again, byte for byte") {
+  Sending s;
+  Strict receiver{{"s1"}, {}, 0, 2};
+  s.http.otherwise = [&](const OutboundRequest& request) { return receiver.answer(request); };
+  s.start();
+  s.log.commit({one_sample({{"__name__", "s0"}}, 1, 1), one_sample({{"__name__", "s1"}}, 1, 1),
+                one_sample({{"__name__", "s2"}}, 1, 1), one_sample({{"__name__", "s3"}}, 1, 1)});
+  s.turns(5);
+  const auto requests = s.http.requests();
+  REQUIRE(requests.size() > 4);
+  CHECK(requests[3].body == requests[0].body);
+  CHECK(receiver.taken.size() == 3);
+  CHECK(s.metric("volta_forward_failed_requests_total") == 1);
+  CHECK(s.metric("volta_forward_samples_total", "sent") == 3);
+  CHECK(s.metric("volta_forward_samples_total", "dropped") == 1);
+}
+
+TEST_CASE("a target that refuses everything costs a bounded number of requests") {
+  Sending s;
+  s.http.otherwise = FakeHttp::status(400, {}, "no");
+  s.start();
+  std::vector<LabeledSamples> rows;
+  for (int i = 0; i < 1000; ++i) {
+    rows.push_back(one_sample({{"__name__", "s" + std::to_string(i)}}, 1000 + i, i));
+  }
+  s.log.commit(rows);
+  s.turns(2);
+  CHECK(s.http.requests().size() == 1 + 2 * RemoteSender::kMostHalvings);
+  CHECK(s.metric("volta_forward_samples_total", "dropped") == 1000);
+}
+
 TEST_CASE("relabelling decides what is sent under which labels") {
   Sending s;
   const std::vector<RelabelRule> rules = {
