@@ -5,6 +5,7 @@
 
 #include "base/json_writer.hpp"
 #include "base/log.hpp"
+#include "base/threads.hpp"
 #include "model/metric_ids.hpp"
 
 namespace volta {
@@ -76,7 +77,8 @@ class LiveHub::Receiver final : public StreamReceiver {
   Client client_;
 };
 
-LiveHub::LiveHub(LiveParts parts) : parts_(std::move(parts)), thread_([this] { run(); }) {}
+LiveHub::LiveHub(LiveParts parts)
+    : parts_(std::move(parts)), thread_(start_thread("feed live pages", [this] { run(); })) {}
 
 LiveHub::~LiveHub() {
   queue_.close();

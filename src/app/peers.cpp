@@ -4,6 +4,8 @@
 
 #include "app/commands.hpp"
 #include "base/crypto.hpp"
+#include "base/error.hpp"
+#include "base/threads.hpp"
 #include "prom/text_files.hpp"
 
 namespace volta {
@@ -33,7 +35,13 @@ void Peers::stop() {
   // Each may wait for a request that is slow to end, so all do it at once.
   std::vector<std::thread> stopping;
   stopping.reserve(senders_.size());
-  for (const auto& sender : senders_) stopping.emplace_back([&sender] { sender->stop(); });
+  for (const auto& sender : senders_) {
+    try {
+      stopping.push_back(start_thread("stop remote write", [&sender] { sender->stop(); }));
+    } catch (const SystemFailure&) {
+      sender->stop();  // without a thread to spare, one after the other
+    }
+  }
   for (std::thread& thread : stopping) thread.join();
 }
 

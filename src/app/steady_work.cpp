@@ -1,9 +1,13 @@
 #include "app/steady_work.hpp"
 
+#include "base/threads.hpp"
+
 namespace volta {
 
 SteadyWork::SteadyWork(std::chrono::milliseconds pause, std::function<void()> work)
-    : pause_(pause), work_(std::move(work)), thread_([this] { run(); }) {}
+    : pause_(pause),
+      work_(std::move(work)),
+      thread_(start_thread("watch what servers share", [this] { run(); })) {}
 
 void SteadyWork::stop() {
   {

@@ -13,6 +13,7 @@
 #include "base/error.hpp"
 #include "base/log.hpp"
 #include "base/text.hpp"
+#include "base/threads.hpp"
 #include "model/metric_ids.hpp"
 
 namespace volta {
@@ -91,7 +92,7 @@ void Sampler::add_source(const CollectorEntry& entry) {
 Sampler::~Sampler() { stop(); }
 
 void Sampler::start() {
-  thread_ = std::thread([this] { loop(); });
+  thread_ = start_thread("sample", [this] { loop(); });
 }
 
 void Sampler::stop() {

@@ -14,6 +14,7 @@
 #include <sys/socket.h>
 
 #include "base/log.hpp"
+#include "base/threads.hpp"
 #include "http/connection.hpp"
 #include "http/server_state.hpp"
 #include "http/transport.hpp"
@@ -175,7 +176,7 @@ const std::vector<std::string>& HttpServer::addresses() const { return impl_->ad
 void HttpServer::start() {
   for (const auto& listener : impl_->listeners) listener->accept();
   for (unsigned i = 0; i < std::max(1U, impl_->state.options.io_threads); ++i) {
-    impl_->threads.emplace_back([this] { impl_->loop.run(); });
+    impl_->threads.push_back(start_thread("serve HTTP", [this] { impl_->loop.run(); }));
   }
 }
 

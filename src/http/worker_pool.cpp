@@ -1,20 +1,19 @@
 #include "http/worker_pool.hpp"
 
 #include <chrono>
-#include <string>
-#include <system_error>
 
-#include "base/error.hpp"
+#include "base/threads.hpp"
 
 namespace volta {
 
 WorkerPool::WorkerPool(unsigned threads, std::size_t capacity) : jobs_(capacity) {
   try {
-    for (unsigned i = 0; i < threads; ++i) threads_.emplace_back([this] { work(); });
-  } catch (const std::system_error& failure) {
+    for (unsigned i = 0; i < threads; ++i) {
+      threads_.push_back(start_thread("answer requests", [this] { work(); }));
+    }
+  } catch (...) {
     stop();  // those that run already: a thread that nobody joins ends the process
-    throw SystemFailure("start", std::to_string(threads) + " threads that answer requests",
-                        failure.code().value());
+    throw;
   }
 }
 

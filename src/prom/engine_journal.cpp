@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/log.hpp"
+#include "base/threads.hpp"
 #include "model/metric_ids.hpp"
 #include "model/time_series.hpp"
 #include "prom/sender_policy.hpp"
@@ -41,8 +42,13 @@ std::vector<std::size_t> rising_ticks(const DecodedBatch& batch) {
 
 EngineJournal::EngineJournal(EngineJournalParts parts, Limits limits)
     : parts_(std::move(parts)), limits_(limits) {
-  for (std::size_t i = 0; i < limits_.writers; ++i) {
-    threads_.emplace_back([this] { work(); });
+  try {
+    for (std::size_t i = 0; i < limits_.writers; ++i) {
+      threads_.push_back(start_thread("write to the engine", [this] { work(); }));
+    }
+  } catch (...) {
+    stop();  // those that run already: a thread that nobody joins ends the process
+    throw;
   }
 }
 

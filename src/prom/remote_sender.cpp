@@ -7,6 +7,7 @@
 #include "base/error.hpp"
 #include "base/log.hpp"
 #include "base/text.hpp"
+#include "base/threads.hpp"
 #include "model/metric_ids.hpp"
 #include "prom/refused_part.hpp"
 
@@ -359,7 +360,7 @@ void RemoteSender::complain(const std::string& what, const std::string& why) {
 
 void RemoteSender::start() {
   for (std::size_t i = 0; i < target_.shards; ++i) {
-    threads_.emplace_back([this, i] { work(i); });
+    threads_.push_back(start_thread("send by remote write", [this, i] { work(i); }));
   }
 }
 

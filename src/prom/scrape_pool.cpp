@@ -2,13 +2,13 @@
 
 #include <algorithm>
 #include <set>
-#include <system_error>
 #include <tuple>
 #include <utility>
 
 #include "base/crypto.hpp"
 #include "base/error.hpp"
 #include "base/log.hpp"
+#include "base/threads.hpp"
 #include "model/metric_ids.hpp"
 #include "prom/scraper.hpp"
 
@@ -77,13 +77,13 @@ void ScrapePool::stop() {
 }
 
 void ScrapePool::add_worker() {
-  threads_.emplace_back([this] { work(); });
+  threads_.push_back(start_thread("scrape", [this] { work(); }));
 }
 
 void ScrapePool::add_helper() {
   try {
     add_worker();
-  } catch (const std::system_error& failure) {
+  } catch (const SystemFailure& failure) {
     if (std::exchange(lacks_threads_, true)) return;
     log::warning("the system has no more threads; those that scrape have to do",
                  {{"threads", threads_.size()}, {"error", std::string_view(failure.what())}});

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <exception>
-#include <system_error>
+
+#include "base/error.hpp"
+#include "base/threads.hpp"
 
 namespace volta::promql {
 
@@ -51,8 +53,10 @@ bool Helpers::do_part(Job& job, std::unique_lock<std::mutex>& lock) {
 
 void Helpers::start_helpers() {
   try {
-    while (threads_.size() + 1 < cores_) threads_.emplace_back([this] { help(); });
-  } catch (const std::system_error&) {
+    while (threads_.size() + 1 < cores_) {
+      threads_.push_back(start_thread("help queries", [this] { help(); }));
+    }
+  } catch (const SystemFailure&) {
     // The system has no more threads: those that there are will do, or none.
   }
 }

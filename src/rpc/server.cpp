@@ -8,6 +8,7 @@
 #include <kj/async-unix.h>
 
 #include "base/log.hpp"
+#include "base/threads.hpp"
 #include "rpc/connection.hpp"
 #include "rpc/quiet_kj.hpp"
 
@@ -129,7 +130,7 @@ class RpcServer::Impl {
         mailbox_(std::make_shared<rpc::Mailbox>()),
         listener_(rpc::listen_on(options_.address, options_.port)),
         port_(rpc::bound_port(listener_.get())),
-        thread_([this] { run(); }) {}
+        thread_(start_thread("serve agents", [this] { run(); })) {}
 
   ~Impl() { stop(); }
 

@@ -5,6 +5,7 @@
 
 #include "base/error.hpp"
 #include "base/log.hpp"
+#include "base/threads.hpp"
 #include "store/retention.hpp"
 #include "store/window_builder.hpp"
 
@@ -60,7 +61,7 @@ Sealer::Sealer(Parts parts, Writer& writer, std::unique_ptr<Connection> reader, 
   while (query.step()) {
     kept_until_[SeriesId(static_cast<std::uint32_t>(query.integer(0)))] = query.integer(1);
   }
-  if (limits_.background) thread_ = std::thread([this] { loop(); });
+  if (limits_.background) thread_ = start_thread("seal", [this] { loop(); });
 }
 
 Sealer::~Sealer() { stop(); }

@@ -4,6 +4,7 @@
 #include <iterator>
 
 #include "base/log.hpp"
+#include "base/threads.hpp"
 
 namespace volta {
 namespace {
@@ -43,7 +44,7 @@ Writer::Writer(Database database, Committer::Parts parts, ReaderPool& run_reader
       committer_(database.connection, parts),
       retention_(std::move(retention)),
       disk_(std::move(disk)),
-      thread_([this] { loop(); }) {}
+      thread_(start_thread("write to the store", [this] { loop(); })) {}
 
 Writer::~Writer() { stop(); }
 

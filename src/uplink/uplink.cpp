@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/log.hpp"
+#include "base/threads.hpp"
 
 namespace volta {
 namespace {
@@ -22,7 +23,7 @@ Uplink::Uplink(std::unique_ptr<AgentLink> link, const Clock& clock, UplinkOption
       sender_(*link_, outbox_, wishes_, clock, std::move(options.identity)) {}
 
 void Uplink::start() {
-  thread_ = std::thread([this] { run(); });
+  thread_ = start_thread("send to the server", [this] { run(); });
 }
 
 void Uplink::stop() {
