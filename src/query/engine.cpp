@@ -6,6 +6,7 @@
 #include <sched.h>
 
 #include "base/error.hpp"
+#include "base/log.hpp"
 #include "query/answer_weight.hpp"
 #include "query/evaluator.hpp"
 #include "query/parser.hpp"
@@ -100,6 +101,7 @@ QueryOutcome guarded(const Function& evaluate) {
   } catch (const Stop& stop) {
     return stop.failure();
   } catch (const Failure& failure) {
+    log::error("a query failed", {{"why", failure.what()}});
     return QueryFailure{QueryFailure::Kind::internal, failure.what()};
   }
 }

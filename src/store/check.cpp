@@ -253,14 +253,25 @@ void StoreCheck::add(std::string problem) {
 }
 
 StoreCheck check_store(Connection& connection) {
+  struct Part {
+    void (*look)(Connection&, StoreCheck&);
+    const char* what;
+  };
+  static constexpr Part kParts[] = {
+      {check_pages, "the tables"},    {check_references, "what refers to what"},
+      {check_count, "counts"},        {check_orphans, "what belongs to nobody"},
+      {check_journal, "the journal"}, {check_foreign, "foreign samples"},
+      {check_packs, "packs"},
+  };
   StoreCheck check;
-  check_pages(connection, check);
-  check_references(connection, check);
-  check_count(connection, check);
-  check_orphans(connection, check);
-  check_journal(connection, check);
-  check_foreign(connection, check);
-  check_packs(connection, check);
+  for (const Part& part : kParts) {
+    try {
+      part.look(connection, check);
+    } catch (const SqliteFailure& failure) {  // a damaged page: what else there is counts, too
+      if (!failure.damaged()) throw;
+      check.add("the database, " + std::string(part.what) + ": read up to a damaged page only");
+    }
+  }
   return check;
 }
 

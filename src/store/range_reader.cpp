@@ -124,8 +124,12 @@ std::optional<std::int64_t> StoreReader::oldest_ms() const {
     Query query = (*connection).query("SELECT min_ms FROM keyframe ORDER BY min_ms LIMIT 1");
     if (query.step()) oldest = query.integer(0);
   }
-  Query query = (*connection).query("SELECT min_ms FROM pack WHERE tier=0 ORDER BY end_ms LIMIT 1");
-  if (query.step()) oldest = std::min(oldest.value_or(INT64_MAX), query.integer(0));
+  // By the index alone: every query asks this, and one damaged row must not be the end of all.
+  Query query = (*connection).query("SELECT end_ms FROM pack WHERE tier=0 ORDER BY end_ms LIMIT 1");
+  if (query.step()) {
+    const std::int64_t first = std::max(query.integer(0), INT64_MIN + kWindowMs) - kWindowMs + 1;
+    oldest = std::min(oldest.value_or(INT64_MAX), first);
+  }
   return oldest;
 }
 

@@ -58,7 +58,7 @@ class StoreReader final : public RangeReader {
   [[nodiscard]] std::optional<std::int64_t> oldest_ms(HostId host) const override;
   // About how many samples all series of the host have there: at least as many as it has.
   [[nodiscard]] std::uint64_t samples_at_most(HostId host, TimeSpan span) const;
-  // Of all hosts.
+  // Of all hosts. Of what is sealed: the first time that its oldest window may hold.
   [[nodiscard]] std::optional<std::int64_t> oldest_ms() const;
   // From when on the tier holds everything there is. What is older than the tier is kept may still
   // be there, as a group in force with one old tick; it says nothing of what came after it.

@@ -14,6 +14,21 @@ namespace {
 
 std::int64_t host_key(HostId id) { return static_cast<std::uint32_t>(id); }
 
+// The end of the tier's first window that can be read; empty: there is none. Where a damaged page
+// hides the oldest pack, the index knows when that ends.
+std::optional<std::int64_t> oldest_window(Connection& connection, Tier tier) {
+  try {
+    Query query = connection.query("SELECT min_ms FROM pack WHERE tier=? ORDER BY end_ms LIMIT 1");
+    if (query.with(static_cast<std::int64_t>(tier)).step()) return query.integer(0);
+  } catch (const SqliteFailure& failure) {
+    if (!failure.damaged()) throw;
+  }
+  Query query = connection.query("SELECT end_ms FROM pack WHERE tier=? ORDER BY end_ms LIMIT 1");
+  if (!query.with(static_cast<std::int64_t>(tier)).step()) return std::nullopt;
+  const std::int64_t step = tier_step_ms(tier);
+  return std::min(query.integer(0), INT64_MAX - step) + step;
+}
+
 std::vector<WideGroups::Group> groups_of(Connection& connection, HostId host, TimeSpan hours) {
   std::vector<WideGroups::Group> groups;
   Query query = connection.query(
@@ -213,10 +228,9 @@ std::optional<std::int64_t> StoreReader::oldest_ms(Tier tier) const {
   }
   if (tier == Tier::raw) return oldest;
   auto connection = readers_.take();
-  Query query = (*connection).query("SELECT min_ms FROM pack WHERE tier=? ORDER BY end_ms LIMIT 1");
-  if (query.with(static_cast<std::int64_t>(tier)).step()) {
+  if (const auto end = oldest_window(*connection, tier)) {
     const std::int64_t step = tier_step_ms(tier);
-    const std::int64_t first = std::max(query.integer(0), INT64_MIN + step) - step + 1;
+    const std::int64_t first = std::max(*end, INT64_MIN + step) - step + 1;
     oldest = std::min(oldest.value_or(INT64_MAX), std::max(first, ages_.kept_since_ms(tier)));
   }
   return oldest;

@@ -204,6 +204,78 @@ TEST_CASE_METHOD(LeftBehind, "a database that lacks a table is refused as damage
   }
 }
 
+// The first leaf of a table of several pages becomes noise, as a bad block of a disk does. The
+// format: sqlite.org/fileformat2.html, 1.6.
+void break_first_leaf(const std::filesystem::path& file, const char* table) {
+  std::int64_t root = 0;
+  std::int64_t page_bytes = 0;
+  {
+    Connection connection(file.string(), Connection::Mode::writer, 1024);
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)");
+    Query query = connection.query("SELECT rootpage FROM sqlite_schema WHERE name=?");
+    REQUIRE(query.with(std::string_view(table)).step());
+    root = query.integer(0);
+    page_bytes = connection.number("PRAGMA page_size");
+  }
+  std::fstream bytes(file, std::ios::in | std::ios::out | std::ios::binary);
+  const auto big_endian = [&](std::int64_t at, int size) {
+    bytes.seekg(at);
+    std::int64_t number = 0;
+    for (int i = 0; i < size; ++i) number = number << 8 | bytes.get();
+    return number;
+  };
+  const std::int64_t page = (root - 1) * page_bytes;
+  REQUIRE(big_endian(page, 1) == 5);  // it has leaves below it
+  const std::int64_t first_cell = page + big_endian(page + 12, 2);
+  const std::int64_t leaf = (big_endian(first_cell, 4) - 1) * page_bytes;
+  REQUIRE(big_endian(leaf, 1) == 13);
+  bytes.seekp(leaf);
+  bytes << std::string(static_cast<std::size_t>(page_bytes), '\xa5');
+  REQUIRE(bytes.flush());
+}
+
+TEST_CASE("a damaged page of the oldest packs costs what is in it") {
+  constexpr std::int64_t kHour = 3'600'000;
+  constexpr int kHours = 60;
+  const test::TempDir dir;
+  test::FakeClock clock(kStart);
+  StoreOptions options;
+  options.directory = dir.path() / "data";
+  options.seal_in_background = false;
+  options.raw_age = std::chrono::milliseconds(0);
+  SeriesId id{};
+  HostId host{};
+  {
+    Store store(options, clock);
+    host = store.hosts().add("a", test::token(1)).value().id;
+    test::Agent agent(store.journal(), host, test::run_id(1));
+    agent.define(test::gauge("m"));
+    for (int i = 0; i < kHours; ++i) {
+      REQUIRE(test::commit(store.journal(), agent.finish_one(0, kStart + i * kHour, 7)) ==
+              CommitState::committed);
+    }
+    id = agent.series(0);
+    clock.set_wall_ms(kStart + kHours * kHour);
+    store.seal_due();
+    // The newest is in the journal alone.
+    REQUIRE(test::commit(store.journal(), agent.finish_one(0, kStart + kHours * kHour, 9)) ==
+            CommitState::committed);
+  }
+  break_first_leaf(options.directory / "volta.db", "pack");
+  Store store(options, clock);
+  // What every query asks first.
+  for (const Tier tier : {Tier::raw, Tier::minute, Tier::hour}) {
+    CHECK(store.source().oldest_ms(tier).value() <= kStart + kHours / 2 * kHour);
+  }
+  const auto read = [&](std::int64_t start_ms) {
+    return store.reader().read(host, std::vector{id}, start_ms, INT64_MAX)[0].values;
+  };
+  CHECK(read(kStart + kHours * kHour) == std::vector<double>{9});
+  CHECK(read(kStart + (kHours - 5) * kHour) == std::vector<double>{7, 7, 7, 7, 7, 9});
+  CHECK_THROWS_AS(read(kStart), SqliteFailure);
+  CHECK_FALSE(store.check().sound());
+}
+
 TEST_CASE_METHOD(LeftBehind, "nothing is acknowledged into a directory that was taken away") {
   const auto away = options.directory.parent_path() / "away";
   Store store(options, clock);
