@@ -164,7 +164,7 @@ def vector_operators():
     for op in ARITHMETIC + COMPARISONS + ["== bool", "> bool", "!= bool"]:
         for operation in (
             f"{COUNTER} {op} {COUNTER}", f"{SMALL} {op} on (instance, pool) limits", f"{SMALL} {op} ignoring (team) limits",
-            f"{SMALL} {op} ignoring (pool, team) group_left pool_limit", f"{SMALL} {op} on (instance) group_left (zone) build_info",
+            f"{SMALL} {op} ignoring (pool, team) group_left pool_limit", f"{SMALL} {op} on (instance) group_left (zone) build_info", f"{SMALL} {op} on (instance) group_left (zone) (build_info * 3)",
             f"build_info {op} on (instance) group_right (zone) {SMALL}", f"{GAUGE} {op} {GAUGE} offset 5m",
         ):
             yield nameless(op, operation)
@@ -173,7 +173,7 @@ def vector_operators():
         "workers + on (instance) group_left (missing) build_info", "workers - on (instance) group_left (pool) build_info",
         'sum by (job, code) (http_requests_total) / ignoring (code) group_left sum by (job) (http_requests_total)', "twin_a + twin_b", "twin_a - on (instance) twin_b",
         "twin_a > twin_b", "twin_a > on (instance) twin_b", "twin_a > bool twin_b", 'sum(workers) + sum(limits)', "starts_late + ends_early", "starts_late / on () ends_early",
-        'room_celsius{room="kitchen"} / on (floor) room_celsius{room="hall"}', "http_requests_total / scalar(sum(workers))", "workers + vector(1)", "vector(1) + vector(2)",
+        'room_celsius{room="kitchen"} / on (floor) room_celsius{room="hall"}', "http_requests_total / scalar(sum(workers))", "workers + vector(1)", "sum(workers) + vector(1)", "vector(1) + vector(2)",
         "gappy * on () group_left () vector(2)", "workers + on () group_left scalar_like", 'workers{pool="a"} > on (instance) group_left workers{pool="b"}',
     ]
     for op in ("and", "or", "unless"):
@@ -181,6 +181,7 @@ def vector_operators():
             f"{SMALL} {op} limits", f"{SMALL} {op} on (instance) build_info", f"{SMALL} {op} ignoring (pool, team) pool_limit", f"{SMALL} {op} {SMALL} > 3",
             f"{SMALL} > 2 {op} {SMALL} < 5", f"{GAUGE} {op} on () vector(1)", f"{GAUGE} {op} on (floor) ({GAUGE} > 21)", f"gappy {op} starts_late",
             f"gappy {op} on () starts_late", f"{GAUGE} {op} no_such_metric", f"no_such_metric {op} {GAUGE}", f"twin_a {op} twin_b", f"twin_a {op} on (instance) twin_b",
+            f"{SMALL} {op} on (instance, pool) limits", f'{SMALL} {op} on (instance) build_info{{zone="za"}}',
             f"vector(1) {op} vector(2)", f"{SMALL} {op} {ODD} {op} {GAUGE}", f"ends_early {op} starts_late",
         ]
 

@@ -65,5 +65,11 @@ def memory(report, folder, quick):
             before = engine.server.resident_bytes()
             engine.load(data, **tokens)
             grown[kind.name] = (engine.server.resident_bytes() - before) / series / 1024
+    with Volta(folder) as volta:
+        before = volta.server.resident_bytes()
+        volta.load_by_write(data)
+        written = (volta.server.resident_bytes() - before) / series / 1024
     report.add("memory", f"resident memory per active series, {series:,} series", "KiB", grown["volta"], grown["prometheus"], grown["victoria"],
                promises=[("<= 0.75", grown["volta"] <= 0.75)])
+    report.add("memory-write", f"the same, by remote write to volta too, {data['ticks']} samples of each", "KiB", written, grown["prometheus"], grown["victoria"],
+               promises=[("<= 0.75", written <= 0.75)])
