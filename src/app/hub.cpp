@@ -95,6 +95,7 @@ StoreOptions store_options(const Settings& settings, const PeerOptions& peers,
   options.hour_age = settings.duration("retention.hour");
   options.size_bytes = static_cast<std::int64_t>(
       std::min<std::uint64_t>(settings.disk_size("retention.size", options.directory), INT64_MAX));
+  options.size_percent = settings.disk_share("retention.size").value_or(0);
   options.head_bytes = head_bytes;
   options.forward_readers.emplace();
   for (const WriteTarget& target : peers.write_targets)

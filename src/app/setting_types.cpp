@@ -280,6 +280,10 @@ std::uint64_t SettingValues::disk_size(const std::string& key,
   return failed ? 0 : space.capacity / 100 * *share;
 }
 
+std::optional<unsigned> SettingValues::disk_share(const std::string& key) const {
+  return parse_share(text(key));
+}
+
 std::vector<int> SettingValues::cores(const std::string& key) const {
   return *parse_cores(text(key));
 }

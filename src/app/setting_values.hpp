@@ -85,6 +85,8 @@ class SettingValues {
   // of a disk whose size cannot be found out is 0, no limit.
   [[nodiscard]] std::uint64_t disk_size(const std::string& key,
                                         const std::filesystem::path& folder) const;
+  // Of a disk_size, in percent; empty: it is a size.
+  [[nodiscard]] std::optional<unsigned> disk_share(const std::string& key) const;
   [[nodiscard]] std::vector<int> cores(const std::string& key) const;  // empty: all
   [[nodiscard]] std::vector<std::string> list(const std::string& key) const;
   [[nodiscard]] const std::vector<std::pair<std::string, std::string>>& pairs(

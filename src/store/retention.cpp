@@ -22,6 +22,7 @@ constexpr std::int64_t kRunPatienceMs = 86'400'000;
 // The same where the age has no limit and only the size takes data away.
 constexpr std::int64_t kEndlessPatienceMs = 30 * kRunPatienceMs;
 constexpr std::chrono::hours kSeriesLook{24};
+constexpr std::chrono::hours kTellOfSizeEvery{24};
 constexpr std::chrono::milliseconds kSeriesSlice{5};
 
 std::vector<std::int64_t> numbers(Query& query) {
@@ -47,6 +48,23 @@ bool Retention::too_big(std::int64_t pages) {
                        file_bytes(database + "-shm");
   for (const auto& copy : limits_.copies) bytes += file_bytes(copy);
   return bytes > limits_.size_bytes;
+}
+
+void Retention::follow_disk(std::int64_t total_bytes) {
+  if (limits_.size_percent == 0 || limits_.size_bytes <= 0) return;
+  const std::int64_t share = total_bytes / 100 * limits_.size_percent;
+  if (share <= limits_.size_bytes) return;
+  log::info("the disk has grown, and with it what the data directory may take",
+            {{"bytes", share}, {"percent", limits_.size_percent}});
+  limits_.size_bytes = share;
+}
+
+void Retention::tell_of_size() {
+  const std::chrono::nanoseconds now = parts_.clock.monotonic();
+  if (told_of_size_ && now - *told_of_size_ < kTellOfSizeEvery) return;
+  told_of_size_ = now;
+  log::warning("the data directory has the size that retention.size allows; its oldest data go",
+               {{"bytes", limits_.size_bytes}});
 }
 
 // A copy serves only those who want to go back to an older volta; samples serve everybody.
@@ -139,7 +157,11 @@ std::vector<std::int64_t> Retention::oldest_groups(std::int64_t cutoff, std::siz
 bool Retention::drop_oldest() {
   const bool over = too_big(connection_.number("PRAGMA page_count") -
                             connection_.number("PRAGMA freelist_count"));
-  if (over && (drop_copy() || drop_for_size())) return true;
+  if (over && drop_copy()) return true;
+  if (over && drop_for_size()) {
+    tell_of_size();
+    return true;
+  }
   for (const Tier tier : {Tier::raw, Tier::minute, Tier::hour}) {
     if (drop_packs(tier, cutoff_ms(tier), kGroupsOfSlice)) return true;
   }

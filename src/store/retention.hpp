@@ -32,6 +32,7 @@ class Retention {
     AgeClock::Ages age_ms{};  // by tier; 0: for ever
     bool seals = true;  // the sealer lets go of old journal rows: their windows are kept in tiers
     std::int64_t size_bytes = 0;  // of the whole directory; 0: no cap
+    unsigned size_percent = 0;    // of the disk, where that gave the cap; 0: it does not change
     std::int64_t wal_bytes = 0;   // part of size_bytes that is kept for the WAL
     std::filesystem::path database;
     std::vector<std::filesystem::path> copies;  // made before migrations, the oldest first
@@ -51,6 +52,9 @@ class Retention {
   // One slice of work in a transaction of its own. False: there is none left. `disk_low`: also give
   // back the pages that are else kept for new data. Throws SqliteFailure.
   bool slice(bool disk_low);
+  // A cap that is a share rises with its disk, so that who made room for a full store keeps what is
+  // in it. It does not sink: what a smaller disk has no room for is refused, not deleted.
+  void follow_disk(std::int64_t total_bytes);
   // Before the store closes: so far time has come.
   void close() { parts_.ages.save(); }
 
@@ -72,14 +76,16 @@ class Retention {
   bool drop_series_of(std::int64_t host);
   bool give_back_pages(bool disk_low);
   bool drop_copy();
+  void tell_of_size();
   // What `pages` of the database and everything else in the directory come to, beyond the cap.
   [[nodiscard]] bool too_big(std::int64_t pages);
 
   Connection& connection_;
   Parts parts_;
   Limits limits_;
-  std::vector<std::int64_t> hosts_to_look_at_;    // for series without data
-  std::chrono::nanoseconds next_series_look_{0};  // monotonic
+  std::vector<std::int64_t> hosts_to_look_at_;            // for series without data
+  std::chrono::nanoseconds next_series_look_{0};          // monotonic
+  std::optional<std::chrono::nanoseconds> told_of_size_;  // monotonic
 };
 
 }  // namespace volta

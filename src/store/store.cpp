@@ -100,8 +100,8 @@ struct Store::Parts {
     writer.emplace(Writer::Database{*connection, directory}, parts, run_reader,
                    Retention(*connection, {clock, hosts, series, runs, head, *foreign, ages},
                              {ages_of(options), options.seal_in_background, options.size_bytes,
-                              wal_bytes(options), directory.path() / kDatabaseName,
-                              migration_copies(directory)}),
+                              options.size_percent, wal_bytes(options),
+                              directory.path() / kDatabaseName, migration_copies(directory)}),
                    DiskWatch(options.disk_space, directory.path()),
                    Writer::Limits{options.queue_bytes, wal_bytes(options)});
     sink.emplace(clock, series, notes, *writer);

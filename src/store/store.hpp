@@ -38,8 +38,10 @@ struct StoreOptions {
   std::size_t seal_slice_samples = 1U << 20U;
   std::size_t seal_slice_bytes = 1U << 20U;
   std::int64_t size_bytes = 2'000'000'000;  // whole directory; 0: no cap
-  std::size_t head_bytes = 24U << 20U;      // a server of many hosts wants more; as much for
-                                            // foreign samples, where there are any
+  // Of the disk, where that is what size_bytes came from: it rises when the disk does. 0: it stays.
+  unsigned size_percent = 0;
+  std::size_t head_bytes = 24U << 20U;  // a server of many hosts wants more; as much for
+                                        // foreign samples, where there are any
   std::chrono::milliseconds head_span = std::chrono::hours(1);
   std::size_t queue_bytes = 64U << 20U;
   std::int64_t wal_bytes = 16 << 20;  // checkpoint when the WAL is longer; with few hosts, earlier

@@ -272,7 +272,9 @@ void Writer::watch_directory() {
 
 // Stops in time: what is left of the disk belongs to others.
 void Writer::watch_disk() {
-  if (!disk_.look()) return;
+  const bool low = disk_.look();
+  retention_.follow_disk(disk_.space().total_bytes);
+  if (!low) return;
   const bool news = !read_only_;
   turn_read_only(std::to_string(disk_.space().available_bytes >> 10U) + " KiB are free, " +
                      std::to_string(disk_.space().reserve_bytes() >> 10U) + " KiB must stay so",

@@ -130,6 +130,29 @@ TEST_CASE_METHOD(RetentionTest, "the size cap holds and takes the oldest first")
                       [](std::int64_t time) { return time >= kStart - 50 * kHour; }) == 50 * 2000);
 }
 
+TEST_CASE_METHOD(RetentionTest, "a cap that is a share of the disk rises with it and never sinks") {
+  const auto disk = std::make_shared<std::atomic<std::int64_t>>(8 << 20);
+  options.disk_space = [disk](const std::filesystem::path&) {
+    return DiskSpace{*disk, std::int64_t{1} << 40};
+  };
+  options.size_bytes = 4 << 20;
+  options.size_percent = 50;
+  options.head_bytes = 0;
+  const auto fill = [&](std::uint64_t run) {
+    write(run, 50, kStart - 100 * kHour + static_cast<std::int64_t>(run) * 10 * kHour);
+    store->maintain();
+  };
+  for (std::uint64_t run = 0; run < 6; ++run) fill(run);
+  const std::size_t at_cap = samples();
+  CHECK(at_cap < 300 * 2000);
+  *disk = 1 << 30;
+  fill(6);
+  CHECK(samples() == at_cap + 50 * 2000);
+  *disk = 8 << 20;
+  fill(7);
+  CHECK(samples() == at_cap + 100 * 2000);
+}
+
 std::uintmax_t directory_size(const std::filesystem::path& directory) {
   std::uintmax_t bytes = 0;
   for (const auto& entry : std::filesystem::directory_iterator(directory)) {
