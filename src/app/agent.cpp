@@ -5,11 +5,27 @@
 #include "app/measure.hpp"
 #include "app/process.hpp"
 #include "app/ready_line.hpp"
+#include "app/server_trust.hpp"
 #include "app/token_file.hpp"
 #include "base/host_port.hpp"
 #include "rpc/client.hpp"
 
 namespace volta {
+namespace {
+
+RpcAgentLinkOptions link_options(const Settings& settings) {
+  RpcAgentLinkOptions link;
+  const auto address = parse_host_port(settings.text("agent.server"));  // the settings checked it
+  link.host = address->host;
+  link.port = address->port;
+  link.insecure_plaintext = settings.boolean("rpc.insecure_plaintext");
+  link.tls = server_trust(settings);
+  // Whoever was told which key the server has is not to be talked out of it.
+  link.require_tls = settings.boolean("rpc.tls") || !settings.text("agent.pin").empty();
+  return link;
+}
+
+}  // namespace
 
 int run_agent(const RoleOptions& options) {
   const Settings settings = load_settings("agent", options.config, options.flags);
@@ -26,18 +42,13 @@ int run_agent(const RoleOptions& options) {
   block_stop_signals();
   const Clock& clock = system_clock();
 
-  RpcAgentLinkOptions link;
-  const auto address = parse_host_port(server);  // the settings have checked it
-  link.host = address->host;
-  link.port = address->port;
-  link.insecure_plaintext = settings.boolean("rpc.insecure_plaintext");
-
   const HostRoots roots = host_roots(settings);
   UplinkOptions uplink_options;
   uplink_options.identity =
       agent_identity([&token] { return token.newest(); }, roots, read_hostname(roots));
   uplink_options.flush = settings.duration("agent.flush");
-  Uplink uplink(std::make_unique<RpcAgentLink>(link), clock, std::move(uplink_options));
+  Uplink uplink(std::make_unique<RpcAgentLink>(link_options(settings)), clock,
+                std::move(uplink_options));
   Measure measure(settings, clock, uplink, [&uplink] { return uplink.counters(); });
 
   uplink.start();

@@ -81,26 +81,27 @@ void add_server(CLI::App& app, Run& run) {
   CLI::App* command =
       app.add_subcommand("server", "The centre of many hosts: ingest, store, API, dashboard");
   auto flags = std::make_shared<RoleFlags>();
-  auto show_key = std::make_shared<bool>(false);
+  auto show = std::make_shared<ServerShow>();
   flags->bind(command, "--listen", "http.listen",
               "Where the page and the API answer [127.0.0.1:8420]", "ADDR:PORT");
   flags->bind(command, "--rpc-listen", "rpc.listen", "Where agents arrive [127.0.0.1:8421]",
               "ADDR:PORT");
   flags->bind_switch(command, "--insecure-http", "http.insecure",
                      "Serve plain HTTP beyond loopback too");
+  flags->bind_switch(command, "--tls", "rpc.tls", "Want agents on loopback encrypted too");
   flags->bind_switch(command, "--insecure-plaintext", "rpc.insecure_plaintext",
                      "Accept unencrypted agents beyond loopback");
   flags->bind(command, "--hosts-file", "hosts.file", "The hosts, shared with other servers",
               "FILE");
-  command->add_flag("--show-access-key", *show_key, "Print the page's access key and exit");
+  command->add_flag("--show-access-key", show->access_key, "Print the page's access key and exit");
+  command->add_flag("--show-pin", show->pin, "Print what agents know this server by and exit");
   flags->common(command);
   command->footer(
       "Examples:\n  volta server\n  volta server --listen 0.0.0.0:8420 --rpc-listen 0.0.0.0:8421 "
-      "--insecure-http --insecure-plaintext\n"
+      "--insecure-http\n"
       "  volta server --show-access-key");
-  command->callback([&run, flags, show_key] {
-    run = [flags, show_key] { return run_server(flags->options(), *show_key); };
-  });
+  command->callback(
+      [&run, flags, show] { run = [flags, show] { return run_server(flags->options(), *show); }; });
 }
 
 void add_agent(CLI::App& app, Run& run) {
@@ -110,10 +111,15 @@ void add_agent(CLI::App& app, Run& run) {
   auto readings = std::make_shared<ReadingsOptions>();
   auto once = std::make_shared<bool>(false);
   flags->bind(command, "--server", "agent.server", "The server", "HOST:PORT");
+  flags->bind(command, "--pin", "agent.pin", "The server's key, as volta server --show-pin has it",
+              "PIN");
+  flags->bind(command, "--ca-file", "agent.ca_file",
+              "Who may have signed the server's certificate, PEM", "FILE");
   flags->bind(command, "--token-file", "agent.token_file", "File with the host token, mode 0600",
               "FILE");
   flags->bind(command, "--flush", "agent.flush",
               "How long samples are gathered before they are sent [10s]", "DURATION");
+  flags->bind_switch(command, "--tls", "rpc.tls", "Encrypt on loopback too");
   flags->bind_switch(command, "--insecure-plaintext", "rpc.insecure_plaintext",
                      "Speak unencrypted beyond loopback");
   flags->common(command);

@@ -24,7 +24,12 @@ struct RoleOptions {
   std::vector<SettingsSource::Flag> flags;  // --listen and the like, as settings
 };
 int run_local(const RoleOptions& options);
-int run_server(const RoleOptions& options, bool show_access_key);
+// What `volta server` prints instead of serving.
+struct ServerShow {
+  bool access_key = false;
+  bool pin = false;
+};
+int run_server(const RoleOptions& options, const ServerShow& show);
 int run_agent(const RoleOptions& options);
 
 // volta agent --once | --samples N: readings on stdout, no server.

@@ -10,6 +10,7 @@
 #include "app/missing_cores.hpp"
 #include "app/peer_settings.hpp"
 #include "app/process.hpp"
+#include "app/server_trust.hpp"
 #include "base/text.hpp"
 
 namespace volta {
@@ -49,13 +50,15 @@ int run_config(const ConfigOptions& options) {
   const std::vector<std::string> cores = missing_cores(*settings);
   warnings.insert(warnings.end(), cores.begin(), cores.end());
   if (options.action == "check") {
-    if (options.role != "agent") {
+    if (options.role == "agent") {
+      static_cast<void>(server_trust(*settings));  // throws
+    } else {
       // Each throws what the role's start would.
       peer_options(*settings);
       engine_options(*settings);
       if (options.role == "server") shared_hosts_file(*settings);
       // The flags that allow these may stand on the role's command line: only warnings here.
-      const std::vector<std::string> open = exposures(options.role, *settings);
+      const std::vector<std::string> open = exposures(*settings);
       warnings.insert(warnings.end(), open.begin(), open.end());
     }
   }

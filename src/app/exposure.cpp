@@ -19,7 +19,7 @@ std::vector<std::string> page_names(const Settings& settings, const std::string&
   return names;
 }
 
-std::vector<std::string> exposures(const std::string& role, const Settings& settings) {
+std::vector<std::string> exposures(const Settings& settings) {
   std::vector<std::string> found;
   const std::string& http = settings.text("http.listen");
   if (!only_loopback(http) && !settings.boolean("http.insecure")) {
@@ -27,19 +27,11 @@ std::vector<std::string> exposures(const std::string& role, const Settings& sett
                     " is reachable from other machines, and this version serves no TLS; to serve "
                     "plain HTTP there all the same, add --insecure-http");
   }
-  if (role != "server") return found;
-  const std::string& rpc = settings.text("rpc.listen");
-  if (!only_loopback(rpc) && !settings.boolean("rpc.insecure_plaintext")) {
-    found.push_back(rpc +
-                    " is reachable from other machines, and this version speaks no TLS to agents; "
-                    "to accept plaintext there all the same, add --insecure-plaintext here and on "
-                    "the agents");
-  }
   return found;
 }
 
-void refuse_exposure(const std::string& role, const Settings& settings) {
-  const std::vector<std::string> found = exposures(role, settings);
+void refuse_exposure(const Settings& settings) {
+  const std::vector<std::string> found = exposures(settings);
   if (!found.empty()) throw StartFailure(Exit::configuration, found.front());
 }
 

@@ -19,10 +19,10 @@ bool only_loopback(const std::string& address);
 std::vector<std::string> page_names(const Settings& settings, const std::string& hostname);
 
 // What "local" or "server" refuses to start with, a sentence each: HTTP in plaintext beyond
-// loopback, and plaintext of agents there, without the flag that allows it.
-std::vector<std::string> exposures(const std::string& role, const Settings& settings);
+// loopback without the flag that allows it.
+std::vector<std::string> exposures(const Settings& settings);
 // Throws StartFailure with the first of them.
-void refuse_exposure(const std::string& role, const Settings& settings);
+void refuse_exposure(const Settings& settings);
 
 // The key in DIR/access-key, made at the first start. Throws StartFailure.
 AccessKey access_key_of(const std::filesystem::path& dir);

@@ -9,6 +9,7 @@
 #include "app/commands.hpp"
 #include "app/group.hpp"
 #include "app/process.hpp"
+#include "app/secret_file.hpp"
 #include "base/json_writer.hpp"
 #include "fleet/hosts_file.hpp"
 #include "store/inspect.hpp"
@@ -92,7 +93,7 @@ int list(AdminDoor& door, const HostOptions& options) {
   return code(Exit::done);
 }
 
-int show_token(const DoorAnswer& answer, const HostOptions& options) {
+int show_token(const DoorAnswer& answer, const HostOptions& options, const std::string& pin) {
   if (answer.status != 200 && answer.status != 201) fail_with(answer);
   if (options.json) {
     std::cout << answer.body << '\n';
@@ -103,12 +104,9 @@ int show_token(const DoorAnswer& answer, const HostOptions& options) {
     std::cout << token << '\n';
     return code(Exit::done);
   }
-  std::cout
-      << "The token of host " << options.name << ", shown this once:\n\n  " << token
-      << "\n\nOn that machine put it into a file of mode 0600 and start:\n\n"
-      << "  volta agent --server SERVER:8421 --token-file FILE\n\n"
-      << "Beyond this machine the link is plain text, and both ends must be told that they may:\n"
-      << "--insecure-plaintext here and at the server.\n";
+  std::cout << "The token of host " << options.name << ", shown this once:\n\n  " << token
+            << "\n\nOn that machine put it into a file of mode 0600 and start:\n\n"
+            << "  volta agent --server SERVER:8421 --pin " << pin << " --token-file FILE\n";
   return code(Exit::done);
 }
 
@@ -143,13 +141,16 @@ int run_host(const HostOptions& options) {
                                          *followed);
   AdminDoor door("server", data);
   if (options.action == "list") return list(door, options);
+  const std::string pin = rpc_pin_of(data);  // before a token is made that is shown only once
   if (options.action == "add") {
     std::string body;
     JsonWriter(body).begin_object().member("name", options.name).end_object();
-    return show_token(door.ask({"POST", "/api/v1/hosts", "", body, "application/json"}), options);
+    return show_token(door.ask({"POST", "/api/v1/hosts", "", body, "application/json"}), options,
+                      pin);
   }
   const std::string path = "/api/v1/hosts/" + id_of(door, options.name);
-  if (options.action == "rotate") return show_token(door.ask({"POST", path + "/rotate"}), options);
+  if (options.action == "rotate")
+    return show_token(door.ask({"POST", path + "/rotate"}), options, pin);
   const DoorAnswer answer = options.action == "remove"
                                 ? door.ask({"DELETE", path})
                                 : door.ask({"POST", path + "/" + options.action});

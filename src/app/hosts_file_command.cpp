@@ -85,7 +85,8 @@ void print_secret(const HostEntry& host, const std::string& token, const HostOpt
   } else {
     std::cout << "The token of host " << host.name << ", shown this once:\n\n  " << token
               << "\n\nOn that machine put it into a file of mode 0600 and start:\n\n"
-              << "  volta agent --server BALANCER:8421 --token-file FILE\n";
+              << "  volta agent --server BALANCER:8421 --pin PIN --token-file FILE\n\n"
+              << "PIN is what volta server --show-pin prints on any of the servers.\n";
   }
 }
 

@@ -59,7 +59,7 @@ std::string usable_name(const std::string& hostname) {
 int run_local(const RoleOptions& options) {
   const Settings settings = load_settings("local", options.config, options.flags);
   const std::string listen = settings.text("http.listen");
-  refuse_exposure("local", settings);
+  refuse_exposure(settings);
   limit_malloc_arenas(2);
   block_stop_signals();
   use_all_descriptors();

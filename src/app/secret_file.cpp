@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
+#include <functional>
 #include <optional>
 
 #include <fcntl.h>
@@ -20,7 +21,16 @@
 namespace volta {
 namespace {
 
-constexpr std::size_t kLongestSecret = 4096;
+constexpr std::size_t kLongestSecret = 16384;  // a key with a chain of certificates
+
+// A secret that volta makes.
+struct KeptSecret {
+  const char* file;  // its name
+  const char* what;  // for texts
+  std::string (*make)();
+  // Throws StartFailure: it is none, and what to do.
+  void (*check)(const std::string& secret, const std::string& path);
+};
 
 // The secret in the open file: private, regular, small.
 std::string read_secret(int fd, const std::string& what, const std::string& path) {
@@ -34,12 +44,30 @@ std::string read_secret(int fd, const std::string& what, const std::string& path
   return std::string(trim(*content));
 }
 
-void check_usable(const std::string& key, const std::string& path) {
+void check_access_key(const std::string& key, const std::string& path) {
   const Result<AccessKey> parsed = AccessKey::parse(key);
   if (parsed) return;
   throw StartFailure(Exit::configuration, path + ": " + parsed.error().text +
                                               "; remove the file, and a new one is made");
 }
+
+void check_rpc_key(const std::string& pem, const std::string& path) {
+  const auto context = tls_server_context(split_pem(pem));
+  if (context) return;
+  throw StartFailure(Exit::configuration,
+                     path + ": " + context.error().text +
+                         "; put the file back from a backup, or remove it: a new key is made, "
+                         "whose pin all agents have to be told");
+}
+
+std::string make_rpc_key() {
+  const TlsKeyPair pair = make_tls_key_pair("volta server");
+  return pair.key_pem + pair.chain_pem;
+}
+
+constexpr KeptSecret kAccessKey = {"access-key", "access key", AccessKey::generate,
+                                   check_access_key};
+constexpr KeptSecret kRpcKey = {"rpc-key.pem", "key for agents", make_rpc_key, check_rpc_key};
 
 void write_whole(int fd, const std::string& content, const std::string& path) {
   if (::write(fd, content.data(), content.size()) != static_cast<ssize_t>(content.size()) ||
@@ -49,21 +77,19 @@ void write_whole(int fd, const std::string& content, const std::string& path) {
 }
 
 // Empty: there is none. Never torn: it was renamed into place.
-std::optional<std::string> existing_key(const std::string& path) {
+std::optional<std::string> existing(const KeptSecret& secret, const std::string& path) {
   const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
   if (!file && errno == ENOENT) return std::nullopt;
   if (!file) throw SystemFailure("open", path, errno);
-  std::string key = read_secret(file.get(), "access key", path);
-  check_usable(key, path);
+  std::string key = read_secret(file.get(), secret.what, path);
+  secret.check(key, path);
   return key;
 }
 
-}  // namespace
-
-std::string load_or_make_access_key(const std::filesystem::path& dir) {
-  const std::string path = dir / "access-key";
-  if (auto key = existing_key(path)) return *key;
-  std::string key = AccessKey::generate();
+std::string load_or_make(const KeptSecret& secret, const std::filesystem::path& dir) {
+  const std::string path = dir / secret.file;
+  if (auto key = existing(secret, path)) return *key;
+  std::string key(trim(secret.make()));
   const std::string fresh = path + ".new-" + std::to_string(::getpid());
   ::unlink(fresh.c_str());
   const UniqueFd file(::open(fresh.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
@@ -83,7 +109,21 @@ std::string load_or_make_access_key(const std::filesystem::path& dir) {
   // Before anybody is told the key: it must be the same after a power cut.
   const UniqueFd folder(::open(dir.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!folder || ::fsync(folder.get()) != 0) throw SystemFailure("write", dir.string(), errno);
-  return ours ? key : existing_key(path).value();
+  return ours ? key : existing(secret, path).value();
+}
+
+}  // namespace
+
+std::string load_or_make_access_key(const std::filesystem::path& dir) {
+  return load_or_make(kAccessKey, dir);
+}
+
+TlsKeyPair load_or_make_rpc_key(const std::filesystem::path& dir) {
+  return split_pem(load_or_make(kRpcKey, dir) + "\n");
+}
+
+std::string rpc_pin_of(const std::filesystem::path& dir) {
+  return pin_text(*pin_of(load_or_make_rpc_key(dir).chain_pem));
 }
 
 std::string read_key_file(const std::filesystem::path& path) {

@@ -41,12 +41,15 @@ auto take_agents_address(const std::string& address, Listen&& listen) {
   }
 }
 
-std::unique_ptr<RpcServer> listen_for_agents(const Settings& settings, BatchSink& sink) {
+std::unique_ptr<RpcServer> listen_for_agents(const Settings& settings, const TlsContext& tls,
+                                             BatchSink& sink) {
   RpcServerOptions options;
   const std::string& address = settings.text("rpc.listen");
   const auto listen = parse_host_port(address);  // the settings have checked it
   options.address = listen->host;
   options.port = listen->port;
+  options.tls = tls;
+  options.require_tls = settings.boolean("rpc.tls");
   options.insecure_plaintext = settings.boolean("rpc.insecure_plaintext");
   return take_agents_address(address, [&] { return std::make_unique<RpcServer>(options, sink); });
 }
@@ -59,21 +62,28 @@ void refuse_taken_agents_address(const Settings& settings) {
   take_agents_address(address, [&] { return rpc::listen_on(listen->host, listen->port); });
 }
 
+int show_keys(const std::filesystem::path& data, const ServerShow& show) {
+  if (!holds_store(data))
+    throw StartFailure(Exit::data_directory,
+                       data.string() +
+                           " is no data directory of a server; name the server's with "
+                           "--data, or start it once first");
+  if (show.access_key) std::cout << load_or_make_access_key(data) << '\n';
+  if (show.pin) std::cout << rpc_pin_of(data) << '\n';
+  return code(Exit::done);
+}
+
+// The key was checked as it was loaded.
+TlsContext agents_tls(const std::filesystem::path& data) {
+  return *tls_server_context(load_or_make_rpc_key(data));
+}
+
 }  // namespace
 
-int run_server(const RoleOptions& options, bool show_access_key) {
+int run_server(const RoleOptions& options, const ServerShow& show) {
   const Settings settings = load_settings("server", options.config, options.flags);
-  if (show_access_key) {
-    const std::filesystem::path data = settings.text("paths.data");
-    if (!holds_store(data))
-      throw StartFailure(Exit::data_directory,
-                         data.string() +
-                             " is no data directory of a server; name the server's with "
-                             "--data, or start it once first");
-    std::cout << load_or_make_access_key(data) << '\n';
-    return code(Exit::done);
-  }
-  refuse_exposure("server", settings);
+  if (show.access_key || show.pin) return show_keys(settings.text("paths.data"), show);
+  refuse_exposure(settings);
   limit_malloc_arenas(2);
   keep_freed_memory(kKeptFreedBytes);
   block_stop_signals();
@@ -87,7 +97,8 @@ int run_server(const RoleOptions& options, bool show_access_key) {
   const ServerMetrics own;
   Hub hub(
       {"server", store_options(settings, peers, kServerHeadBytes),
-       !only_loopback(settings.text("http.listen")), !only_loopback(settings.text("rpc.listen")),
+       !only_loopback(settings.text("http.listen")),
+       !only_loopback(settings.text("rpc.listen")) && settings.boolean("rpc.insecure_plaintext"),
        query_limits(settings), settings.count("query.max_concurrency"), engine_options(settings),
        shared_hosts_file(settings)},
       clock);
@@ -96,11 +107,12 @@ int run_server(const RoleOptions& options, bool show_access_key) {
   hub.add_peers(std::move(peers));
   AccessSettings access;
   access.key = access_key_of(hub.data());
+  const TlsContext tls = agents_tls(hub.data());
   hub.open_api(access);
   // Nobody is let in before both addresses are taken: an agent must not be told that a batch is
   // safe by a server that then cannot start.
   hub.listen({settings.text("http.listen"), page_names(settings, read_hostname({}))});
-  const std::unique_ptr<RpcServer> rpc = listen_for_agents(settings, hub.sink());
+  const std::unique_ptr<RpcServer> rpc = listen_for_agents(settings, tls, hub.sink());
   hub.serve();
   const HostPort rpc_address{parse_host_port(settings.text("rpc.listen"))->host, rpc->port()};
   ready_line(settings, "server",

@@ -10,6 +10,12 @@
 #include "base/error.hpp"
 
 namespace volta {
+namespace {
+
+constexpr std::string_view kBase64Digits =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+}  // namespace
 
 void random_bytes(std::span<std::uint8_t> out) {
   while (!out.empty()) {
@@ -75,8 +81,6 @@ std::optional<std::string> unhex(std::string_view text) {
 }
 
 std::string base64url(std::span<const std::uint8_t> bytes) {
-  static constexpr std::string_view kDigits =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
   std::string out;
   std::uint32_t bits = 0;
   unsigned held = 0;
@@ -85,10 +89,28 @@ std::string base64url(std::span<const std::uint8_t> bytes) {
     held += 8;
     while (held >= 6) {
       held -= 6;
-      out += kDigits[(bits >> held) & 63U];
+      out += kBase64Digits[(bits >> held) & 63U];
     }
   }
-  if (held > 0) out += kDigits[(bits << (6 - held)) & 63U];
+  if (held > 0) out += kBase64Digits[(bits << (6 - held)) & 63U];
+  return out;
+}
+
+std::optional<std::string> unbase64url(std::string_view text) {
+  std::string out;
+  std::uint32_t bits = 0;
+  unsigned held = 0;
+  for (const char c : text) {
+    const std::size_t digit = kBase64Digits.find(c);
+    if (digit == std::string_view::npos) return std::nullopt;
+    bits = (bits << 6U) | static_cast<std::uint32_t>(digit);
+    held += 6;
+    if (held < 8) continue;
+    held -= 8;
+    out += static_cast<char>((bits >> held) & 255U);
+  }
+  // Of two texts for the same bytes only one is written by base64url().
+  if (held >= 6 || (bits & ((1U << held) - 1U)) != 0) return std::nullopt;
   return out;
 }
 

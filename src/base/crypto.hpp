@@ -29,5 +29,7 @@ std::optional<std::string> unhex(std::string_view text);  // lower or upper case
 
 // RFC 4648 section 5, without padding.
 std::string base64url(std::span<const std::uint8_t> bytes);
+// Raw bytes; empty if it is not what base64url() writes.
+std::optional<std::string> unbase64url(std::string_view text);
 
 }  // namespace volta

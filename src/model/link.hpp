@@ -48,6 +48,7 @@ enum class RefusalReason : std::uint8_t {
   too_busy,       // come back after retry_after
   bad_hello,
   unreachable,  // no connection, or it broke (never sent, made by the link itself)
+  distrusted,   // not the server that is meant, or it cannot prove it (never sent, as before)
 };
 
 struct Refusal {

@@ -2,13 +2,12 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdlib>
 #include <memory>
 
 #include <curl/curl.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
+#include "base/ca_file.hpp"
 #include "base/error.hpp"
 #include "base/text.hpp"
 
@@ -183,19 +182,6 @@ std::string reason(CURLcode code, const Exchange& exchange, const char* detail) 
   }
   if (code == CURLE_ABORTED_BY_CALLBACK) return "the request was cancelled";
   return detail[0] != '\0' ? detail : curl_easy_strerror(code);
-}
-
-// The bundle of trusted certificates: $SSL_CERT_FILE, else where Debian, Red Hat, Alpine and SUSE
-// keep it; "" if there is none (a static binary brings none of its own).
-std::string find_ca_file() {
-  const char* chosen =
-      std::getenv("SSL_CERT_FILE");  // NOLINT(concurrency-mt-unsafe): nobody sets variables
-  if (chosen != nullptr && chosen[0] != '\0') return chosen;
-  for (const char* path : {"/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt",
-                           "/etc/ssl/cert.pem", "/etc/ssl/ca-bundle.pem"}) {
-    if (::access(path, R_OK) == 0) return path;
-  }
-  return "";
 }
 
 }  // namespace

@@ -13,10 +13,12 @@
 #include "base/assert.hpp"
 #include "base/host_port.hpp"
 #include "rpc/address.hpp"
+#include "rpc/counted_stream.hpp"
 #include "rpc/guarded_stream.hpp"
 #include "rpc/mailbox.hpp"
 #include "rpc/preface.hpp"
 #include "rpc/quiet_kj.hpp"
+#include "rpc/tls_stream.hpp"
 #include "rpc/wire.hpp"
 
 namespace volta {
@@ -61,6 +63,7 @@ class RpcAgentLink::Impl {
   using RunOpened = capnp::Response<wire::Session::OpenRunResults>;
 
   std::optional<Refusal> connect();
+  std::optional<Refusal> encrypt();
   std::optional<Refusal> exchange_prefaces();
   kj::Promise<void> read_preface(rpc::Preface& preface, std::size_t& received);
   std::variant<Welcome, Refusal> say_hello(const Hello& hello);
@@ -181,14 +184,39 @@ std::optional<Refusal> RpcAgentLink::Impl::connect() {
   sockaddr_storage address{};
   kj::uint length = sizeof(address);
   link_->stream->getpeername(reinterpret_cast<sockaddr*>(&address), &length);
+  link_->stream = kj::heap<rpc::CountedStream>(kj::mv(link_->stream), counts_);
   const auto peer = rpc::describe(reinterpret_cast<sockaddr*>(&address), length);
-  if (!peer.loopback && !options_.insecure_plaintext) {
-    return Refusal{
-        RefusalReason::plaintext,
-        fmt::format("{} is another machine, and this link is not encrypted; on a network "
-                    "you trust both ends can be started with --insecure-plaintext",
-                    server_),
-        {}};
+  if (!options_.require_tls && (peer.loopback || options_.insecure_plaintext)) return std::nullopt;
+  return encrypt();
+}
+
+// Until the server has proved to be the one that is meant.
+std::optional<Refusal> RpcAgentLink::Impl::encrypt() {
+  if (!options_.tls) {
+    return Refusal{RefusalReason::plaintext,
+                   fmt::format("{} is another machine, and this link is not encrypted", server_),
+                   {}};
+  }
+  auto tls =
+      kj::heap<rpc::TlsStream>(kj::mv(link_->stream), new_tls_client(options_.tls, options_.host));
+  rpc::TlsStream& stream = *tls;
+  link_->stream = kj::mv(tls);
+  bool late = false;
+  auto expired =
+      link_->timer.atTime(link_->deadline).then([&late]() -> kj::Maybe<rpc::HandshakeFailure> {
+        late = true;
+        return nullptr;
+      });
+  auto failed = stream.handshake().exclusiveJoin(kj::mv(expired)).wait(link_->io.waitScope);
+  if (late)
+    return unreachable(
+        fmt::format("{} does not answer to TLS: is it volta's port for agents "
+                    "(8421 by default)?",
+                    server_));
+  KJ_IF_MAYBE (failure, failed) {
+    std::string text = fmt::format("{} is not trusted: {}", server_, failure->problem);
+    if (failure->distrusted) return Refusal{RefusalReason::distrusted, std::move(text), {}};
+    return unreachable(fmt::format("{}: no encrypted link: {}", server_, failure->problem));
   }
   return std::nullopt;
 }
@@ -198,7 +226,6 @@ kj::Promise<void> RpcAgentLink::Impl::read_preface(rpc::Preface& preface, std::s
   return link_->stream->tryRead(preface.data() + received, 1, preface.size() - received)
       .then([this, &preface, &received](std::size_t count) -> kj::Promise<void> {
         received += count;
-        counts_.received += count;
         if (count == 0 || received == preface.size()) return kj::READY_NOW;
         return read_preface(preface, received);
       });
@@ -207,7 +234,6 @@ kj::Promise<void> RpcAgentLink::Impl::read_preface(rpc::Preface& preface, std::s
 std::optional<Refusal> RpcAgentLink::Impl::exchange_prefaces() {
   const rpc::Preface ours = rpc::agent_preface();
   link_->stream->write(ours.data(), ours.size()).wait(link_->io.waitScope);
-  counts_.sent += ours.size();
   rpc::Preface theirs{};
   std::size_t received = 0;
   auto end = rpc::PrefaceEnd::silent;
@@ -220,7 +246,7 @@ std::optional<Refusal> RpcAgentLink::Impl::exchange_prefaces() {
 
 std::variant<Welcome, Refusal> RpcAgentLink::Impl::say_hello(const Hello& hello) {
   Link& link = *link_;
-  link.guarded = kj::heap<rpc::GuardedStream>(*link.stream, counts_, kLimits);
+  link.guarded = kj::heap<rpc::GuardedStream>(*link.stream, kLimits);
   link.network = kj::heap<capnp::TwoPartyVatNetwork>(
       *link.guarded, capnp::rpc::twoparty::Side::CLIENT, reader_options());
   link.rpc = kj::heap(capnp::makeRpcClient(*link.network));

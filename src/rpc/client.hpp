@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 
+#include "base/tls.hpp"
 #include "model/link.hpp"
 
 namespace volta {
@@ -14,10 +15,13 @@ namespace volta {
 struct RpcAgentLinkOptions {
   std::string host;  // a name, an IPv4 or an IPv6 address
   std::uint16_t port = 8421;
-  // Speak plaintext even if the server is another machine. Without it the token never leaves this
-  // one.
+  // Speak plaintext even if the server is another machine. Without it the token leaves this one
+  // encrypted only.
   bool insecure_plaintext = false;
   std::chrono::milliseconds handshake_deadline{10'000};
+  // How the server is known; null: there is only plaintext.
+  TlsContext tls = nullptr;
+  bool require_tls = false;  // on loopback too, and whatever insecure_plaintext says
 };
 
 // Threads as AgentLink says: open() to close() on one thread, the destructor after close() on any.

@@ -35,7 +35,7 @@ void ServerContext::complain(const Peer& peer, std::string_view why) {
 }
 
 bool plaintext_allowed(const Peer& peer, const RpcServerOptions& options) {
-  return peer.loopback || options.insecure_plaintext;
+  return options.insecure_plaintext || (peer.loopback && !options.require_tls);
 }
 
 // ---- what the agent calls
@@ -104,7 +104,7 @@ Connection::Connection(ServerContext& context, ConnectionId id, kj::Own<kj::Asyn
       id_(id),
       peer_(std::move(peer)),
       busy_(busy),
-      stream_(kj::mv(stream)),
+      stream_(kj::heap<CountedStream>(kj::mv(stream), context.counters.bytes)),
       tasks_(*this) {}
 
 Connection::~Connection() noexcept(false) {
@@ -135,15 +135,38 @@ kj::Promise<void> Connection::run() {
   return work.exclusiveJoin(kj::mv(deadline)).exclusiveJoin(kj::mv(finish.promise));
 }
 
-// Until 8 bytes are there, or the peer closed.
+// Until 8 bytes are there, or the peer closed. What begins as TLS is decrypted from then on.
 kj::Promise<void> Connection::read_preface() {
   return stream_->tryRead(received_.data() + received_bytes_, 1, kPrefaceBytes - received_bytes_)
       .then([this](std::size_t count) -> kj::Promise<void> {
         received_bytes_ += count;
-        context_.counters.bytes.received += count;
+        if (count > 0 && begins_tls()) return encrypt();
         if (count == 0 || received_bytes_ == kPrefaceBytes) return kj::READY_NOW;
         return read_preface();
       });
+}
+
+bool Connection::begins_tls() const {
+  return encryption_ == Encryption::none && context_.options.tls != nullptr &&
+         looks_like_tls(std::span(received_).first(received_bytes_));
+}
+
+kj::Promise<void> Connection::encrypt() {
+  encryption_ = Encryption::beginning;
+  auto tls = kj::heap<TlsStream>(kj::mv(stream_), new_tls_server(context_.options.tls),
+                                 std::span(received_).first(std::exchange(received_bytes_, 0)));
+  TlsStream& stream = *tls;
+  stream_ = kj::mv(tls);
+  return stream.handshake().then([this](kj::Maybe<HandshakeFailure>&& failed) -> kj::Promise<void> {
+    KJ_IF_MAYBE (failure, failed) {
+      ++context_.counters.strangers;
+      context_.complain(peer_, "the TLS handshake came to nothing: " + failure->problem);
+      finish_->fulfill();
+      return kj::NEVER_DONE;
+    }
+    encryption_ = Encryption::on;
+    return read_preface();
+  });
 }
 
 kj::Promise<void> Connection::answer_preface(PrefaceEnd end) {
@@ -154,17 +177,7 @@ kj::Promise<void> Connection::answer_preface(PrefaceEnd end) {
     context_.complain(peer_, version.error().text);
     return send_and_linger(answer_for_stranger(received));
   }
-  auto status = PrefaceStatus::ok;
-  if (*version != kProtocolVersion) {
-    status = PrefaceStatus::wrong_version;
-    context_.complain(peer_, "the agent speaks another version of the protocol");
-  } else if (!plaintext_allowed(peer_, context_.options)) {
-    status = PrefaceStatus::tls_required;
-    context_.complain(peer_, "plaintext from another machine; --insecure-plaintext would allow it");
-  } else if (busy_) {
-    status = PrefaceStatus::too_busy;
-    context_.complain(peer_, "too many connections");
-  }
+  const PrefaceStatus status = judge(*version);
   const Preface answer = server_preface(status);
   outgoing_.assign(reinterpret_cast<const char*>(answer.data()), answer.size());
   if (status != PrefaceStatus::ok) {
@@ -172,10 +185,27 @@ kj::Promise<void> Connection::answer_preface(PrefaceEnd end) {
     return send_and_linger(std::move(outgoing_));
   }
   return stream_->write(outgoing_.data(), outgoing_.size()).then([this] {
-    context_.counters.bytes.sent += kPrefaceBytes;
     outgoing_ = std::string();
     return serve();
   });
+}
+
+PrefaceStatus Connection::judge(std::uint16_t version) {
+  if (version != kProtocolVersion) {
+    context_.complain(peer_, "the agent speaks another version of the protocol");
+    return PrefaceStatus::wrong_version;
+  }
+  if (encryption_ != Encryption::on && !plaintext_allowed(peer_, context_.options)) {
+    context_.complain(peer_,
+                      "the agent speaks plaintext, which is for this machine alone; "
+                      "--insecure-plaintext would allow it");
+    return PrefaceStatus::tls_required;
+  }
+  if (busy_) {
+    context_.complain(peer_, "too many connections");
+    return PrefaceStatus::too_busy;
+  }
+  return PrefaceStatus::ok;
 }
 
 // Closing with unread input would reset the connection, and the peer might never see the answer.
@@ -183,7 +213,6 @@ kj::Promise<void> Connection::send_and_linger(std::string bytes) {
   outgoing_ = std::move(bytes);
   return stream_->write(outgoing_.data(), outgoing_.size())
       .then([this] {
-        context_.counters.bytes.sent += outgoing_.size();
         stream_->shutdownWrite();
         return stream_->readAllBytes(64U << 10U).ignoreResult();
       })
@@ -193,6 +222,10 @@ kj::Promise<void> Connection::send_and_linger(std::string bytes) {
 // The deadline is over and there is no session.
 kj::Promise<void> Connection::give_up_on_stranger() {
   ++context_.counters.strangers;
+  if (encryption_ == Encryption::beginning) {
+    context_.complain(peer_, "the TLS handshake was not finished within its deadline");
+    return kj::READY_NOW;
+  }
   const auto version =
       read_agent_preface(std::span(received_).first(received_bytes_), PrefaceEnd::silent);
   context_.complain(peer_,
@@ -201,7 +234,7 @@ kj::Promise<void> Connection::give_up_on_stranger() {
 }
 
 kj::Promise<void> Connection::serve() {
-  guarded_ = kj::heap<GuardedStream>(*stream_, context_.counters.bytes, kBeforeWelcome);
+  guarded_ = kj::heap<GuardedStream>(*stream_, kBeforeWelcome);
   network_ = kj::heap<capnp::TwoPartyVatNetwork>(*guarded_, capnp::rpc::twoparty::Side::SERVER,
                                                  reader_options());
   rpc_ = kj::heap(capnp::makeRpcServer(*network_, kj::heap<IngestServer>(*this)));
@@ -264,8 +297,10 @@ std::variant<OpenedSession, Refusal> Connection::hear_hello(
   if (!params.hasControl()) return bad_hello("the hello lacks its control capability");
   control_ = params.getControl();
   return ask_sink([&] {
-    return context_.sink.open(*hello, peer_.text(),
-                              std::make_shared<Control>(context_.mailbox, id_, !peer_.loopback));
+    return context_.sink.open(
+        *hello, peer_.text(),
+        std::make_shared<Control>(context_.mailbox, id_,
+                                  encryption_ != Encryption::on && !peer_.loopback));
   });
 }
 

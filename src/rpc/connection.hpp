@@ -16,10 +16,12 @@
 
 #include "model/link.hpp"
 #include "rpc/address.hpp"
+#include "rpc/counted_stream.hpp"
 #include "rpc/guarded_stream.hpp"
 #include "rpc/mailbox.hpp"
 #include "rpc/preface.hpp"
 #include "rpc/server.hpp"
+#include "rpc/tls_stream.hpp"
 #include "rpc/volta.capnp.h"
 
 namespace volta::rpc {
@@ -44,7 +46,7 @@ struct ServerContext {
   void complain(const Peer& peer, std::string_view why);
 };
 
-// An agent that takes part in plaintext from elsewhere: allowed?
+// Whether this peer may speak without encryption.
 bool plaintext_allowed(const Peer& peer, const RpcServerOptions& options);
 
 class Connection final : private kj::TaskSet::ErrorHandler {
@@ -76,7 +78,10 @@ class Connection final : private kj::TaskSet::ErrorHandler {
   using PushContext = capnp::CallContext<wire::Session::PushParams, wire::Session::PushResults>;
 
   kj::Promise<void> read_preface();
+  [[nodiscard]] bool begins_tls() const;
+  kj::Promise<void> encrypt();
   kj::Promise<void> answer_preface(PrefaceEnd end);
+  [[nodiscard]] PrefaceStatus judge(std::uint16_t version);
   kj::Promise<void> send_and_linger(std::string bytes);
   kj::Promise<void> give_up_on_stranger();
   kj::Promise<void> serve();
@@ -108,6 +113,7 @@ class Connection final : private kj::TaskSet::ErrorHandler {
   std::uint64_t last_push_ = 0;
   Preface received_{};
   std::size_t received_bytes_ = 0;
+  enum class Encryption : std::uint8_t { none, beginning, on } encryption_ = Encryption::none;
   std::string outgoing_;  // before RPC
 
   kj::Own<kj::AsyncIoStream> stream_;

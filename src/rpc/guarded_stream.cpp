@@ -23,8 +23,8 @@ void put_u32(Bytes& out, std::size_t value) {
 
 }  // namespace
 
-GuardedStream::GuardedStream(kj::AsyncIoStream& stream, ByteCounts& counts, StreamLimits limits)
-    : stream_(stream), counts_(counts), limits_(limits), frame_(limits.message_bytes) {}
+GuardedStream::GuardedStream(kj::AsyncIoStream& stream, StreamLimits limits)
+    : stream_(stream), limits_(limits), frame_(limits.message_bytes) {}
 
 void GuardedStream::set_limits(StreamLimits limits) {
   limits_ = limits;
@@ -65,7 +65,6 @@ kj::Promise<std::size_t> GuardedStream::read_more() {
   in_begin_ = 0;
   in_end_ = 0;
   return stream_.tryRead(in_.begin(), 1, in_.size()).then([this](std::size_t count) {
-    counts_.received += count;
     in_end_ = count;
     return count;
   });
@@ -134,7 +133,6 @@ kj::Promise<void> GuardedStream::flush() {
   }
   in_flight_.swap(out_);
   return stream_.write(in_flight_.data(), in_flight_.size()).then([this]() -> kj::Promise<void> {
-    counts_.sent += in_flight_.size();
     in_flight_.clear();
     if (in_flight_.capacity() > kKeptCapacity) in_flight_ = Bytes();
     if (flush_again_) return kj::evalLast([this] { return flush(); });

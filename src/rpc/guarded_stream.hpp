@@ -1,12 +1,11 @@
 // Cap'n Proto messages over a byte stream, with care: packed, checked before anything is allocated
-// (frame_reader.hpp), bytes counted, and writes gathered so that what one turn of the event loop
-// says leaves in one system call.
+// (frame_reader.hpp), and writes gathered so that what one turn of the event loop says leaves in
+// one system call.
 //
 // It implements the library's message interface and not its byte stream, so that the library's own
 // reader of frames never sees a foreign byte. One thread: that of the event loop.
 #pragma once
 
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -18,12 +17,6 @@
 
 namespace volta::rpc {
 
-// As counted on the sockets, prefaces included. Read from any thread.
-struct ByteCounts {
-  std::atomic<std::uint64_t> sent = 0;
-  std::atomic<std::uint64_t> received = 0;
-};
-
 struct StreamLimits {
   std::size_t message_bytes = kLargestMessageBytes;  // of one incoming message
   std::uint64_t messages = 0;                        // incoming; 0: any number
@@ -32,8 +25,8 @@ struct StreamLimits {
 
 class GuardedStream final : public capnp::MessageStream {
  public:
-  // Both must outlive it.
-  GuardedStream(kj::AsyncIoStream& stream, ByteCounts& counts, StreamLimits limits);
+  // `stream` must outlive it.
+  GuardedStream(kj::AsyncIoStream& stream, StreamLimits limits);
 
   void set_limits(StreamLimits limits);
   // While held, small messages wait until flush_soon() or until 4 KiB are together.
@@ -71,7 +64,6 @@ class GuardedStream final : public capnp::MessageStream {
   void fail(kj::Exception&& exception);
 
   kj::AsyncIoStream& stream_;
-  ByteCounts& counts_;
   StreamLimits limits_;
   FrameReader frame_;
   std::uint64_t messages_ = 0;

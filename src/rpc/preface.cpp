@@ -41,13 +41,6 @@ bool looks_like_http_request(std::string_view text) {
   });
 }
 
-// Handshake (22) or alert (21) record of SSL 3.0 to TLS 1.3.
-bool looks_like_tls(std::span<const std::byte> received) {
-  return received.size() >= 2 &&
-         (received[0] == std::byte{0x16} || received[0] == std::byte{0x15}) &&
-         received[1] == std::byte{0x03};
-}
-
 Refusal unreachable(std::string text) { return {RefusalReason::unreachable, std::move(text), {}}; }
 
 Refusal not_volta(std::span<const std::byte> received, PrefaceEnd end, const std::string& server) {
@@ -75,6 +68,13 @@ Refusal not_volta(std::span<const std::byte> received, PrefaceEnd end, const std
 }
 
 }  // namespace
+
+// Handshake (22) or alert (21) record, then the version's first byte.
+bool looks_like_tls(std::span<const std::byte> received) {
+  return received.size() >= 2 &&
+         (received[0] == std::byte{0x16} || received[0] == std::byte{0x15}) &&
+         received[1] == std::byte{0x03};
+}
 
 Preface agent_preface(std::uint16_t version) { return make_preface(version, 0); }
 

@@ -1,5 +1,5 @@
-// The 8 bytes that each side sends before any Cap'n Proto byte. They tell a wrong peer from a
-// broken one, and keep bytes of strangers away from the RPC library.
+// The 8 bytes that each side sends before any Cap'n Proto byte, with TLS inside it. They tell a
+// wrong peer from a broken one, and keep bytes of strangers away from the RPC library.
 //
 //   agent:   "VOLTA" | version u16 little-endian | 0
 //   server:  "VOLTA" | version u16 little-endian | status
@@ -36,6 +36,9 @@ Result<std::uint16_t> read_agent_preface(std::span<const std::byte> received, Pr
 // Empty if the server at `server` ("host:port", for the text) welcomes RPC, else the refusal.
 std::optional<Refusal> read_server_preface(std::span<const std::byte> received, PrefaceEnd end,
                                            const std::string& server);
+
+// Whether these are the first bytes of TLS: a handshake or an alert of SSL 3.0 to TLS 1.3.
+bool looks_like_tls(std::span<const std::byte> received);
 
 // What a browser on the wrong port gets to see, or "" if the bytes are no HTTP request.
 std::string answer_for_stranger(std::span<const std::byte> received);

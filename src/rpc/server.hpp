@@ -11,6 +11,7 @@
 #include <memory>
 #include <string>
 
+#include "base/tls.hpp"
 #include "model/link.hpp"
 
 namespace volta {
@@ -18,6 +19,9 @@ namespace volta {
 struct RpcServerOptions {
   std::string address = "127.0.0.1";  // or a host name
   std::uint16_t port = 8421;          // 0: any free one
+  // Agents may use TLS with this, on the same port: the first byte tells. Null: none does.
+  TlsContext tls = nullptr;
+  bool require_tls = false;  // on loopback too
   // Agents of other machines may speak plaintext. Without it they are told to use TLS.
   bool insecure_plaintext = false;
   std::size_t most_connections = 20'000;

@@ -232,8 +232,9 @@ LinkEvent read_outcome(std::uint64_t seq, Lane lane, wire::Session::PushResults:
 }
 
 void write_refusal(const Refusal& refusal, wire::Refusal::Builder out) {
+  // What follows bad_hello is a link's own affair.
   const auto reason =
-      refusal.reason == RefusalReason::unreachable ? RefusalReason::too_busy : refusal.reason;
+      refusal.reason > RefusalReason::bad_hello ? RefusalReason::too_busy : refusal.reason;
   out.setReason(static_cast<wire::Refusal::Reason>(reason));
   out.setText(text_of(refusal.text));
   out.setRetryAfterMs(to_wire_ms(refusal.retry_after));

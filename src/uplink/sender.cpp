@@ -29,7 +29,12 @@ std::string next_step(RefusalReason reason) {
     case RefusalReason::wrong_version:
       return "install the same version of volta here and on the server";
     case RefusalReason::plaintext:
-      return "allow plaintext on both ends with --insecure-plaintext";
+      return "give the agent the server's --pin (volta server --show-pin prints it), or allow "
+             "plaintext on both ends with --insecure-plaintext";
+    case RefusalReason::distrusted:
+      return "give the agent the --pin that volta server --show-pin prints there now, or the "
+             "--ca-file of who signed the server's certificate; if the server's key has not "
+             "changed, somebody is in between";
     case RefusalReason::bad_hello:
       return "install the same version of volta here and on the server; if it is the same, report "
              "this as a bug";
@@ -136,8 +141,9 @@ void Sender::refused(const Refusal& refusal) {
       log::warning("no connection to the server; readings are kept and sent later",
                    {{"reason", refusal.text}});
     } else {
-      log::error(refusal.reason == RefusalReason::plaintext ? "no link to the server is allowed"
-                                                            : "the server refuses this agent",
+      const bool ours =
+          refusal.reason == RefusalReason::plaintext || refusal.reason == RefusalReason::distrusted;
+      log::error(ours ? "no link to the server is allowed" : "the server refuses this agent",
                  {{"reason", refusal.text}, {"next_step", step}});
     }
   }

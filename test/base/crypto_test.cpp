@@ -22,6 +22,11 @@ TEST_CASE("hex and base64url") {
   CHECK(encode("fo") == "Zm8");
   CHECK(encode("foobar") == "Zm9vYmFy");
   CHECK(encode("\xfb\xff") == "-_8");
+  for (const std::string_view text : {"", "f", "fo", "foobar", "\xfb\xff"}) {
+    CHECK(unbase64url(encode(text)) == std::string(text));
+  }
+  for (const std::string_view wrong : {"Z", "Zh", "Zg=", "Zm9v Y", "-_9"})
+    CHECK_FALSE(unbase64url(wrong));
 }
 
 TEST_CASE("randomness is random") {

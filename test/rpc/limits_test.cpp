@@ -49,7 +49,7 @@ class RudeAgent {
     rpc::Preface preface = rpc::agent_preface();
     stream_->write(preface.data(), preface.size()).wait(io_.waitScope);
     stream_->read(preface.data(), preface.size()).wait(io_.waitScope);
-    guarded_ = kj::heap<rpc::GuardedStream>(*stream_, counts_, rpc::StreamLimits{});
+    guarded_ = kj::heap<rpc::GuardedStream>(*stream_, rpc::StreamLimits{});
     network_ = kj::heap<capnp::TwoPartyVatNetwork>(*guarded_, capnp::rpc::twoparty::Side::CLIENT);
     rpc_ = kj::heap(capnp::makeRpcClient(*network_));
     capnp::MallocMessageBuilder message;
@@ -91,7 +91,6 @@ class RudeAgent {
   class Control final : public wire::AgentControl::Server {};
 
   kj::AsyncIoContext io_;
-  rpc::ByteCounts counts_;
   kj::Own<kj::AsyncIoStream> stream_;
   kj::Own<rpc::GuardedStream> guarded_;
   kj::Own<capnp::TwoPartyVatNetwork> network_;
