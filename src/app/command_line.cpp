@@ -33,10 +33,16 @@ struct RoleFlags {
     CLI::Option* option = command->add_option(flag, *texts.back(), help)->type_name(type);
     bound.emplace_back(option, SettingsSource::Flag{key, "", flag});
   }
-  void bind_switch(CLI::App* command, const std::string& flag, const std::string& key,
-                   const std::string& help) {
+  CLI::Option* bind_switch(CLI::App* command, const std::string& flag, const std::string& key,
+                           const std::string& help) {
+    CLI::Option* option = command->add_flag(flag, help);
+    bound_too(option, flag, key);
+    return option;
+  }
+  // One switch for another setting more.
+  void bound_too(CLI::Option* option, const std::string& flag, const std::string& key) {
     texts.push_back(std::make_unique<std::string>("true"));
-    bound.emplace_back(command->add_flag(flag, help), SettingsSource::Flag{key, "", flag});
+    bound.emplace_back(option, SettingsSource::Flag{key, "", flag});
   }
   void common(CLI::App* command) {
     command->add_option("--config", config, "Configuration file (TOML)")->type_name("FILE");
@@ -68,6 +74,7 @@ void add_local(CLI::App& app, Run& run) {
   auto flags = std::make_shared<RoleFlags>();
   flags->bind(command, "--listen", "http.listen", "Where the page answers [127.0.0.1:8420]",
               "ADDR:PORT");
+  flags->bind_switch(command, "--tls", "http.tls", "Serve HTTPS alone on loopback too");
   flags->bind_switch(command, "--insecure-http", "http.insecure",
                      "Serve plain HTTP beyond loopback too");
   flags->common(command);
@@ -88,7 +95,9 @@ void add_server(CLI::App& app, Run& run) {
               "ADDR:PORT");
   flags->bind_switch(command, "--insecure-http", "http.insecure",
                      "Serve plain HTTP beyond loopback too");
-  flags->bind_switch(command, "--tls", "rpc.tls", "Want agents on loopback encrypted too");
+  CLI::Option* tls = flags->bind_switch(command, "--tls", "rpc.tls",
+                                        "Encrypt agents' links and the page on loopback too");
+  flags->bound_too(tls, "--tls", "http.tls");
   flags->bind_switch(command, "--insecure-plaintext", "rpc.insecure_plaintext",
                      "Accept unencrypted agents beyond loopback");
   flags->bind(command, "--hosts-file", "hosts.file", "The hosts, shared with other servers",
@@ -98,7 +107,7 @@ void add_server(CLI::App& app, Run& run) {
   flags->common(command);
   command->footer(
       "Examples:\n  volta server\n  volta server --listen 0.0.0.0:8420 --rpc-listen 0.0.0.0:8421 "
-      "--insecure-http\n"
+      "\n"
       "  volta server --show-access-key");
   command->callback(
       [&run, flags, show] { run = [flags, show] { return run_server(flags->options(), *show); }; });

@@ -5,11 +5,11 @@
 
 #include "app/backend.hpp"
 #include "app/commands.hpp"
-#include "app/exposure.hpp"
 #include "app/group.hpp"
 #include "app/missing_cores.hpp"
 #include "app/peer_settings.hpp"
 #include "app/process.hpp"
+#include "app/served_certificate.hpp"
 #include "app/server_trust.hpp"
 #include "base/text.hpp"
 
@@ -57,9 +57,7 @@ int run_config(const ConfigOptions& options) {
       peer_options(*settings);
       engine_options(*settings);
       if (options.role == "server") shared_hosts_file(*settings);
-      // The flags that allow these may stand on the role's command line: only warnings here.
-      const std::vector<std::string> open = exposures(*settings);
-      warnings.insert(warnings.end(), open.begin(), open.end());
+      const ServedCertificate certificate(*settings, nullptr, system_clock());
     }
   }
   for (const std::string& warning : warnings)

@@ -1,6 +1,5 @@
 #include "app/exposure.hpp"
 
-#include "app/process.hpp"
 #include "app/secret_file.hpp"
 #include "base/host_port.hpp"
 
@@ -19,20 +18,15 @@ std::vector<std::string> page_names(const Settings& settings, const std::string&
   return names;
 }
 
-std::vector<std::string> exposures(const Settings& settings) {
-  std::vector<std::string> found;
-  const std::string& http = settings.text("http.listen");
-  if (!only_loopback(http) && !settings.boolean("http.insecure")) {
-    found.push_back(http +
-                    " is reachable from other machines, and this version serves no TLS; to serve "
-                    "plain HTTP there all the same, add --insecure-http");
-  }
-  return found;
-}
-
-void refuse_exposure(const Settings& settings) {
-  const std::vector<std::string> found = exposures(settings);
-  if (!found.empty()) throw StartFailure(Exit::configuration, found.front());
+ListenOptions page_listener(const Settings& settings, const std::string& hostname,
+                            std::shared_ptr<ServedCertificate> certificate) {
+  ListenOptions listen;
+  listen.address = settings.text("http.listen");
+  listen.allowed_hosts = page_names(settings, hostname);
+  listen.tls = [certificate = std::move(certificate)] { return certificate->newest(); };
+  listen.require_tls = settings.boolean("http.tls");
+  listen.insecure = settings.boolean("http.insecure");
+  return listen;
 }
 
 AccessKey access_key_of(const std::filesystem::path& dir) {

@@ -7,6 +7,8 @@
 #include <vector>
 
 #include "api/access.hpp"
+#include "app/hub.hpp"
+#include "app/served_certificate.hpp"
 #include "app/settings.hpp"
 
 namespace volta {
@@ -18,11 +20,9 @@ bool only_loopback(const std::string& address);
 // other machines the machine's own, whole and up to its first dot.
 std::vector<std::string> page_names(const Settings& settings, const std::string& hostname);
 
-// What "local" or "server" refuses to start with, a sentence each: HTTP in plaintext beyond
-// loopback without the flag that allows it.
-std::vector<std::string> exposures(const Settings& settings);
-// Throws StartFailure with the first of them.
-void refuse_exposure(const Settings& settings);
+// How the page is listened for: TLS with this certificate, and who may do without.
+ListenOptions page_listener(const Settings& settings, const std::string& hostname,
+                            std::shared_ptr<ServedCertificate> certificate);
 
 // The key in DIR/access-key, made at the first start. Throws StartFailure.
 AccessKey access_key_of(const std::filesystem::path& dir);

@@ -141,7 +141,7 @@ int run_host(const HostOptions& options) {
                                          *followed);
   AdminDoor door("server", data);
   if (options.action == "list") return list(door, options);
-  const std::string pin = rpc_pin_of(data);  // before a token is made that is shown only once
+  const std::string pin = tls_pin_of(data);  // before a token is made that is shown only once
   if (options.action == "add") {
     std::string body;
     JsonWriter(body).begin_object().member("name", options.name).end_object();

@@ -227,6 +227,9 @@ void Hub::listen(const ListenOptions& options) {
   HttpOptions http;
   http.listen = {options.address};
   http.unix_socket = data() / "volta.sock";
+  http.tls = options.tls;
+  http.require_tls = options.require_tls;
+  http.insecure = options.insecure;
   for (const std::string& name : options.allowed_hosts)
     http.rules.host_names.push_back(to_lower(name));
   http.rules.asking_posts = Api::asking_posts();
@@ -242,7 +245,7 @@ void Hub::listen(const ListenOptions& options) {
     refuse_to_listen(failure, options.address);
   }
   http_metrics_->set(server_->self_metrics());
-  store_->announce("http://" + address());
+  store_->announce((options.require_tls ? "https://" : "http://") + address());
 }
 
 void Hub::serve() {

@@ -17,6 +17,7 @@
 #include "app/group.hpp"
 #include "app/peers.hpp"
 #include "base/clock.hpp"
+#include "base/tls.hpp"
 #include "fleet/hosts.hpp"
 #include "fleet/ingest.hpp"
 #include "http/server.hpp"
@@ -41,6 +42,9 @@ struct HubOptions {
 struct ListenOptions {
   std::string address;
   std::vector<std::string> allowed_hosts;
+  std::function<TlsContext()> tls = {};  // empty: plaintext alone
+  bool require_tls = false;              // on loopback too
+  bool insecure = false;                 // plaintext beyond loopback too
 };
 
 class Hub {

@@ -10,6 +10,7 @@
 #include "app/measure.hpp"
 #include "app/process.hpp"
 #include "app/ready_line.hpp"
+#include "app/secret_file.hpp"
 #include "base/crypto.hpp"
 
 namespace volta {
@@ -54,12 +55,17 @@ std::string usable_name(const std::string& hostname) {
   return name.empty() ? "localhost" : name.substr(0, 253);
 }
 
+// A page that never leaves this machine needs no key, and a laptop's directory no secret more.
+TlsContext own_tls(const Settings& settings, const std::filesystem::path& data) {
+  if (only_loopback(settings.text("http.listen")) && !settings.boolean("http.tls")) return nullptr;
+  return *tls_server_context(load_or_make_tls_key(data));
+}
+
 }  // namespace
 
 int run_local(const RoleOptions& options) {
   const Settings settings = load_settings("local", options.config, options.flags);
   const std::string listen = settings.text("http.listen");
-  refuse_exposure(settings);
   limit_malloc_arenas(2);
   block_stop_signals();
   use_all_descriptors();
@@ -69,8 +75,9 @@ int run_local(const RoleOptions& options) {
   PeerOptions peers = peer_options(settings);
   refuse_taken_page_address(settings);
   Hub hub(
-      {"local", store_options(settings, peers, kHeadBytes), !only_loopback(listen), false,
-       query_limits(settings), settings.count("query.max_concurrency"), engine_options(settings)},
+      {"local", store_options(settings, peers, kHeadBytes),
+       !only_loopback(listen) && settings.boolean("http.insecure"), false, query_limits(settings),
+       settings.count("query.max_concurrency"), engine_options(settings)},
       clock);
   // Known by its id: the machine may have been renamed since.
   const auto [host, token] = claim_local_host(hub.directory(), name);
@@ -85,7 +92,11 @@ int run_local(const RoleOptions& options) {
   peers.host = host.name;
   hub.add_peers(std::move(peers));
   hub.open_api(local_access(listen, hub.data()), host.uid);
-  hub.listen({listen, page_names(settings, read_hostname(host_roots(settings)))});
+  const auto certificate =
+      std::make_shared<ServedCertificate>(settings, own_tls(settings, hub.data()), clock);
+  ListenOptions page = page_listener(settings, read_hostname(host_roots(settings)), certificate);
+  if (!certificate->newest()) page.tls = nullptr;
+  hub.listen(page);
   hub.serve();
   uplink.start();
   measure.start();

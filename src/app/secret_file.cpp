@@ -51,7 +51,7 @@ void check_access_key(const std::string& key, const std::string& path) {
                                               "; remove the file, and a new one is made");
 }
 
-void check_rpc_key(const std::string& pem, const std::string& path) {
+void check_tls_key(const std::string& pem, const std::string& path) {
   const auto context = tls_server_context(split_pem(pem));
   if (context) return;
   throw StartFailure(Exit::configuration,
@@ -60,14 +60,14 @@ void check_rpc_key(const std::string& pem, const std::string& path) {
                          "whose pin all agents have to be told");
 }
 
-std::string make_rpc_key() {
-  const TlsKeyPair pair = make_tls_key_pair("volta server");
+std::string make_tls_key() {
+  const TlsKeyPair pair = make_tls_key_pair("volta");
   return pair.key_pem + pair.chain_pem;
 }
 
 constexpr KeptSecret kAccessKey = {"access-key", "access key", AccessKey::generate,
                                    check_access_key};
-constexpr KeptSecret kRpcKey = {"rpc-key.pem", "key for agents", make_rpc_key, check_rpc_key};
+constexpr KeptSecret kTlsKey = {"tls-key.pem", "TLS key", make_tls_key, check_tls_key};
 
 void write_whole(int fd, const std::string& content, const std::string& path) {
   if (::write(fd, content.data(), content.size()) != static_cast<ssize_t>(content.size()) ||
@@ -118,12 +118,12 @@ std::string load_or_make_access_key(const std::filesystem::path& dir) {
   return load_or_make(kAccessKey, dir);
 }
 
-TlsKeyPair load_or_make_rpc_key(const std::filesystem::path& dir) {
-  return split_pem(load_or_make(kRpcKey, dir) + "\n");
+TlsKeyPair load_or_make_tls_key(const std::filesystem::path& dir) {
+  return split_pem(load_or_make(kTlsKey, dir) + "\n");
 }
 
-std::string rpc_pin_of(const std::filesystem::path& dir) {
-  return pin_text(*pin_of(load_or_make_rpc_key(dir).chain_pem));
+std::string tls_pin_of(const std::filesystem::path& dir) {
+  return pin_text(*pin_of(load_or_make_tls_key(dir).chain_pem));
 }
 
 std::string read_key_file(const std::filesystem::path& path) {

@@ -1,5 +1,5 @@
-// Secrets in files of mode 0600: the access key and the key for agents' links that volta makes, the
-// host token that an operator brings.
+// Secrets in files of mode 0600: the access key and the key for TLS that volta makes, the host
+// token that an operator brings.
 #pragma once
 
 #include <filesystem>
@@ -15,11 +15,12 @@ namespace volta {
 // or StartFailure with what to do: others may read it, not a key.
 std::string load_or_make_access_key(const std::filesystem::path& dir);
 
-// The key by which agents know this server, with a certificate of its own: DIR/rpc-key.pem, made
-// and kept as the access key. Who loses it has to tell all agents a new pin.
-TlsKeyPair load_or_make_rpc_key(const std::filesystem::path& dir);
+// The key by which agents know this server, and the page's where there is no other, with a
+// certificate of its own: DIR/tls-key.pem, made and kept as the access key. Who loses it has to
+// tell all agents a new pin.
+TlsKeyPair load_or_make_tls_key(const std::filesystem::path& dir);
 // What agents are told of it.
-std::string rpc_pin_of(const std::filesystem::path& dir);
+std::string tls_pin_of(const std::filesystem::path& dir);
 
 // A key in a file of the user's own, mode 0600, white space around it cut: to be sent as Bearer.
 // Throws StartFailure with what to do.

@@ -14,6 +14,7 @@
 #include "app/process.hpp"
 #include "app/ready_line.hpp"
 #include "app/secret_file.hpp"
+#include "app/served_certificate.hpp"
 #include "app/server_metrics.hpp"
 #include "base/error.hpp"
 #include "base/host_port.hpp"
@@ -69,13 +70,17 @@ int show_keys(const std::filesystem::path& data, const ServerShow& show) {
                            " is no data directory of a server; name the server's with "
                            "--data, or start it once first");
   if (show.access_key) std::cout << load_or_make_access_key(data) << '\n';
-  if (show.pin) std::cout << rpc_pin_of(data) << '\n';
+  if (show.pin) std::cout << tls_pin_of(data) << '\n';
   return code(Exit::done);
+}
+
+bool open_page(const Settings& settings) {
+  return !only_loopback(settings.text("http.listen")) && settings.boolean("http.insecure");
 }
 
 // The key was checked as it was loaded.
 TlsContext agents_tls(const std::filesystem::path& data) {
-  return *tls_server_context(load_or_make_rpc_key(data));
+  return *tls_server_context(load_or_make_tls_key(data));
 }
 
 }  // namespace
@@ -83,7 +88,6 @@ TlsContext agents_tls(const std::filesystem::path& data) {
 int run_server(const RoleOptions& options, const ServerShow& show) {
   const Settings settings = load_settings("server", options.config, options.flags);
   if (show.access_key || show.pin) return show_keys(settings.text("paths.data"), show);
-  refuse_exposure(settings);
   limit_malloc_arenas(2);
   keep_freed_memory(kKeptFreedBytes);
   block_stop_signals();
@@ -96,8 +100,7 @@ int run_server(const RoleOptions& options, const ServerShow& show) {
   refuse_taken_agents_address(settings);
   const ServerMetrics own;
   Hub hub(
-      {"server", store_options(settings, peers, kServerHeadBytes),
-       !only_loopback(settings.text("http.listen")),
+      {"server", store_options(settings, peers, kServerHeadBytes), open_page(settings),
        !only_loopback(settings.text("rpc.listen")) && settings.boolean("rpc.insecure_plaintext"),
        query_limits(settings), settings.count("query.max_concurrency"), engine_options(settings),
        shared_hosts_file(settings)},
@@ -108,10 +111,13 @@ int run_server(const RoleOptions& options, const ServerShow& show) {
   AccessSettings access;
   access.key = access_key_of(hub.data());
   const TlsContext tls = agents_tls(hub.data());
+  const auto certificate = std::make_shared<ServedCertificate>(settings, tls, clock);
+  if (!certificate->is_own())
+    show_certificate_to_verifiers(tls, [certificate] { return certificate->newest(); });
   hub.open_api(access);
   // Nobody is let in before both addresses are taken: an agent must not be told that a batch is
   // safe by a server that then cannot start.
-  hub.listen({settings.text("http.listen"), page_names(settings, read_hostname({}))});
+  hub.listen(page_listener(settings, read_hostname({}), certificate));
   const std::unique_ptr<RpcServer> rpc = listen_for_agents(settings, tls, hub.sink());
   hub.serve();
   const HostPort rpc_address{parse_host_port(settings.text("rpc.listen"))->host, rpc->port()};

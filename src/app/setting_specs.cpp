@@ -154,6 +154,11 @@ std::vector<SettingSpec> every_setting() {
   std::vector<SettingSpec> specs = {
       {"http.listen", T::listen, "127.0.0.1:8420", "local server",
        "Where the page and the API answer"},
+      {"http.tls", T::boolean, "false", "local server", "Serve HTTPS alone on loopback too"},
+      {"http.certificate", T::text, "", "local server",
+       "Certificate of the page with its chain, PEM, read again when it changes; empty: volta's "
+       "own"},
+      {"http.key", T::text, "", "local server", "The certificate's private key, PEM"},
       {"http.insecure", T::boolean, "false", "local server",
        "Serve plain HTTP beyond loopback too"},
       {"http.allowed_hosts", T::text_list, "", "local server",
@@ -168,7 +173,7 @@ std::vector<SettingSpec> every_setting() {
       {"agent.server", T::address, "", "agent", "The server's HOST:PORT"},
       {"agent.pin", T::text, "", "agent",
        "The key by which the server is known (volta server --show-pin); empty: by its certificate"},
-      {"agent.ca_file", T::path, "", "agent",
+      {"agent.ca_file", T::text, "", "agent",
        "Authorities who may have signed the server's certificate, PEM; empty: the machine's"},
       {"agent.token_file", T::text, "", "agent", "File with the host token (mode 0600)"},
       {"agent.flush", T::duration, "10s", "agent",

@@ -195,6 +195,49 @@ int pin_slot() {
   return slot;
 }
 
+// The name of an agent's protocol where it looks at the certificate and not at the key alone.
+constexpr std::string_view kVerifierProtocol = "volta-ca";
+
+using ShownCertificate = std::function<TlsContext()>;
+
+void free_shown(void* /*parent*/, void* shown, CRYPTO_EX_DATA* /*data*/, int /*index*/,
+                long /*arg*/, void* /*user*/) {
+  delete static_cast<ShownCertificate*>(
+      shown);  // NOLINT(cppcoreguidelines-owning-memory): as above
+}
+
+int shown_slot() {
+  static const int slot = SSL_CTX_get_ex_new_index(0, nullptr, nullptr, nullptr, free_shown);
+  return slot;
+}
+
+// RFC 7301 3.1: a list of names, each with its length in a byte, behind the list's own in two.
+bool offers_verifier_protocol(SSL* session) {
+  const unsigned char* data = nullptr;
+  std::size_t size = 0;
+  if (SSL_client_hello_get0_ext(session, TLSEXT_TYPE_application_layer_protocol_negotiation, &data,
+                                &size) != 1)
+    return false;
+  std::string_view names(reinterpret_cast<const char*>(data), size);
+  names.remove_prefix(std::min<std::size_t>(2, names.size()));
+  while (!names.empty()) {
+    const auto length = static_cast<unsigned char>(names.front());
+    if (names.substr(1, length) == kVerifierProtocol) return true;
+    names.remove_prefix(std::min<std::size_t>(length + 1U, names.size()));
+  }
+  return false;
+}
+
+int choose_certificate(SSL* session, int* /*alert*/, void* /*unused*/) {
+  const auto* shown = static_cast<const ShownCertificate*>(
+      SSL_CTX_get_ex_data(SSL_get_SSL_CTX(session), shown_slot()));
+  if (shown != nullptr && offers_verifier_protocol(session)) {
+    const TlsContext context = (*shown)();
+    SSL_set_SSL_CTX(session, context.get());  // which counts its own reference
+  }
+  return SSL_CLIENT_HELLO_SUCCESS;
+}
+
 TlsContext new_context(const SSL_METHOD* method) {
   start_openssl();
   TlsContext context(SSL_CTX_new(method), SSL_CTX_free);
@@ -327,6 +370,13 @@ Result<TlsContext> tls_server_context(const TlsKeyPair& pair) {
   return context;
 }
 
+void show_certificate_to_verifiers(const TlsContext& own, std::function<TlsContext()> certificate) {
+  auto shown = std::make_unique<ShownCertificate>(std::move(certificate));
+  require(SSL_CTX_set_ex_data(own.get(), shown_slot(), shown.get()) == 1, "set up TLS");
+  static_cast<void>(shown.release());  // the context's
+  SSL_CTX_set_client_hello_cb(own.get(), choose_certificate, nullptr);
+}
+
 Result<KeyPin> pin_of(const std::string& chain_pem) {
   const std::vector<Certificate> chain = certificates_in(chain_pem);
   const auto pin = chain.empty() ? std::nullopt : pin_of(chain.front().get());
@@ -344,6 +394,12 @@ Result<TlsContext> tls_client_context(const TlsTrust& trust) {
     return context;
   }
   const std::string file = trust.ca_file.empty() ? find_ca_file() : trust.ca_file;
+  std::string protocols(1, static_cast<char>(kVerifierProtocol.size()));
+  protocols += kVerifierProtocol;
+  require(SSL_CTX_set_alpn_protos(context.get(),
+                                  reinterpret_cast<const unsigned char*>(protocols.data()),
+                                  static_cast<unsigned>(protocols.size())) == 0,
+          "set up TLS");
   if (file.empty()) return context;  // nobody is trusted, which the handshake will say
   if (SSL_CTX_load_verify_file(context.get(), file.c_str()) != 1) {
     const std::string why = last_error();

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -39,6 +40,9 @@ using TlsSession = std::unique_ptr<ssl_st, void (*)(ssl_st*)>;
 
 // The error says what is wrong with the key or the certificate: not PEM, not of one pair.
 Result<TlsContext> tls_server_context(const TlsKeyPair& pair);
+// As `own`, but a client that looks at certificates (new_tls_client() says so by ALPN) is shown
+// what `certificate` gives at that moment, from any thread. Requires that nobody uses `own` yet.
+void show_certificate_to_verifiers(const TlsContext& own, std::function<TlsContext()> certificate);
 // The pin of the first certificate in the text.
 Result<KeyPin> pin_of(const std::string& chain_pem);
 

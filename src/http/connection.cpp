@@ -13,6 +13,7 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/write.hpp>
+#include <poll.h>
 #include <sys/socket.h>
 
 #include "base/log.hpp"
@@ -138,11 +139,25 @@ class Connection final : public Session, public std::enable_shared_from_this<Con
     judged_ = std::get<JudgedHead>(std::move(verdict));
     request_.path = judged_.path;
     request_.query = judged_.query;
+    if (ends_.via.https_wanted) return send_to_https();
     if (judged_.content_length > most_body_bytes()) {
       return refuse({413, "body_too_large", "the body is longer than this server accepts"});
     }
     if (judged_.content_length > state_.options.most_body_bytes) return ask_for_large_body();
     begin_body();
+  }
+
+  // Only who asks to see something is sent on: a form or a key has been in the clear already.
+  void send_to_https() {
+    HttpResponse response = refusal_response(
+        {400, "https_only", "this address speaks HTTPS: ask again with https:// in front"});
+    if (head_.method == "GET" || head_.method == "HEAD") {
+      response = refusal_response({308, "https_only", "this address speaks HTTPS"});
+      response.headers.emplace_back(
+          "Location", "https://" + std::string(request_.header("host")) + head_.target);
+    }
+    disarm();
+    write(render_answer(std::move(response), answer_for(false)));
   }
 
   // Who promises a large body is looked at before any of it is received: the memory for it is set
@@ -240,20 +255,28 @@ class Connection final : public Session, public std::enable_shared_from_this<Con
   // While a worker answers, a client that closes its side waits for nothing any more: what it asked
   // for may end early. What it sends meanwhile, a request ahead of its time, ends the watch.
   void watch_client() {
-    transport_.async_wait(Transport::wait_read,
-                          [self = shared_from_this(), watch = ++watch_](const error_code& error) {
-                            if (error || self->ended_ || watch != self->watch_) return;
-                            char byte = 0;
-                            const auto got = ::recv(self->transport_.native_handle(), &byte,
-                                                    sizeof byte, MSG_PEEK | MSG_DONTWAIT);
-                            if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR))
-                              self->cancelled_ = true;
-                          });
+    transport_.socket().async_wait(
+        StreamSocket::wait_read,
+        [self = shared_from_this(), watch = ++watch_](const error_code& error) {
+          if (error || self->ended_ || watch != self->watch_) return;
+          char byte = 0;
+          const auto got = ::recv(self->transport_.socket().native_handle(), &byte, sizeof byte,
+                                  MSG_PEEK | MSG_DONTWAIT);
+          if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR) ||
+              (got > 0 && self->has_left()))
+            self->cancelled_ = true;
+        });
+  }
+  // Of an encrypted client, whose goodbye is bytes like any other: whether it has closed its side.
+  [[nodiscard]] bool has_left() {
+    if (!transport_.encrypted()) return false;
+    pollfd state{transport_.socket().native_handle(), POLLRDHUP, 0};
+    return ::poll(&state, 1, 0) > 0 && (state.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
   }
   void unwatch_client() {
     ++watch_;
     error_code ignored;  // nothing to cancel does no harm
-    transport_.cancel(ignored);
+    transport_.socket().cancel(ignored);
   }
 
   // On a worker's thread. The strand leaves request_, head_ and judged_ alone until it is answered.
@@ -329,7 +352,7 @@ class Connection final : public Session, public std::enable_shared_from_this<Con
     // What the kernel holds for a client is old news for it and memory for us.
     unwatch_client();
     error_code ignored;  // the default size does too
-    transport_.set_option(Transport::send_buffer_size(128 << 10), ignored);
+    transport_.socket().set_option(StreamSocket::send_buffer_size(128 << 10), ignored);
     slot_->become(web_socket ? ClientKind::web_socket : ClientKind::event_stream);
     start.slot = std::move(slot_);
     start.wire = web_socket
@@ -370,7 +393,7 @@ class Connection final : public Session, public std::enable_shared_from_this<Con
   }
 
   void on_late_request() {
-    transport_.cancel();
+    transport_.socket().cancel();
     refuse({408, "too_late", "the request took too long to arrive"});
   }
 
@@ -441,9 +464,12 @@ class Connection final : public Session, public std::enable_shared_from_this<Con
   // Closing at once, with bytes unread, would make the kernel throw away the answer on its way.
   void linger() {
     ++epoch_;
-    error_code ignored;  // the peer may have closed first
-    transport_.shutdown(Transport::shutdown_send, ignored);
     arm(state_.options.linger, &Connection::end);
+    if (transport_.encrypted())
+      return transport_.async_say_goodbye(
+          [self = shared_from_this()](const error_code&) { self->end(); });
+    error_code ignored;  // the peer may have closed first
+    transport_.socket().shutdown(StreamSocket::shutdown_send, ignored);
     lingered_ = 0;
     buffer_.clear();
     read_some(kHeadRead, &Connection::on_lingering);

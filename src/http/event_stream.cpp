@@ -76,7 +76,7 @@ class EventStreamWire final : public StreamWire {
 
   void cut() override {
     boost::system::error_code ignored;  // the peer may have closed first
-    transport_.shutdown(Transport::shutdown_send, ignored);
+    transport_.socket().shutdown(StreamSocket::shutdown_send, ignored);
     transport_.close(ignored);
   }
 

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <string>
 #include <utility>
@@ -12,6 +13,7 @@
 
 #include <sys/types.h>
 
+#include "base/tls.hpp"
 #include "http/answer_room.hpp"
 #include "http/request_rules.hpp"
 
@@ -24,6 +26,13 @@ struct HttpOptions {
   std::filesystem::path unix_socket;
   // Beside root the only user who may connect to it; empty: the user of this process.
   std::optional<uid_t> unix_owner;
+  // TLS on the TCP addresses, asked for at each connection from any thread, since certificates are
+  // renewed; the first byte tells who speaks it. Empty: nobody does.
+  std::function<TlsContext()> tls;
+  // Who speaks plaintext all the same: with `tls` clients of this machine unless require_tls, and
+  // everybody with insecure. Others are sent to https.
+  bool require_tls = false;
+  bool insecure = false;
   RequestRules rules;
   // Serve the page from here instead of the binary; empty: the embedded page.
   std::filesystem::path web_root;

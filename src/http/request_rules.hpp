@@ -31,6 +31,7 @@ struct RequestPath {
   bool loopback = false;      // both ends are on this machine
   bool unix_socket = false;
   bool encrypted = false;
+  bool https_wanted = false;  // plaintext, where only TLS will do
 };
 
 struct RequestRules {

@@ -15,7 +15,7 @@
 
 #include "base/log.hpp"
 #include "base/threads.hpp"
-#include "http/connection.hpp"
+#include "http/opening.hpp"
 #include "http/server_state.hpp"
 #include "http/transport.hpp"
 
@@ -53,8 +53,8 @@ class Listener : public std::enable_shared_from_this<Listener> {
   void accept() {
     acceptor_.async_accept(
         asio::make_strand(loop_),
-        [self = shared_from_this()](const error_code& error, Transport transport) {
-          self->on_accept(error, std::move(transport));
+        [self = shared_from_this()](const error_code& error, StreamSocket socket) {
+          self->on_accept(error, std::move(socket));
         });
   }
 
@@ -70,10 +70,10 @@ class Listener : public std::enable_shared_from_this<Listener> {
   }
 
  private:
-  void on_accept(const error_code& error, Transport transport) {
+  void on_accept(const error_code& error, StreamSocket socket) {
     if (closed_) return;
     if (!error) {
-      take(std::move(transport));
+      take(std::move(socket));
       return accept();
     }
     if (error == asio::error::connection_aborted) return accept();
@@ -89,31 +89,31 @@ class Listener : public std::enable_shared_from_this<Listener> {
     });
   }
 
-  void take(Transport transport) {
+  void take(StreamSocket socket) {
     Ends ends;
     try {
-      ends = ends_of(transport.native_handle(), unix_socket_);
+      ends = ends_of(socket.native_handle(), unix_socket_);
     } catch (const SystemFailure& gone) {
       return log::debug("a client left at once", {{"error", gone.what()}});
     }
-    if (unix_socket_ && !peer_is_owner(transport.native_handle(),
-                                       state_.options.unix_owner.value_or(::geteuid()))) {
+    if (unix_socket_ &&
+        !peer_is_owner(socket.native_handle(), state_.options.unix_owner.value_or(::geteuid()))) {
       return log::warning("refused another user on the admin socket");
     }
     auto slot = state_.limits.admit(ends.limit_key, unix_socket_);
     if (!slot) {
       // As much as the socket takes without waiting; the client sees that it is not its fault.
-      static_cast<void>(::send(transport.native_handle(), kFull.data(), kFull.size(),
-                               MSG_DONTWAIT | MSG_NOSIGNAL));
+      static_cast<void>(
+          ::send(socket.native_handle(), kFull.data(), kFull.size(), MSG_DONTWAIT | MSG_NOSIGNAL));
       state_.counters->count_request(503);
       return;
     }
     if (!unix_socket_) {
       const int on = 1;  // frames are whole messages: waiting for more only delays them
       static_cast<void>(
-          ::setsockopt(transport.native_handle(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on));
+          ::setsockopt(socket.native_handle(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on));
     }
-    start_connection(state_, std::move(transport), std::move(ends), std::move(slot));
+    open_connection(state_, std::move(socket), std::move(ends), std::move(slot));
   }
 
   asio::io_context& loop_;

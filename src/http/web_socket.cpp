@@ -13,6 +13,20 @@
 #include "http/stream_wire.hpp"
 
 namespace volta {
+
+// How Beast ends a WebSocket's connection after both goodbyes: as TCP does. What they said is
+// whole, so TLS's own goodbye would tell nothing more.
+template <typename Handler>
+void async_teardown(boost::beast::role_type role, Transport& transport, Handler&& handler) {
+  using boost::beast::websocket::async_teardown;
+  async_teardown(role, transport.socket(), std::forward<Handler>(handler));
+}
+// How Beast gives a connection up.
+void beast_close_socket(Transport& transport) {
+  boost::system::error_code ignored;  // the peer may have closed first
+  transport.close(ignored);
+}
+
 namespace {
 
 namespace websocket = boost::beast::websocket;

@@ -59,10 +59,13 @@ def case_configuration_errors_exit_3():
         for role in ("local", "server", "agent"):
             file.write_text(run("config", "init", "--role", role))
             run("config", "check", "--role", role, "--config", file)
-        # What only a flag allows may be on the command line of the role: a warning here, a refusal at its start.
-        file.write_text('[http]\nlisten = "0.0.0.0:8420"\n[rpc]\nlisten = "0.0.0.0:8421"\n')
-        code, out, err = run("config", "check", "--role", "server", "--config", file, expected=None)
-        assert code == 0 and "see the warnings" in out and "--insecure-http" in err, (code, out, err)
+        for name, hint in (("certificate", "belong together"), ("key", "belong together")):
+            file.write_text(f'[http]\n{name} = "/none.pem"\n')
+            code, _, err = run("config", "check", "--role", "server", "--config", file, expected=None)
+            assert code == 3 and hint in err, (code, err)
+        file.write_text('[http]\ncertificate = "/none.pem"\nkey = "/none.pem"\n')
+        code, _, err = run("config", "check", "--role", "server", "--config", file, expected=None)
+        assert code == 3 and "/none.pem" in err, (code, err)
         file.write_text('[http]\nlisten = "0.0.0.0:8420"\ninsecure = true\n')
         assert run("config", "check", "--config", file) == "the configuration is good\n"
         for hostile, hint in ((folder, "not a regular file"), ("/dev/zero", "not a regular file")):

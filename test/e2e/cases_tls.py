@@ -1,7 +1,9 @@
-"""Agents' links through TLS: what a user sets up, and what both ends say when it does not fit. Python's ssl is the peer that is not volta."""
+"""Agents' links and the page through TLS: what a user sets up, and what both ends say when it does not fit. Python's ssl is the peer that is not volta."""
 import base64
 import hashlib
+import json
 import os
+import re
 import socket
 import ssl
 import subprocess
@@ -9,7 +11,7 @@ import threading
 import time
 
 from cases_fleet import agent, host_named, key_of, server, token_for
-from lib import Folder, Volta, run, wait_until
+from lib import SLOW, Folder, WebSocket, request, run, wait_until
 
 # DER of a P-256 public key up to its point of 65 bytes (RFC 5480).
 P256_PREFIX = bytes.fromhex("3059301306072a8648ce3d020106082a8648ce3d030107034200")
@@ -35,6 +37,21 @@ def shown_key(port, least, most):
         certificate = encrypted.getpeercert(binary_form=True)
         at = certificate.index(P256_PREFIX)
         return certificate[at:at + len(P256_PREFIX) + 65], encrypted.version()
+
+
+def make_certificate(folder, names):
+    """cert.pem and key.pem, signed by itself, each replaced in one step."""
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", folder / "key.new", "-out",
+                    folder / "cert.new", "-days", "2", "-subj", "/CN=volta.example", "-addext", f"subjectAltName={names}"], check=True, capture_output=True)
+    os.chmod(folder / "key.new", 0o600)
+    for name in ("cert", "key"):
+        os.replace(folder / f"{name}.new", folder / f"{name}.pem")
+
+
+def unverified():
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context
 
 
 def pin_of(public_key):
@@ -73,7 +90,7 @@ def case_the_key_for_agents_is_kept_and_lasts():
     with Folder() as folder:
         with server(folder) as hub:
             pin = run("server", "--show-pin", "--data", folder / "server").strip()
-            assert oct(os.stat(folder / "server/rpc-key.pem").st_mode & 0o777) == "0o600"
+            assert oct(os.stat(folder / "server/tls-key.pem").st_mode & 0o777) == "0o600"
             for least, most, version in ((ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_2, "TLSv1.2"), (ssl.TLSVersion.TLSv1_3, ssl.TLSVersion.TLSv1_3, "TLSv1.3")):
                 public_key, spoken = shown_key(hub.port("rpc"), least, most)
                 assert pin_of(public_key) == pin and spoken == version, (pin_of(public_key), pin, spoken)
@@ -81,23 +98,21 @@ def case_the_key_for_agents_is_kept_and_lasts():
         with server(folder) as hub, agent(folder, hub.ready["rpc"], token, "--pin", pin):  # the same after a restart
             wait_until("live", lambda: host_named(hub.port(), key_of(folder), "web-1")["state"] == "live")
         # A backup of the store alone is not the key: what is broken is said and not replaced.
-        file = folder / "server/rpc-key.pem"
+        file = folder / "server/tls-key.pem"
         good = file.read_text()
         arguments = ("server", "--listen", "127.0.0.1:0", "--rpc-listen", "127.0.0.1:0", "--data", folder / "server")
         for content, mode, hint in (("hello", 0o600, "no private key"), (good[:300], 0o600, "no"), (good, 0o644, "chmod 600")):
             file.write_text(content)
             os.chmod(file, mode)
             code, _, err = run(*arguments, expected=None)
-            assert code == 3 and hint in err and "rpc-key.pem" in err, (code, err)
+            assert code == 3 and hint in err and "tls-key.pem" in err, (code, err)
             assert file.read_text() == content
 
 
 def case_an_agent_knows_its_server_by_a_certificate():
     """A server of another make stands for one whose certificate an authority has signed: only the handshake matters here."""
     with Folder() as folder:
-        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", folder / "key.pem", "-out",
-                        folder / "cert.pem", "-days", "2", "-subj", "/CN=volta.example", "-addext", "subjectAltName=DNS:volta.example,IP:127.0.0.2"],
-                       check=True, capture_output=True)
+        make_certificate(folder, "DNS:volta.example,IP:127.0.0.2")
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(folder / "cert.pem", folder / "key.pem")
         token = folder / "token"
@@ -130,3 +145,98 @@ def case_an_agent_knows_its_server_by_a_certificate():
         assert code == 3 and "none.pem" in err, (code, err)
         code, _, err = run("agent", "--server", "127.0.0.2:1", "--token-file", token, "--pin", "abc", "--data", folder / "agent", expected=None)
         assert code == 3 and "43 characters" in err, (code, err)
+
+
+def case_the_page_is_https_and_plaintext_is_sent_there():
+    with Folder() as folder, server(folder, "127.0.0.1:0", "127.0.0.1:0", "--tls") as hub:
+        port, key, tls = hub.port(), key_of(folder), unverified()
+        assert pin_of(shown_key(port, ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3)[0]) == run("server", "--show-pin", "--data", folder / "server").strip()
+        assert request(port, "/healthz", tls=tls)[0] == 200
+        status, headers, page = request(port, "/", tls=tls)
+        assert status == 200 and "<html" in page
+        # Who asks in the clear is sent on, who sends something in the clear is told not to; neither gets anything.
+        status, headers, text = request(port, "/hosts?a=b%20c")
+        assert (status, headers["location"]) == (308, f"https://127.0.0.1:{port}/hosts?a=b%20c") and "HTTPS" in text, (status, headers, text)
+        status, headers, text = request(port, "/api/v1/hosts", "POST", {"name": "x"}, key=key)
+        assert status == 400 and json.loads(text)["code"] == "https_only" and "location" not in headers, (status, text)
+        assert request(port, "/api/v1/hosts", tls=tls)[0] == 401
+        assert request(port, "/api/v1/hosts", tls=tls, key=key)[0] == 200
+        # The cookie of an encrypted page never travels in the clear; its Origin is https.
+        origin = {"Origin": f"https://127.0.0.1:{port}"}
+        status, headers, text = request(port, "/api/v1/session", "POST", {"access_key": key}, tls=tls, headers=origin)
+        cookie = headers.get("set-cookie", "")
+        assert status in (200, 201, 204) and cookie.startswith("__Host-") and "Secure" in cookie and "HttpOnly" in cookie, (status, headers, text)
+        cleartext = {"Origin": f"http://127.0.0.1:{port}"}
+        assert request(port, "/api/v1/session", "POST", {"access_key": key}, tls=tls, headers=cleartext)[0] == 403
+        # Answers of many records, bodies and streams go through it whole.
+        script = re.search(r'src="(/[^"]+\.js)"', page).group(1)
+        status, headers, text = request(port, script, tls=tls)
+        assert status == 200 and len(text.encode()) == int(headers["content-length"]) > 20000, (status, headers)
+        query = "1" + "+1" * 30000
+        status, _, text = request(port, "/prometheus/api/v1/query", "POST", "query=" + query.replace("+", "%2B"), tls=tls, key=key,
+                                  headers={"Content-Type": "application/x-www-form-urlencoded"})
+        assert status in (200, 400) and json.loads(text)["status"] in ("success", "error"), (status, text[:300])
+        file = folder / "web-1.token"
+        file.write_text(run("host", "add", "web-1", "--token", "--data", folder / "server"))  # by the admin socket
+        os.chmod(file, 0o600)
+        with agent(folder, hub.ready["rpc"], file, "--pin", run("server", "--show-pin", "--data", folder / "server").strip()):
+            wait_until("live", lambda: json.loads(request(port, "/api/v1/hosts", tls=tls, key=key)[2])["items"][0]["state"] == "live")
+            host = json.loads(request(port, "/api/v1/hosts", tls=tls, key=key)[2])["items"][0]["id"]
+            socket_ = WebSocket(port, headers={"Authorization": f"Bearer {key}"}, tls=tls)
+            assert socket_.status == 101, socket_.head
+            socket_.send({"op": "subscribe", "id": "a", "host": host, "names": ["volta_load1"], "interval_ms": 1000})
+            while socket_.receive()["op"] != "data":
+                pass
+            socket_.close()
+
+
+def case_a_renewed_certificate_is_served_and_a_broken_one_is_not():
+    with Folder() as folder:
+        make_certificate(folder, "IP:127.0.0.1")
+        env = {"VOLTA_HTTP_CERTIFICATE": str(folder / "cert.pem"), "VOLTA_HTTP_KEY": str(folder / "key.pem")}
+        with server(folder, "127.0.0.1:0", "127.0.0.1:0", "--tls", env=env) as hub:
+            def trusts(file):
+                try:
+                    return request(hub.port(), "/healthz", tls=ssl.create_default_context(cafile=file))[0] == 200
+                except ssl.SSLError:
+                    return False
+            first = folder / "first.pem"
+            first.write_bytes((folder / "cert.pem").read_bytes())
+            assert trusts(first)
+            make_certificate(folder, "IP:127.0.0.1")
+            wait_until("the renewed certificate", lambda: trusts(folder / "cert.pem"))
+            assert not trusts(first)
+            good = (folder / "cert.pem").read_bytes()
+            (folder / "good.pem").write_bytes(good)
+            (folder / "cert.pem").write_bytes(good[:200])
+            wait_until("a word on it", lambda: trusts(folder / "good.pem") and "a renewed certificate cannot be used" in hub.stderr)
+            assert trusts(folder / "good.pem")
+            # An agent that goes by certificates sees the page's one, an agent with a pin volta's own.
+            (folder / "cert.pem").write_bytes(good)
+            token = token_for(folder, "web-1")
+            pin = run("server", "--show-pin", "--data", folder / "server").strip()
+            for more in (("--tls", "--ca-file", folder / "good.pem"), ("--pin", pin)):
+                with agent(folder, hub.ready["rpc"], token, *more) as sender:
+                    wait_until(f"connected with {more[0]}", lambda: "connected to the server" in sender.stderr)
+        os.chmod(folder / "key.pem", 0o644)
+        code, _, err = run("server", "--listen", "127.0.0.1:0", "--rpc-listen", "127.0.0.1:0", "--data", folder / "server", env=env, expected=None)
+        assert code == 3 and "chmod o-rwx" in err, (code, err)
+
+
+def case_a_handshake_that_stalls_holds_nothing_up():
+    with Folder() as folder, server(folder, "127.0.0.1:0", "127.0.0.1:0", "--tls") as hub:
+        stalled = [socket.create_connection(("127.0.0.1", hub.port()), 30 * SLOW) for _ in range(20)]
+        for number, link in enumerate(stalled):
+            link.sendall(bytes.fromhex("160301020001000001fc0303")[:1 + number % 12] if number % 3 else b"")
+        assert request(hub.port(), "/healthz", tls=unverified())[0] == 200
+        begun = time.monotonic()
+        for link in stalled:
+            assert link.recv(100) == b"", "closed without a word"
+            link.close()
+        assert 5 < time.monotonic() - begun < 25 * SLOW
+        garbage = socket.create_connection(("127.0.0.1", hub.port()), 30 * SLOW)
+        garbage.sendall(b"\x16" + os.urandom(4000))
+        while garbage.recv(4096):
+            pass
+        garbage.close()
+        assert request(hub.port(), "/healthz", tls=unverified())[0] == 200

@@ -161,9 +161,9 @@ class Folder(tempfile.TemporaryDirectory):
         return pathlib.Path(super().__enter__())
 
 
-def request(port, target, method="GET", body=None, headers=None, key=None):
-    """(status, headers, body text) of one request."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20 * SLOW)
+def request(port, target, method="GET", body=None, headers=None, key=None, tls=None, host="127.0.0.1"):
+    """(status, headers, body text) of one request. `tls`: an SSLContext, to ask through it."""
+    connection = http.client.HTTPSConnection(host, port, timeout=20 * SLOW, context=tls) if tls else http.client.HTTPConnection(host, port, timeout=20 * SLOW)
     headers = dict(headers or {})
     if key:
         headers["Authorization"] = f"Bearer {key}"
@@ -200,9 +200,11 @@ def raw(port, data, host="127.0.0.1", wait=5.0):
 class WebSocket:
     """RFC 6455 client without extensions; text messages only."""
 
-    def __init__(self, port, target="/api/v1/ws", headers=None, protocol="volta.v1.json"):
+    def __init__(self, port, target="/api/v1/ws", headers=None, protocol="volta.v1.json", tls=None):
         self.link = socket.create_connection(("127.0.0.1", port), timeout=20 * SLOW)
-        lines = {"Host": f"127.0.0.1:{port}", "Upgrade": "websocket", "Connection": "Upgrade", "Origin": f"http://127.0.0.1:{port}",
+        if tls:
+            self.link = tls.wrap_socket(self.link, server_hostname="127.0.0.1")
+        lines = {"Host": f"127.0.0.1:{port}", "Upgrade": "websocket", "Connection": "Upgrade", "Origin": f"http{'s' if tls else ''}://127.0.0.1:{port}",
                  "Sec-WebSocket-Key": base64.b64encode(os.urandom(16)).decode(), "Sec-WebSocket-Version": "13",
                  "Sec-WebSocket-Protocol": protocol, **(headers or {})}
         head = f"GET {target} HTTP/1.1\r\n" + "".join(f"{k}: {v}\r\n" for k, v in lines.items() if v is not None) + "\r\n"

@@ -222,8 +222,8 @@ function NoHosts() {
     <Notice icon="server" title="No hosts yet">
       <p>Each machine that volta watches runs an agent and is known by a token. On this server:</p>
       <Command text="volta host add NAME" />
-      <p>Put the token it prints into a file on that machine (mode 0600), then start the agent there:</p>
-      <Command text={`volta agent --server ${location.hostname}:8421 --token-file TOKEN_FILE`} />
+      <p>Put the token it prints into a file on that machine (mode 0600), then start the agent there with the pin it prints:</p>
+      <Command text={`volta agent --server ${location.hostname}:8421 --pin PIN --token-file TOKEN_FILE`} />
       <p class="muted">This page shows the host as soon as its first reading is in.</p>
     </Notice>
   );
