@@ -1,0 +1,1 @@
+volta_fuzz(tls LINK volta_base)
