@@ -204,6 +204,12 @@ void add_door(CLI::App* command, DoorChoice& door) {
       ->excludes(server);
   command->add_option("--key-file", door.key_file, "File with the access key, mode 0600")
       ->type_name("FILE");
+  command
+      ->add_option("--pin", door.pin,
+                   "The key of an https server, as volta server --show-pin has it")
+      ->type_name("PIN");
+  command->add_option("--ca-file", door.ca_file, "Who may have signed its certificate, PEM")
+      ->type_name("FILE");
 }
 
 void add_query(CLI::App& app, Run& run) {

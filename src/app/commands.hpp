@@ -57,6 +57,8 @@ struct DoorChoice {
   std::string server = "http://127.0.0.1:8420";
   std::string data;      // a directory in place of the server; "": the server
   std::string key_file;  // with the access key; "": none is sent
+  std::string pin;       // of the server's key; "": its certificate must be valid
+  std::string ca_file;   // who may have signed that; "": the machine's authorities
 };
 
 struct QueryOptions {

@@ -28,9 +28,12 @@ std::string root_of(std::string_view url) {
 
 class ServerDoor {
  public:
-  ServerDoor(const std::string& url, const std::string& key)
-      : url_(root_of(url)),
-        key_(key),
+  // Throws StartFailure: the pin is none, the key file cannot be read.
+  explicit ServerDoor(const DoorChoice& choice)
+      : url_(root_of(choice.server)),
+        key_(choice.key_file.empty() ? "" : read_key_file(choice.key_file)),
+        ca_file_(choice.ca_file),
+        pin_(pin_in(choice)),
         client_(std::make_shared<CurlClient>(std::string("volta/") + kVersion)) {}
 
   DoorAnswer operator()(const DoorRequest& asked) const {
@@ -41,6 +44,8 @@ class ServerDoor {
     request.timeout_ms = asked.timeout_ms;
     request.most_bytes = asked.most_bytes;
     request.as_sent = asked.as_sent;
+    request.ca_file = ca_file_;
+    request.pin = pin_;
     if (!asked.body.empty()) request.headers.emplace_back("Content-Type", asked.content_type);
     if (!asked.content_encoding.empty())
       request.headers.emplace_back("Content-Encoding", asked.content_encoding);
@@ -54,16 +59,27 @@ class ServerDoor {
   }
 
  private:
+  static std::optional<KeyPin> pin_in(const DoorChoice& choice) {
+    if (choice.pin.empty()) return std::nullopt;
+    const auto pin = parse_pin(choice.pin);
+    if (!pin) throw StartFailure(Exit::usage, "--pin: " + pin.error().text);
+    // Sent in the clear the key would be anybody's, whatever is pinned.
+    if (!choice.server.starts_with("https://"))
+      throw StartFailure(Exit::usage, "--pin is for a server that is asked by https://");
+    return *pin;
+  }
+
   std::string url_;
   std::string key_;
+  std::string ca_file_;
+  std::optional<KeyPin> pin_;
   std::shared_ptr<CurlClient> client_;
 };
 
 }  // namespace
 
 Door open_door(const DoorChoice& choice) {
-  if (choice.data.empty())
-    return ServerDoor(choice.server, choice.key_file.empty() ? "" : read_key_file(choice.key_file));
+  if (choice.data.empty()) return ServerDoor(choice);
   if (!holds_store(choice.data))
     throw StartFailure(Exit::failed, "there is no store in " + choice.data);
   if (!lock_holder(choice.data) && another_engine_keeps(choice.data)) {

@@ -289,6 +289,13 @@ std::string why_refused(int alert_reason) {
 
 std::string pin_text(const KeyPin& pin) { return base64url(pin); }
 
+std::string pin_for_curl(const KeyPin& pin) {
+  std::string text = base64url(pin);
+  std::replace(text.begin(), text.end(), '-', '+');
+  std::replace(text.begin(), text.end(), '_', '/');
+  return "sha256//" + text + "=";
+}
+
 Result<KeyPin> parse_pin(std::string_view text) {
   const auto bytes = text.size() == kPinCharacters ? unbase64url(text) : std::nullopt;
   KeyPin pin{};

@@ -21,7 +21,8 @@ namespace volta {
 
 // SHA-256 of a public key as its DER SubjectPublicKeyInfo, as RFC 7469 pins keys.
 using KeyPin = Sha256;
-std::string pin_text(const KeyPin& pin);  // 43 characters of base64url
+std::string pin_text(const KeyPin& pin);      // 43 characters of base64url
+std::string pin_for_curl(const KeyPin& pin);  // "sha256//", RFC 4648 section 4, padded
 Result<KeyPin> parse_pin(std::string_view text);
 
 struct TlsKeyPair {

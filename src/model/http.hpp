@@ -13,6 +13,8 @@
 #include <variant>
 #include <vector>
 
+#include "base/tls.hpp"
+
 namespace volta {
 
 struct HttpPeer {
@@ -116,6 +118,7 @@ struct OutboundRequest {
   std::string basic_user, basic_password;
   std::string bearer_token;
   std::string ca_file;                // trusted in place of the system's certificates
+  std::optional<KeyPin> pin = {};     // whoever has this key is believed, and nobody else
   bool insecure_skip_verify = false;  // whoever answers is believed
   int timeout_ms = 10'000;            // from the first look-up to the last byte
   int connect_timeout_ms = 5'000;

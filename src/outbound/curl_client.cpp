@@ -157,7 +157,10 @@ void set_rules(CURL* curl, Exchange& exchange) {
   curl_easy_setopt(curl, CURLOPT_DISALLOW_USERNAME_IN_URL, 1L);
   curl_easy_setopt(curl, CURLOPT_PROXY, "");
   curl_easy_setopt(curl, CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
-  const bool verify = !exchange.request->insecure_skip_verify;
+  // A pinned key is known without an authority and a name.
+  const auto& pin = exchange.request->pin;
+  curl_easy_setopt(curl, CURLOPT_PINNEDPUBLICKEY, pin ? pin_for_curl(*pin).c_str() : nullptr);
+  const bool verify = !pin && !exchange.request->insecure_skip_verify;
   curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, verify ? 1L : 0L);
   curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, verify ? 2L : 0L);
   curl_easy_setopt(curl, CURLOPT_MAXCONNECTS, 2L);
@@ -181,6 +184,7 @@ std::string reason(CURLcode code, const Exchange& exchange, const char* detail) 
     return "the address " + exchange.forbidden + " is not in the networks that may be asked";
   }
   if (code == CURLE_ABORTED_BY_CALLBACK) return "the request was cancelled";
+  if (code == CURLE_SSL_PINNEDPUBKEYNOTMATCH) return "its key is not the one that is pinned";
   return detail[0] != '\0' ? detail : curl_easy_strerror(code);
 }
 

@@ -161,6 +161,16 @@ def case_the_page_is_https_and_plaintext_is_sent_there():
         assert status == 400 and json.loads(text)["code"] == "https_only" and "location" not in headers, (status, text)
         assert request(port, "/api/v1/hosts", tls=tls)[0] == 401
         assert request(port, "/api/v1/hosts", tls=tls, key=key)[0] == 200
+        # Small commands go by the pin.
+        pin = run("server", "--show-pin", "--data", folder / "server").strip()
+        asked = ("query", "1+1", "--server", f"https://127.0.0.1:{port}", "--key-file", folder / "server/access-key")
+        assert "2" in run(*asked, "--pin", pin)
+        for more, hint, expected in ((("--pin", ("A" if pin[0] != "A" else "B") + pin[1:]), "not the one that is pinned", 5), ((), "certificate", 5),
+                                     (("--pin", "abc"), "43 characters", 2)):
+            code, _, err = run(*asked, *more, expected=None)
+            assert code == expected and hint in err, (more, code, err)
+        code, _, err = run("query", "1", "--server", f"http://127.0.0.1:{port}", "--pin", pin, expected=None)
+        assert code == 2 and "https://" in err, (code, err)
         # The cookie of an encrypted page never travels in the clear; its Origin is https.
         origin = {"Origin": f"https://127.0.0.1:{port}"}
         status, headers, text = request(port, "/api/v1/session", "POST", {"access_key": key}, tls=tls, headers=origin)
