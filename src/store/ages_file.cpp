@@ -7,7 +7,7 @@
 
 #include <fmt/format.h>
 
-#include "store/crc32c.hpp"
+#include "base/crc32c.hpp"
 
 namespace volta {
 namespace {

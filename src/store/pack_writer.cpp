@@ -1,7 +1,7 @@
 #include <algorithm>
 
 #include "base/assert.hpp"
-#include "store/crc32c.hpp"
+#include "base/crc32c.hpp"
 #include "store/pack.hpp"
 #include "store/pack_layout.hpp"
 #include "store/time_column.hpp"

@@ -4,7 +4,7 @@
 #include <span>
 
 #include "base/assert.hpp"
-#include "store/crc32c.hpp"
+#include "base/crc32c.hpp"
 #include "store/pack.hpp"
 #include "store/pack_layout.hpp"
 

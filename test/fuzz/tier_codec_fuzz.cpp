@@ -5,7 +5,7 @@
 #include <span>
 
 #include "base/assert.hpp"
-#include "store/crc32c.hpp"
+#include "base/crc32c.hpp"
 #include "store/pack_layout.hpp"
 #include "store/tier_codec.hpp"
 

@@ -5,7 +5,7 @@
 
 #include <catch2/catch.hpp>
 
-#include "store/crc32c.hpp"
+#include "base/crc32c.hpp"
 #include "store/entropy.hpp"
 
 namespace volta {

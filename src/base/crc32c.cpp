@@ -1,4 +1,4 @@
-#include "store/crc32c.hpp"
+#include "base/crc32c.hpp"
 
 #include <array>
 #include <cstring>
