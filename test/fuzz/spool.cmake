@@ -1,0 +1,1 @@
+volta_fuzz(spool LINK volta_uplink)
