@@ -1,4 +1,7 @@
 // volta agent: measures this machine and sends it to a server.
+#include <algorithm>
+#include <filesystem>
+
 #include <unistd.h>
 
 #include "app/commands.hpp"
@@ -12,6 +15,9 @@
 
 namespace volta {
 namespace {
+
+// Below, segments and what each begins with leave little room for batches.
+constexpr std::uint64_t kLeastSpool = 1U << 20U;
 
 RpcAgentLinkOptions link_options(const Settings& settings) {
   RpcAgentLinkOptions link;
@@ -47,6 +53,10 @@ int run_agent(const RoleOptions& options) {
   uplink_options.identity =
       agent_identity([&token] { return token.newest(); }, roots, read_hostname(roots));
   uplink_options.flush = settings.duration("agent.flush");
+  uplink_options.spool_folder = std::filesystem::path(settings.text("paths.data")) / "spool";
+  uplink_options.spool_bytes = settings.size("agent.spool_size");
+  if (uplink_options.spool_bytes > 0)
+    uplink_options.spool_bytes = std::max(uplink_options.spool_bytes, kLeastSpool);
   Uplink uplink(std::make_unique<RpcAgentLink>(link_options(settings)), clock,
                 std::move(uplink_options));
   Measure measure(settings, clock, uplink, [&uplink] { return uplink.counters(); });

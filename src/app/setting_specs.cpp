@@ -149,6 +149,31 @@ TableSpec remote_write_table() {
   return table;
 }
 
+// Of the agent: its way to the server, and where it runs.
+void add_agent_settings(std::vector<SettingSpec>& specs) {
+  using T = SettingType;
+  specs.insert(
+      specs.end(),
+      {
+          {"agent.server", T::address, "", "agent", "The server's HOST:PORT"},
+          {"agent.pin", T::text, "", "agent",
+           "The key by which the server is known (volta server --show-pin); empty: by its "
+           "certificate"},
+          {"agent.ca_file", T::text, "", "agent",
+           "Authorities who may have signed the server's certificate, PEM; empty: the machine's"},
+          {"agent.token_file", T::text, "", "agent", "File with the host token (mode 0600)"},
+          {"agent.flush", T::duration, "10s", "agent",
+           "How long samples are gathered before they are sent"},
+          {"agent.spool_size", T::size, "256MiB", "agent",
+           "How much of what no server has taken is kept on disk, in spool/ of the data directory, "
+           "the "
+           "newest; at least 1MiB; 0: in memory alone, some minutes",
+           "0..1TiB", "", "spool buffer queue storage.total_limit_size"},
+          {"agent.cores", T::cores, "all", "local agent",
+           "Cores on which the sampling thread may run"},
+      });
+}
+
 std::vector<SettingSpec> every_setting() {
   using T = SettingType;
   std::vector<SettingSpec> specs = {
@@ -170,15 +195,6 @@ std::vector<SettingSpec> every_setting() {
       {"hosts.file", T::text, "", "server",
        "The hosts, in a file that several servers share (volta host --hosts-file); needs another "
        "engine; empty: they are this server's own"},
-      {"agent.server", T::address, "", "agent", "The server's HOST:PORT"},
-      {"agent.pin", T::text, "", "agent",
-       "The key by which the server is known (volta server --show-pin); empty: by its certificate"},
-      {"agent.ca_file", T::text, "", "agent",
-       "Authorities who may have signed the server's certificate, PEM; empty: the machine's"},
-      {"agent.token_file", T::text, "", "agent", "File with the host token (mode 0600)"},
-      {"agent.flush", T::duration, "10s", "agent",
-       "How long samples are gathered before they are sent"},
-      {"agent.cores", T::cores, "all", "local agent", "Cores on which the sampling thread may run"},
       {"metrics.disable", T::text_list, "", "local agent",
        "Metrics to leave out, by name; * stands for anything"},
       {"metrics.partitions", T::boolean, "false", "local agent", "Block devices: partitions too"},
@@ -201,6 +217,7 @@ std::vector<SettingSpec> every_setting() {
        "debug info warning error"},
       {"log.format", T::word, "logfmt", "local server agent", "logfmt or json", "logfmt json"},
   };
+  add_agent_settings(specs);
   add_store_settings(specs);
   add_question_settings(specs);
   for (const MetricGroup& group : metric_groups()) {

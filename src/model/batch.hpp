@@ -60,7 +60,8 @@ using KeyValues = std::vector<std::uint64_t>;
 // The agent's side. One run, one thread. Allocates only the payload once warm.
 class BatchEncoder {
  public:
-  BatchEncoder();
+  // Its batches are numbered from `last_seq` + 1 on.
+  explicit BatchEncoder(std::uint64_t last_seq = 0);
 
   // Adds a tick to the batch being built.
   void add(std::int64_t time_ms, std::span<const Reading> readings);
@@ -68,6 +69,8 @@ class BatchEncoder {
   [[nodiscard]] std::size_t points() const { return readings_.size(); }
   // Encodes and forgets the ticks added. Requires ticks() > 0. `slots` is the layout's size now.
   EncodedBatch finish(std::uint32_t slots);
+  // What finish() will give the batch being built.
+  [[nodiscard]] std::uint64_t next_seq() const { return seq_ + 1; }
   // Makes the next batch a keyframe.
   void force_keyframe() { key_seq_ = 0; }
 

@@ -146,7 +146,8 @@ bool read_plain(const EncodedBatch& batch, std::span<const std::byte> plain, con
 
 }  // namespace
 
-BatchEncoder::BatchEncoder() : compressor_(ZSTD_createCCtx(), ZSTD_freeCCtx) {
+BatchEncoder::BatchEncoder(std::uint64_t last_seq)
+    : seq_(last_seq), compressor_(ZSTD_createCCtx(), ZSTD_freeCCtx) {
   VOLTA_ASSERT(compressor_ != nullptr);
 }
 

@@ -32,6 +32,8 @@ bool Batcher::add(const Tick& tick, std::chrono::nanoseconds now) {
   if (due(at)) {
     flush(now);
     finished_at_ = at;
+  } else {
+    note_tick(tick.wall_ms(), readings);
   }
   return finished_;
 }
@@ -52,6 +54,19 @@ void Batcher::add_readings(std::int64_t wall_ms, std::span<const Reading> readin
     encoder_.add(wall_ms, readings.first(count));
     readings = readings.subspan(count);
   } while (!readings.empty());
+}
+
+// For the spool, which is to have it though its batch is not finished. Pieces of a tick that is too
+// large for one batch are with their batches, and the last piece alone is noted.
+void Batcher::note_tick(std::int64_t wall_ms, std::span<const Reading> readings) {
+  if (!outbox_.spooling()) return;
+  const std::size_t rest = readings.size() % kMostBatchPoints;
+  if (readings.size() > kMostBatchPoints) readings = readings.last(rest);
+  OpenTick tick;
+  tick.number = encoder_.next_seq();
+  tick.slots = slots_;
+  ticks_.put(tick.record, tick.number, slots_, wall_ms, readings);
+  outbox_.add_tick(std::move(tick));
 }
 
 bool Batcher::due(std::chrono::nanoseconds at) const {

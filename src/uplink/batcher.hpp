@@ -26,7 +26,7 @@ class Batcher {
 
   // `outbox` and `wishes` must live longer.
   Batcher(Outbox& outbox, BatchWishes& wishes, std::chrono::milliseconds flush)
-      : outbox_(outbox), wishes_(wishes), flush_(flush) {}
+      : outbox_(outbox), wishes_(wishes), flush_(flush), encoder_(outbox.newest()) {}
 
   // True if a batch was finished. `now`: CLOCK_MONOTONIC.
   bool add(const Tick& tick, std::chrono::nanoseconds now);
@@ -36,6 +36,7 @@ class Batcher {
  private:
   void add_readings(std::int64_t wall_ms, std::span<const Reading> readings,
                     std::chrono::nanoseconds now);
+  void note_tick(std::int64_t wall_ms, std::span<const Reading> readings);
   [[nodiscard]] bool due(std::chrono::nanoseconds at) const;
 
   Outbox& outbox_;
@@ -49,6 +50,7 @@ class Batcher {
   std::chrono::nanoseconds period_{};                // between the last two ticks
   std::optional<std::chrono::nanoseconds> finished_at_;
   std::vector<Reading> within_;  // scratch, used only past kMostSlots
+  TickWriter ticks_;             // used only where there is a spool
 };
 
 }  // namespace volta

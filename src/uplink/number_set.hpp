@@ -30,6 +30,7 @@ class NumberSet {
   // Forgets all up to this number.
   void forget_to(std::uint64_t number) {
     std::erase_if(spans_, [&](const NumberSpan& span) { return span.last <= number; });
+    for (NumberSpan& span : spans_) span.after = std::max(span.after, number);
   }
   [[nodiscard]] std::uint64_t count(NumberSpan within) const {
     std::uint64_t sum = 0;

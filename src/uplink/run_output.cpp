@@ -28,6 +28,13 @@ EncodedBatch encode_alone(const EncodedBatch& batch, const DecodedBatch& decoded
 
 }  // namespace
 
+RunOutput RunOutput::restored(const SpoolRun& run, Outbox& outbox) {
+  RunOutput out(run.id, outbox, run.base);
+  out.end_ = run.last;
+  out.restored_ = true;
+  return out;
+}
+
 RunOutput RunOutput::successor(const RunId& run) const {
   const std::uint64_t newest = outbox_->newest();
   return {run, *outbox_, std::max(sent_, newest == 0 ? 0 : newest - 1)};
@@ -35,6 +42,7 @@ RunOutput RunOutput::successor(const RunId& run) const {
 
 void RunOutput::renumber(const RunId& run) {
   run_ = run;
+  restored_ = false;
   const BatchPtr oldest = outbox_->after(base_, end_);
   base_ = oldest ? oldest->seq - 1 : std::min(outbox_->newest(), end_);
   start_over();
@@ -55,7 +63,10 @@ void RunOutput::link_ended() {
 std::uint64_t RunOutput::last_seq() const { return std::min(outbox_->newest(), end_) - base_; }
 
 bool RunOutput::begin(std::uint64_t durable_seq, std::uint64_t last_seq) {
-  if (durable_seq > last_seq) return false;
+  if (durable_seq > last_seq) {
+    if (!restored_) return false;
+    durable_seq = last_seq;
+  }
   // Perhaps less than before: the server was restored from a copy. What it forgot is gone, also the
   // keyframe.
   const std::uint64_t number = base_ + durable_seq;

@@ -30,6 +30,9 @@ class RunOutput {
     start_over();
   }
 
+  // What an earlier agent has left of a run.
+  static RunOutput restored(const SpoolRun& run, Outbox& outbox);
+
   // A run for what happens now, while this one ends before it. It begins with the newest batch if
   // that was never sent, so that something of now goes out at once. Changes nothing yet.
   [[nodiscard]] RunOutput successor(const RunId& run) const;
@@ -40,6 +43,7 @@ class RunOutput {
   void renumber(const RunId& run);
 
   [[nodiscard]] const RunId& run() const { return run_; }
+  [[nodiscard]] SpoolRun numbers() const { return {run_, base_, end_}; }
   // Newest batch of the run made so far.
   [[nodiscard]] std::uint64_t last_seq() const;
   // Batches that are not known to be durable.
@@ -50,7 +54,8 @@ class RunOutput {
   // The link is gone: nothing will be answered any more.
   void link_ended();
   // A link is open on which the server has this much of the run. False: that is more than
-  // `last_seq`, what there was at the hello.
+  // `last_seq`, what there was at the hello; but of what an earlier agent has left it may be, for a
+  // power cut takes the newest from the spool, and then the server has all that is left.
   [[nodiscard]] bool begin(std::uint64_t durable_seq, std::uint64_t last_seq);
   // The next batch as it goes out, from now on unanswered; empty if there is none now.
   std::optional<EncodedBatch> next(Time now);
@@ -77,9 +82,10 @@ class RunOutput {
   RunId run_;
   std::uint64_t base_;                   // number of sequence 0
   std::uint64_t end_ = Outbox::kNoLast;  // the last number that is ours
-  std::uint64_t delivered_ = 0;          // number up to which the server has it all
-  std::uint64_t cursor_ = 0;             // number of the last push on this link
-  std::uint64_t sent_ = 0;               // highest number that was ever pushed
+  bool restored_ = false;
+  std::uint64_t delivered_ = 0;  // number up to which the server has it all
+  std::uint64_t cursor_ = 0;     // number of the last push on this link
+  std::uint64_t sent_ = 0;       // highest number that was ever pushed
   // Number of the keyframe in force at the server: when all open pushes succeed, and as
   // acknowledged. 0: none known.
   std::uint64_t key_sent_ = 0;

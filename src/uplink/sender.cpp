@@ -63,7 +63,36 @@ Sender::Sender(AgentLink& link, Outbox& outbox, BatchWishes& wishes, const Clock
       clock_(clock),
       identity_(std::move(identity)),
       chance_(std::move(chance)),
-      now_(chance_.new_run(), outbox, 0) {}
+      now_(chance_.new_run(), outbox, outbox.newest()) {
+  outbox_.note_run(now_.numbers());
+}
+
+void Sender::restore(const std::vector<SpoolRun>& runs, const std::string& host_id) {
+  host_id_ = host_id;
+  host_restored_ = !host_id.empty();
+  const std::uint64_t end = now_.numbers().base;
+  std::uint64_t covered = 0;
+  for (const SpoolRun& run : runs) {
+    if (run.base > covered) name_and_restore({{}, covered, std::min(run.base, end)});
+    restore_run({run.id, run.base, std::min(run.last, end)});
+    covered = run.last;
+  }
+  if (end > covered) name_and_restore({{}, covered, end});
+}
+
+void Sender::name_and_restore(SpoolRun run) {
+  run.id = chance_.new_run();
+  if (run.last <= run.base || outbox_.count(run.base, run.last) == 0) return;
+  outbox_.note_run(run);
+  restore_run(run);
+}
+
+void Sender::restore_run(const SpoolRun& run) {
+  if (run.last <= run.base) return;
+  RunOutput left = RunOutput::restored(run, outbox_);
+  if (left.pending() == 0) return;
+  old_.push_back(std::move(left));
+}
 
 milliseconds Sender::step(milliseconds patience) {
   report_drops();
@@ -114,7 +143,7 @@ void Sender::connect() {
   const auto answer = link_.open(hello);
   if (const auto* refusal = std::get_if<Refusal>(&answer)) return refused(*refusal);
   const auto& welcome = std::get<Welcome>(answer);
-  if (!host_id_.empty() && welcome.host_id != host_id_) {
+  if (!is_of_this_host(welcome)) {
     link_.close();
     return refused({RefusalReason::wrong_token,
                     "the token is that of another host, whose readings these are not; an agent "
@@ -122,14 +151,31 @@ void Sender::connect() {
                     milliseconds(0)});
   }
   host_id_ = welcome.host_id;
+  host_restored_ = false;
+  outbox_.note_host(host_id_);
   if (fresh) {
     now_.end_before(*fresh);
     std::erase_if(old_, [](const RunOutput& old) { return old.pending() == 0; });
     if (now_.pending() > 0) old_.push_back(std::move(now_));
     now_ = *std::move(fresh);
     wishes_.keyframe = true;
+    outbox_.note_run(now_.numbers());
   }
   welcomed(welcome, hello.last_seq);
+}
+
+// An agent that was given the token of another host begins with what it measures; what it has kept
+// is the former host's, whose server it does not speak to any more.
+bool Sender::is_of_this_host(const Welcome& welcome) {
+  if (host_id_.empty() || welcome.host_id == host_id_) return true;
+  if (!host_restored_) return false;
+  std::uint64_t dropped = 0;
+  for (const RunOutput& old : old_)
+    dropped += outbox_.drop({old.numbers().base, old.numbers().last});
+  old_.clear();
+  log::warning("the token is that of another host than before; what was kept of it is dropped",
+               {{"batches", dropped}});
+  return true;
 }
 
 void Sender::refused(const Refusal& refusal) {
@@ -179,6 +225,7 @@ void Sender::lose(const std::string& why) {
 void Sender::begin_new_run(const std::string& why) {
   log::warning("beginning a new run", {{"reason", why}});
   now_.renumber(chance_.new_run());
+  outbox_.note_run(now_.numbers());
   wishes_.keyframe = true;
   wishes_.live = false;
   close();
@@ -328,6 +375,7 @@ void Sender::on_new_run_wanted(const NewRunWanted& wanted) {
 void Sender::renumber_backlog(const std::string& why) {
   log::warning("an old run goes on under a new number", {{"reason", why}});
   old_.front().renumber(chance_.new_run());
+  outbox_.note_run(old_.front().numbers());
   link_.close_backlog();
   drain_ = Drain::closed;
   drain_at_ = clock_.boottime() + new_run_pause();
@@ -351,7 +399,7 @@ void Sender::on_refused(const BatchRefused& refusal) {
 }
 
 void Sender::report_drops() {
-  const std::uint64_t dropped = outbox_.dropped();
+  const std::uint64_t dropped = outbox_.dropped_in_memory();
   if (dropped == drops_reported_) return;
   const Time now = clock_.boottime();
   if (drops_reported_at_ && now - *drops_reported_at_ < kLogEvery) return;

@@ -61,6 +61,10 @@ class Sender {
   Sender(AgentLink& link, Outbox& outbox, BatchWishes& wishes, const Clock& clock,
          AgentIdentity identity, Chance chance = kernel_chance());
 
+  // Before the first step(): what an earlier agent has left, oldest first, and whose readings these
+  // are ("" if no server has said so). What is of no run gets one.
+  void restore(const std::vector<SpoolRun>& runs, const std::string& host_id);
+
   // One turn: tries to connect, or sends what may be sent and hears one event. Waits inside the
   // link, at most `patience`. Returns how long to stay away before the next turn (0 while
   // connected).
@@ -83,6 +87,9 @@ class Sender {
   void welcomed(const Welcome& welcome, std::uint64_t last_seq);
   void lose(const std::string& why);
   void begin_new_run(const std::string& why);
+  [[nodiscard]] bool is_of_this_host(const Welcome& welcome);
+  void restore_run(const SpoolRun& run);
+  void name_and_restore(SpoolRun run);
 
   void send();
   void drain();
@@ -116,7 +123,8 @@ class Sender {
   Time drain_gap_ = kDrainGap;
   std::size_t named_ = 0;  // slots named on this link
 
-  std::string host_id_;  // whose readings these are, once a server has said so
+  std::string host_id_;         // whose readings these are, once a server has said so
+  bool host_restored_ = false;  // it said so to an earlier agent, and not yet to this one
   bool connected_ = false;
   bool useful_ = false;  // something was acknowledged on this link
   Time heard_at_{};

@@ -63,7 +63,7 @@ UniqueFd take_lock(const std::filesystem::path& path) {
 
 }  // namespace
 
-Spool::Spool(std::filesystem::path folder, std::uint64_t limit, SeriesSource series)
+Spool::Spool(std::filesystem::path folder, std::uint64_t limit, LayoutSource series)
     : folder_(std::move(folder)),
       limit_(limit),
       segment_bytes_(std::clamp(limit / 64, kLeastSegment, kMostSegment)),

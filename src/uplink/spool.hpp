@@ -30,12 +30,12 @@ struct ToSpool {
   std::shared_ptr<const EncodedBatch> keyframe;
 };
 // Series of the slots from `first` on, as of now.
-using SeriesSource = std::function<std::vector<SeriesDef>(std::size_t first)>;
+using LayoutSource = std::function<std::vector<SeriesDef>(std::size_t first)>;
 
 class Spool {
  public:
   // `series` may be called from any call that writes.
-  Spool(std::filesystem::path folder, std::uint64_t limit, SeriesSource series);
+  Spool(std::filesystem::path folder, std::uint64_t limit, LayoutSource series);
   Spool(const Spool&) = delete;
   Spool& operator=(const Spool&) = delete;
 
@@ -102,7 +102,7 @@ class Spool {
   const std::filesystem::path folder_;
   const std::uint64_t limit_;
   const std::uint64_t segment_bytes_;
-  const SeriesSource series_;
+  const LayoutSource series_;
   mutable std::mutex mutex_;  // guards all below
   UniqueFd lock_;
   std::deque<SpoolSegment> segments_;  // the current one, if there is one, is the last

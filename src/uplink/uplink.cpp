@@ -12,6 +12,12 @@ namespace {
 // The link ends a wait early whenever there is something to do, so this is only a bound.
 constexpr std::chrono::milliseconds kLongWait{3'600'000};
 
+std::unique_ptr<Spooler> make_spooler(Outbox& outbox, const Clock& clock,
+                                      const UplinkOptions& options) {
+  if (options.spool_bytes == 0) return nullptr;
+  return std::make_unique<Spooler>(outbox, clock, options.spool_folder, options.spool_bytes);
+}
+
 }  // namespace
 
 Uplink::Uplink(std::unique_ptr<AgentLink> link, const Clock& clock, UplinkOptions options)
@@ -19,10 +25,15 @@ Uplink::Uplink(std::unique_ptr<AgentLink> link, const Clock& clock, UplinkOption
       clock_(clock),
       farewell_(options.farewell),
       outbox_(options.buffer),
+      spooler_(make_spooler(outbox_, clock, options)),
+      slots_(outbox_.series(0)),
       batcher_(outbox_, wishes_, options.flush),
-      sender_(*link_, outbox_, wishes_, clock, std::move(options.identity)) {}
+      sender_(*link_, outbox_, wishes_, clock, std::move(options.identity)) {
+  if (spooler_) sender_.restore(spooler_->runs(), spooler_->host_id());
+}
 
 void Uplink::start() {
+  if (spooler_) spooler_->start();
   thread_ = start_thread("send to the server", [this] { run(); });
 }
 
@@ -36,14 +47,23 @@ void Uplink::stop() {
   changed_.notify_all();
   link_->wake();
   thread_.join();
-  if (outbox_.size() > 0) {
+  if (spooler_) spooler_->stop();
+  if (outbox_.size() > 0) say_what_stays();
+}
+
+void Uplink::say_what_stays() const {
+  if (spooler_ && spooler_->has_all()) {
+    log::info("readings that no server has taken are kept and sent at the next start",
+              {{"batches", outbox_.size()}, {"folder", spooler_->folder().string()}});
+  } else {
     log::warning("readings that no server has taken end with this agent",
                  {{"batches", outbox_.size()}});
   }
 }
 
 void Uplink::on_tick(const Tick& tick) {
-  if (batcher_.add(tick, clock_.monotonic())) link_->wake();
+  if (batcher_.add(slots_.map(tick), clock_.monotonic())) link_->wake();
+  if (spooler_) spooler_->wake();
 }
 
 UplinkCounters Uplink::counters() const {

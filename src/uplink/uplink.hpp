@@ -1,12 +1,13 @@
 // The agent's side of the wire: ticks in, durable batches at the server out.
 //
 // on_tick() belongs to the collectors' thread; a thread of its own owns the link and sleeps until a
-// batch is finished or the server speaks. What the server has not confirmed lies in memory, at most
-// as OutboxLimits says.
+// batch is finished or the server speaks. What the server has not confirmed lies in the spool, if
+// there is one, and its newest part in memory, at most as OutboxLimits says.
 #pragma once
 
 #include <atomic>
 #include <condition_variable>
+#include <filesystem>
 #include <memory>
 #include <mutex>
 #include <thread>
@@ -17,6 +18,8 @@
 #include "uplink/batcher.hpp"
 #include "uplink/outbox.hpp"
 #include "uplink/sender.hpp"
+#include "uplink/slot_map.hpp"
+#include "uplink/spooler.hpp"
 
 namespace volta {
 
@@ -24,6 +27,8 @@ struct UplinkOptions {
   AgentIdentity identity;
   std::chrono::milliseconds flush{10'000};
   OutboxLimits buffer;
+  std::filesystem::path spool_folder;         // made if it is missing
+  std::uint64_t spool_bytes = 0;              // how large it may become; 0: there is none
   std::chrono::milliseconds farewell{2'000};  // stop() waits this long for acknowledgements
 };
 
@@ -55,11 +60,14 @@ class Uplink final : public TickSink {
 
  private:
   void run();
+  void say_what_stays() const;
 
   const std::unique_ptr<AgentLink> link_;
   const Clock& clock_;
   const std::chrono::milliseconds farewell_;
   Outbox outbox_;
+  const std::unique_ptr<Spooler> spooler_;  // null: none
+  SlotMap slots_;                           // collectors' thread
   BatchWishes wishes_;
   Batcher batcher_;  // collectors' thread
   Sender sender_;    // own thread

@@ -67,7 +67,7 @@ inline void write_bytes(const std::filesystem::path& path, std::span<const std::
 
 // A spool in a folder of its own, with a layout that the test makes larger.
 struct SpoolFixture {
-  TempDir dir;
+  TempDir dir{TempDir::parent_in_memory()};
   std::vector<SeriesDef> layout = some_series(3);
   std::unique_ptr<Spool> spool;
   std::vector<EncodedBatch> made;

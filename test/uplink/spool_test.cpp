@@ -136,6 +136,20 @@ TEST_CASE("a flipped bit anywhere costs what is behind it and invents nothing") 
   }
 }
 
+TEST_CASE("numbers that nobody wrote are in no segment") {
+  SpoolFixture f;
+  f.add(2);
+  f.made.push_back(f.made.back());
+  f.made.back().seq = 6;  // three were dropped because the disk was full
+  f.encoder.force_keyframe();
+  f.add(2);
+  f.made.erase(f.made.begin() + 2);
+  const SpoolContent content = f.start();
+  CHECK(content.segments.size() == 2);
+  CHECK(read_back(f, content) == f.made);
+  CHECK(f.made.back().seq == 8);
+}
+
 TEST_CASE("damage found while running is no batch") {
   SpoolFixture f;
   f.add(3);

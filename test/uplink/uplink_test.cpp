@@ -4,6 +4,7 @@
 #include <catch2/catch.hpp>
 
 #include "base/guarded.hpp"
+#include "support/temp_dir.hpp"
 
 namespace volta {
 namespace {
@@ -12,6 +13,7 @@ using namespace std::chrono_literals;
 
 struct Seen {
   std::vector<EncodedBatch> pushed;
+  std::vector<SeriesDef> named;
   int opens = 0;
   bool closed = false;
 };
@@ -28,7 +30,10 @@ class EchoLink final : public AgentLink {
   void close() override {
     seen_.with([](Seen& seen) { seen.closed = true; });
   }
-  void define(std::span<const SeriesDef>) override {}
+  void define(std::span<const SeriesDef> series) override {
+    seen_.with(
+        [&](Seen& seen) { seen.named.insert(seen.named.end(), series.begin(), series.end()); });
+  }
   void push(const EncodedBatch& batch) override {
     bytes_ += batch.payload.size();
     durable_ = batch.seq;
@@ -80,12 +85,21 @@ struct UplinkFixture {
   Tick tick{layout};
   std::chrono::nanoseconds now = 1000s;
 
-  explicit UplinkFixture(bool away = false, bool mute = false)
-      : uplink(std::make_unique<EchoLink>(seen, away, mute), system_clock(), options()) {}
-  static UplinkOptions options() {
+  explicit UplinkFixture(bool away = false, bool mute = false,
+                         const std::filesystem::path& spool = {})
+      : uplink(std::make_unique<EchoLink>(seen, away, mute), system_clock(), options(spool)) {}
+  static UplinkOptions options(const std::filesystem::path& spool) {
     UplinkOptions out;
     out.farewell = 200ms;
+    out.spool_folder = spool;
+    out.spool_bytes = spool.empty() ? 0 : 1U << 20U;
     return out;
+  }
+  void wait_until_empty() {
+    const auto end = system_clock().monotonic() + 30s;
+    while (uplink.counters().buffered_batches > 1 && system_clock().monotonic() < end) {
+      std::this_thread::yield();
+    }
   }
   void add(int count) {
     for (int i = 0; i < count; ++i) {
@@ -129,6 +143,34 @@ TEST_CASE("stop() does not wait long for a server that is away or does not answe
   f.uplink.stop();
   CHECK(system_clock().monotonic() - before < 30s);
   CHECK(f.uplink.counters().buffered_batches == 4);
+}
+
+TEST_CASE("what an uplink has kept the next one sends, whatever slots its own series would have") {
+  const test::TempDir dir;
+  {
+    UplinkFixture f(true, false, dir.path() / "spool");
+    f.uplink.start();
+    f.add(25);
+    f.uplink.stop();
+    CHECK(f.uplink.counters().buffered_batches == 4);
+  }
+  UplinkFixture f(false, false, dir.path() / "spool");
+  SeriesDef other;
+  other.name = "other";
+  f.tick.define(std::move(other));
+  CHECK(f.uplink.counters().buffered_batches == 4);
+  f.uplink.start();
+  f.add(25);
+  f.wait_until_empty();
+  f.uplink.stop();
+  f.seen.with([&](const Seen& seen) {
+    std::size_t points = 0;
+    for (const EncodedBatch& batch : seen.pushed) points += batch.points;
+    CHECK(points == 50);
+    REQUIRE(seen.named.size() == 2);
+    CHECK(seen.named[0].name == "m");  // as the first uplink had it
+    CHECK(seen.named[1].name == "other");
+  });
 }
 
 TEST_CASE("an uplink that was never started stops") {
