@@ -241,7 +241,7 @@ TEST_CASE("a later start continues behind a torn end in a segment of its own") {
   f.add(3);
   const auto path = f.folder() / "00000001.seg";
   Bytes bytes = test::file_bytes(path);
-  bytes.resize(bytes.size() - 3);
+  bytes.erase(bytes.end() - 3, bytes.end());
   test::write_bytes(path, bytes);
   f.made.pop_back();
   f.start();
