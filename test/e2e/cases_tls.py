@@ -61,9 +61,9 @@ def pin_of(public_key):
 def case_beyond_loopback_the_link_is_encrypted_and_the_pin_decides():
     address = own_address()
     with Folder() as folder:
-        # Where the machine has no address but loopback, --tls makes loopback as strict.
-        flags = () if address else ("--tls",)
-        with server(folder, "0.0.0.0:0" if address else "127.0.0.1:0", "127.0.0.1:0", *flags) as hub:
+        # Where the machine has no address but loopback, rpc.tls makes loopback as strict.
+        env = {} if address else {"VOLTA_RPC_TLS": "true"}
+        with server(folder, "0.0.0.0:0" if address else "127.0.0.1:0", "127.0.0.1:0", env=env) as hub:
             rpc = f"{address or '127.0.0.1'}:{hub.port('rpc')}"
             token, key = token_for(folder, "web-1"), key_of(folder)
             pin = run("server", "--show-pin", "--data", folder / "server").strip()
