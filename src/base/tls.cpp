@@ -40,6 +40,13 @@ void start_openssl() {
   if (started != 1) throw Failure("the TLS library does not start");
 }
 
+// What OpenSSL calls for what one of its objects keeps of ours.
+template <typename T>
+void free_kept(void* /*parent*/, void* kept, CRYPTO_EX_DATA* /*data*/, int /*index*/, long /*arg*/,
+               void* /*user*/) {
+  const std::unique_ptr<T> owner(static_cast<T*>(kept));
+}
+
 std::string last_error() {
   const unsigned long code = ERR_get_error();
   ERR_clear_error();
@@ -149,14 +156,10 @@ std::string why_untrusted(X509_STORE_CTX* store) {
   }
 }
 
-void free_text(void* /*parent*/, void* text, CRYPTO_EX_DATA* /*data*/, int /*index*/, long /*arg*/,
-               void* /*user*/) {
-  delete static_cast<std::string*>(text);  // NOLINT(cppcoreguidelines-owning-memory): as free_pin
-}
-
 // Where a session keeps why its peer is not trusted: the certificate is gone when that is asked.
 int reason_slot() {
-  static const int slot = SSL_get_ex_new_index(0, nullptr, nullptr, nullptr, free_text);
+  static const int slot =
+      SSL_get_ex_new_index(0, nullptr, nullptr, nullptr, free_kept<std::string>);
   return slot;
 }
 
@@ -185,13 +188,8 @@ int check_pin(X509_STORE_CTX* store, void* wanted) {
   return 0;
 }
 
-void free_pin(void* /*parent*/, void* pin, CRYPTO_EX_DATA* /*data*/, int /*index*/, long /*arg*/,
-              void* /*user*/) {
-  delete static_cast<KeyPin*>(pin);  // NOLINT(cppcoreguidelines-owning-memory): OpenSSL owned it
-}
-
 int pin_slot() {
-  static const int slot = SSL_CTX_get_ex_new_index(0, nullptr, nullptr, nullptr, free_pin);
+  static const int slot = SSL_CTX_get_ex_new_index(0, nullptr, nullptr, nullptr, free_kept<KeyPin>);
   return slot;
 }
 
@@ -200,14 +198,9 @@ constexpr std::string_view kVerifierProtocol = "volta-ca";
 
 using ShownCertificate = std::function<TlsContext()>;
 
-void free_shown(void* /*parent*/, void* shown, CRYPTO_EX_DATA* /*data*/, int /*index*/,
-                long /*arg*/, void* /*user*/) {
-  delete static_cast<ShownCertificate*>(
-      shown);  // NOLINT(cppcoreguidelines-owning-memory): as above
-}
-
 int shown_slot() {
-  static const int slot = SSL_CTX_get_ex_new_index(0, nullptr, nullptr, nullptr, free_shown);
+  static const int slot =
+      SSL_CTX_get_ex_new_index(0, nullptr, nullptr, nullptr, free_kept<ShownCertificate>);
   return slot;
 }
 
